@@ -1,0 +1,1 @@
+"""Synthetic camera, microphone and speaker for Jackfield: test card, tone, media file."""

@@ -1,0 +1,1 @@
+"""Checks Jackfield's call settings against limits from configuration."""

@@ -1,0 +1,1 @@
+"""VP8, H.264 and Opus in software for Jackfield."""

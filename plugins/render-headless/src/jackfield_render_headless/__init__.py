@@ -1,0 +1,1 @@
+"""A Jackfield renderer that draws nothing, for bots and servers."""

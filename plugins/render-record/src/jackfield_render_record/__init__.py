@@ -1,0 +1,1 @@
+"""Records every participant of a Jackfield call without re-encoding."""

@@ -1,0 +1,1 @@
+"""Fetches call tokens for Jackfield from a service, with a log-in."""

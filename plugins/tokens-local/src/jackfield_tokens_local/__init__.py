@@ -1,0 +1,1 @@
+"""Mints call tokens for Jackfield on this machine, with an API key and secret."""
