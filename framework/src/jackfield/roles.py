@@ -1,0 +1,252 @@
+"""Every interface that a plugin may implement. Hooks answer with factories; these are what the factories make.
+
+An optional ability is a one-method protocol, asked with ``isinstance``. The framework keeps the life cycle: it calls
+``start`` and ``stop``/``close`` once each and in order, so that an implementation holds no state checks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from jackfield.values.devices import Device, DeviceChange, DeviceKind
+    from jackfield.values.errors import CallError
+    from jackfield.values.formats import AudioFormat, Encoding, MediaFormat
+    from jackfield.values.media import AudioBlock, EncodedFrame, Media, VideoFrame
+    from jackfield.values.people import CallToken, LogIn, Place
+
+Unwatch = Callable[[], None]
+
+
+# --- where log-ins and call tokens come from ---------------------------------------------------------------------
+class TokenProvider(Protocol):
+    """Log-ins and call tokens from one source. Methods run on the event loop."""
+
+    async def log_in(self, uid: str, api_key: str | None, *, name: str = "") -> LogIn:
+        """A log-in of ``uid``; ``LogInError`` says what was wrong."""
+
+    async def log_in_with_token(self, auth_token: str) -> LogIn:
+        """The log-in that an auth token stands for; ``AuthTokenError`` when it does not hold."""
+
+    async def call_token(self, log_in: LogIn, session_id: str) -> CallToken:
+        """A token for this user and session; ``AuthTokenError`` when the log-in has ended."""
+
+    async def close(self) -> None:
+        """Connections are closed."""
+
+
+class TokenProviderFactory(Protocol):
+    """One source of tokens; the highest rank that suits the place is taken."""
+
+    name: str
+    rank: int
+
+    def unsuited(self, place: Place) -> str | None:
+        """Why it cannot serve this place, in words; None when it can."""
+
+    def open(self, place: Place) -> TokenProvider:
+        """A provider for this place."""
+
+
+# --- where media comes from ---------------------------------------------------------------------------------------
+class CaptureSink(Protocol):
+    """Where a capture puts what it took. Both methods may be called on any thread and never block."""
+
+    def deliver(self, media: Media) -> None:
+        """Hands over one frame or block; the callee may keep it."""
+
+    def fail(self, error: CallError) -> None:
+        """The capture has ended by itself: unplugged (``DeviceGone``), frozen, or broken."""
+
+
+class Capture(Protocol):
+    """One open device, giving media in ``format``."""
+
+    format: MediaFormat
+
+    def start(self, sink: CaptureSink) -> None:
+        """Media flows to the sink from now on."""
+
+    def stop(self) -> None:
+        """The device is closed and nothing more is delivered; returns within a second whatever the device does."""
+
+
+class CaptureDriver(Protocol):
+    """The devices of one kind of hardware."""
+
+    name: str
+    kinds: frozenset[DeviceKind]
+
+    def devices(self) -> Sequence[Device]:
+        """What is there now. Opens nothing, and takes milliseconds."""
+
+    def watch(self, changed: Callable[[DeviceChange], None]) -> Unwatch:
+        """Reports plugging and unplugging (on any thread) until the answer is called."""
+
+    def open(self, device: Device, format: MediaFormat) -> Capture:
+        """The device, opened in the nearest format it has; ``DeviceError`` says why not. May block: runs in a thread."""
+
+
+# --- how media is squeezed ----------------------------------------------------------------------------------------
+class Encoder(Protocol):
+    """One running encoder; used by one thread at a time."""
+
+    def encode(self, media: VideoFrame | AudioBlock) -> Sequence[EncodedFrame]:
+        """Encodes one picture, or one block of ``ptime_ms``; usually answers with one frame. ``EncoderError`` if it broke."""
+
+    def close(self) -> None:
+        """Gives the hardware back."""
+
+
+@runtime_checkable
+class ForcesKeyframe(Protocol):
+    """A source of encoded frames that can be asked for a keyframe."""
+
+    def force_keyframe(self) -> None:
+        """The next frame is a keyframe. Any thread."""
+
+
+@runtime_checkable
+class SetsBitrate(Protocol):
+    """A source of encoded frames whose bitrate can be steered while it runs."""
+
+    def set_bitrate_bps(self, bitrate_bps: int) -> None:
+        """Aims at this bitrate from the next frame on. Any thread."""
+
+
+class Decoder(Protocol):
+    """One running decoder; used by one thread at a time."""
+
+    def decode(self, frame: EncodedFrame) -> Sequence[VideoFrame | AudioBlock]:
+        """Decodes one frame. A damaged one raises ``EncoderError``; the next keyframe mends it."""
+
+    def close(self) -> None:
+        """Gives the hardware back."""
+
+
+@runtime_checkable
+class Conceals(Protocol):
+    """A decoder that makes up for sound that did not arrive."""
+
+    def conceal(self, duration_ms: int) -> Sequence[AudioBlock]:
+        """Sound in place of a lost packet."""
+
+
+class EncoderFactory(Protocol):
+    """An encoder for one codec on one backend (``software``, ``nvenc``, ``vaapi`` …)."""
+
+    name: str
+    codec: str
+    backend: str
+    rank: int
+
+    def probe(self) -> str | None:
+        """Why it cannot be used here, found by encoding one frame; None when it works. May be slow, may crash:
+        factories of hardware backends are probed in a child process."""
+
+    def open(self, encoding: Encoding) -> Encoder:
+        """A running encoder, or ``EncoderError``."""
+
+
+class DecoderFactory(Protocol):
+    """A decoder for one codec on one backend."""
+
+    name: str
+    codec: str
+    backend: str
+    rank: int
+
+    def probe(self) -> str | None:
+        """Why it cannot be used here; None when it works."""
+
+    def open(self, *, channels: int = 2) -> Decoder:
+        """A running decoder, or ``EncoderError``. ``channels`` matters to sound alone."""
+
+
+# --- where media goes ---------------------------------------------------------------------------------------------
+class RenderedTrack(Protocol):
+    """One track as a renderer sees it. ``encoded`` and ``decoded`` may both be taken; decoding runs only while someone
+    takes decoded media. Handlers run on the event loop."""
+
+    sid: str
+    name: str
+    kind: Literal["audio", "video"]
+    source: Literal["camera", "microphone", "screen", "screen_audio", "unknown"]
+    participant: Any
+    codec: str
+
+    def take_encoded(self, handler: Callable[[EncodedFrame], None]) -> Unwatch:
+        """Every encoded frame from the next on."""
+
+    def take_decoded(self, handler: Callable[[VideoFrame | AudioBlock], None]) -> Unwatch:
+        """Every decoded frame from the next on."""
+
+    def request_keyframe(self) -> None:
+        """A keyframe comes as soon as the sender can give one."""
+
+
+class RenderedCall(Protocol):
+    """The call as a renderer sees it: a `CallSession`, of which this is the part that renderers may rely on."""
+
+    session_id: str
+    settings: Any
+
+    @property
+    def participants(self) -> Mapping[str, Any]:
+        """Everyone else, by uid."""
+
+    def tracks(self) -> Sequence[RenderedTrack]:
+        """Remote tracks that are subscribed now."""
+
+    def on(self, name: str, callback: Callable[..., Any]) -> Unwatch:
+        """Calls back at each event; ``track_subscribed`` and ``track_unsubscribed`` carry a `RenderedTrack`."""
+
+
+class Renderer(Protocol):
+    """One open output of a call."""
+
+    view: Any
+
+    async def close(self) -> None:
+        """Files are whole, windows gone."""
+
+
+class RendererFactory(Protocol):
+    """One way to show or keep a call: a page, a widget, a terminal, a file. Named in ``settings.renderers``."""
+
+    name: str
+    rank: int
+
+    async def open(self, call: RenderedCall, container: Any) -> Renderer:
+        """A renderer of this call; ``ContainerError`` when the container is missing or of the wrong kind."""
+
+
+class Player(Protocol):
+    """One open loudspeaker."""
+
+    format: AudioFormat
+
+    def start(self, fill: Callable[[int], NDArray[np.int16]]) -> None:
+        """Calls ``fill(samples)`` on a thread of its own for each block, shape (samples, channels); it never blocks."""
+
+    def stop(self) -> None:
+        """Silent and closed within a second."""
+
+
+class PlaybackDriver(Protocol):
+    """Loudspeakers of one kind of hardware."""
+
+    name: str
+
+    def devices(self) -> Sequence[Device]:
+        """What is there now. Opens nothing."""
+
+    def watch(self, changed: Callable[[DeviceChange], None]) -> Unwatch:
+        """Reports plugging and unplugging until the answer is called."""
+
+    def open(self, device: Device, format: AudioFormat) -> Player:
+        """The loudspeaker, opened; ``DeviceError`` says why not. May block: runs in a thread."""

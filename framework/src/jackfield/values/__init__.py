@@ -1,0 +1,1 @@
+"""What everything speaks in: frames, formats, devices, settings, errors, events. Imports no native library."""

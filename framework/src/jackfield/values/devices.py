@@ -1,0 +1,47 @@
+"""A device: who it is for good, where it is now, and what it can do."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from attrs import frozen
+
+from jackfield.values.formats import MediaFormat
+
+DeviceKind = Literal["camera", "microphone", "speaker", "screen"]
+DeviceState = Literal["ready", "busy", "denied", "gone", "unusable"]
+
+
+@frozen
+class Device:
+    """One camera, microphone, loudspeaker or screen.
+
+    ``id`` lasts across reboots and re-plugging and begins with its plugin's name and a colon
+    (``v4l2:usb-046d_C920_5F3A``); ``label`` is for people; ``address`` is of the moment (``/dev/video2``).
+    ``note`` says why a device is not ``ready``, and what to do.
+    """
+
+    id: str
+    kind: DeviceKind
+    label: str
+    address: str = ""
+    bus: str = ""
+    modes: tuple[MediaFormat, ...] = ()
+    state: DeviceState = "ready"
+    note: str = ""
+    #: Higher is taken first when nobody named a device; hardware 50 and more, made-up media below 10.
+    rank: int = 50
+    facing: Literal["front", "rear", ""] = ""
+
+    @property
+    def plugin(self) -> str:
+        """The plugin that drives it: the id up to the first colon."""
+        return self.id.partition(":")[0]
+
+
+@frozen
+class DeviceChange:
+    """What hot-plug watching reports: ``device`` was added, removed, or changed its state or modes."""
+
+    change: Literal["added", "removed", "changed"]
+    device: Device
