@@ -1,0 +1,1 @@
+"""What no single member owns: whole calls, interop with foreign clients, house rules."""

@@ -1,0 +1,94 @@
+"""What a test may need of the machine: how to see whether it is there, and the command that brings it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from attrs import frozen
+
+ROOT = Path(__file__).resolve().parents[2]
+PEERS = ROOT / ".peers" / "bin"
+LIVEKIT = PEERS / "livekit-server"
+LIVEKIT_VERSION = "v1.13.5"
+IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
+
+
+@frozen
+class Need:
+    """One thing that a test may ask for by name.
+
+    ``lack`` answers with what is missing, or with nothing. ``package`` is Debian's; what has one can always be had
+    in CI, so a test that lacks it fails there. ``obtainable`` says the same of what is built rather than installed.
+    """
+
+    name: str
+    lack: Callable[[], str]
+    fix: str
+    package: str = ""
+    obtainable: Callable[[], bool] = lambda: False
+
+    @property
+    def is_obtainable(self) -> bool:
+        return bool(self.package) or self.obtainable()
+
+
+def find_chromium() -> str:
+    """The path of a Chromium or Chrome on this machine; empty where there is none."""
+    return next(
+        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), ""
+    )
+
+
+def find_tool(name: str) -> str:
+    """The path of a system tool, also where it lies in a folder that only an administrator's PATH has."""
+    return shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin") or ""
+
+
+def _missing(tool: str) -> Callable[[], str]:
+    return lambda: "" if find_tool(tool) else f"{tool} is not installed"
+
+
+@cache
+def _lack_of_namespaces() -> str:
+    if not find_tool("ip") or not find_tool("unshare") or not find_tool("nsenter"):
+        return "ip, unshare or nsenter is not installed"
+    flags = ["-n"] if os.geteuid() == 0 else ["-Urn"]
+    done = subprocess.run(
+        ["unshare", *flags, "ip", "link", "set", "lo", "up"], capture_output=True, text=True, check=False
+    )
+    return "" if done.returncode == 0 else f"this machine makes no network namespace: {done.stderr.strip()}"
+
+
+def _apt(package: str) -> str:
+    return f"apt-get install {package}   (or APT=1 make test)"
+
+
+def _livekit_fix() -> str:
+    return "make test   (builds it once, with Go)" if find_tool("go") else "install Go (go.dev/dl), then make test"
+
+
+NEEDS = {
+    need.name: need
+    for need in (
+        Need("chromium", lambda: "" if find_chromium() else "Chromium is not installed", _apt("chromium"), "chromium"),
+        Need("redis-server", _missing("redis-server"), _apt("redis-server"), "redis-server"),
+        Need(
+            "netns",
+            _lack_of_namespaces,
+            "run as root, or: sysctl -w kernel.unprivileged_userns_clone=1; tools: apt-get install iproute2 util-linux",
+            "iproute2",
+        ),
+        Need("go", _missing("go"), "install Go (go.dev/dl)"),
+        Need(
+            "livekit-server",
+            lambda: "" if LIVEKIT.exists() else f"livekit-server {LIVEKIT_VERSION} is not built",
+            _livekit_fix(),
+            obtainable=lambda: bool(find_tool("go")),
+        ),
+    )
+}

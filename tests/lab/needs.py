@@ -1,0 +1,74 @@
+"""A pytest plugin: a test says what it needs of the machine, and the run ends with what was not run, and why."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+import pytest
+
+from tests.lab.machine import IN_CI, NEEDS
+
+SUITES = {"soak": "make soak", "bench": "make bench"}
+_not_run: pytest.StashKey[dict[str, list[str]]] = pytest.StashKey()
+
+
+def require(*names: str) -> None:
+    """Go on only where the machine has all of these.
+
+    Else the test is listed as not run; in CI it fails where the thing could be had.
+    """
+    for name in names:
+        need = NEEDS.get(name)
+        if need is None:
+            pytest.fail(
+                f"no need is named {name!r}; tests/lab/machine.py has {', '.join(sorted(NEEDS))}", pytrace=False
+            )
+        lack = need.lack()
+        if lack and IN_CI and need.is_obtainable:
+            pytest.fail(f"CI must have {name}: {lack}. To mend it: {need.fix}", pytrace=False)
+        if lack:
+            pytest.skip(f"{lack}. To run it: {need.fix}")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_not_run] = defaultdict(list)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for marker in item.iter_markers("needs"):
+        require(*marker.args)
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Keep the long suites' tests in the list; what a person's own -k left out is theirs to know."""
+    for item in items:
+        suite = next((name for name in SUITES if item.get_closest_marker(name)), None)
+        if suite:
+            item.config.stash[_not_run][f"a {suite} test. To run it: {SUITES[suite]}"].append(item.nodeid)
+
+
+def _reason(report: pytest.TestReport) -> str:
+    if isinstance(report.longrepr, tuple):
+        return str(report.longrepr[2]).removeprefix("Skipped: ")
+    return str(report.longrepr)
+
+
+def _skipped(reports: list[pytest.TestReport]) -> Iterator[tuple[str, str]]:
+    for report in reports:
+        yield _reason(report), report.nodeid or "a module"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    not_run = config.stash[_not_run]
+    for reason, nodeid in _skipped(terminalreporter.stats.get("skipped", [])):
+        not_run[reason].append(nodeid)
+    if not not_run:
+        return
+    terminalreporter.section("not run, and why", sep="-")
+    for reason, nodeids in sorted(not_run.items()):
+        terminalreporter.line(f"{len(nodeids)} not run: {reason}")
+        for nodeid in nodeids:
+            terminalreporter.line(f"    {nodeid}")
