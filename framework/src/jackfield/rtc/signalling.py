@@ -1,0 +1,114 @@
+"""LiveKit's signal messages, as both ends read and write them: frames, names of enums, candidates, addresses.
+
+Protocol v0 (`/rtc`): a binary WebSocket frame is one protobuf message; to a peer that sends text frames the other side
+answers in protojson. Field and enum names follow livekit_rtc.proto and livekit_models.proto.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Literal, TypeVar
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+from google.protobuf import json_format
+from google.protobuf.message import DecodeError
+from livekit.protocol import models
+from livekit.protocol.rtc import SignalRequest, SignalResponse, SignalTarget
+
+from jackfield.values.events import LeaveReason, NetworkQuality
+
+#: The protocol version we speak as a client (LiveKit's ``?protocol=``).
+PROTOCOL = 13
+
+Source = Literal["camera", "microphone", "screen", "screen_audio", "unknown"]
+Kind = Literal["audio", "video"]
+Message = TypeVar("Message", SignalRequest, SignalResponse)
+
+PUBLISHER = SignalTarget.PUBLISHER
+SUBSCRIBER = SignalTarget.SUBSCRIBER
+
+SOURCES: Mapping[Source, models.TrackSource] = {
+    "camera": models.TrackSource.CAMERA,
+    "microphone": models.TrackSource.MICROPHONE,
+    "screen": models.TrackSource.SCREEN_SHARE,
+    "screen_audio": models.TrackSource.SCREEN_SHARE_AUDIO,
+    "unknown": models.TrackSource.UNKNOWN,
+}
+KINDS: Mapping[Kind, models.TrackType] = {"audio": models.TrackType.AUDIO, "video": models.TrackType.VIDEO}
+QUALITIES: Mapping[int, NetworkQuality] = {
+    models.ConnectionQuality.EXCELLENT: "excellent",
+    models.ConnectionQuality.GOOD: "good",
+    models.ConnectionQuality.POOR: "poor",
+    models.ConnectionQuality.LOST: "lost",
+}
+REASONS: Mapping[int, LeaveReason] = {
+    models.DisconnectReason.CLIENT_INITIATED: "left",
+    models.DisconnectReason.DUPLICATE_IDENTITY: "replaced",
+    models.DisconnectReason.PARTICIPANT_REMOVED: "removed",
+    models.DisconnectReason.ROOM_DELETED: "ended",
+    models.DisconnectReason.ROOM_CLOSED: "ended",
+    models.DisconnectReason.SERVER_SHUTDOWN: "server",
+    models.DisconnectReason.CONNECTION_TIMEOUT: "network",
+    models.DisconnectReason.SIGNAL_CLOSE: "network",
+    models.DisconnectReason.MEDIA_FAILURE: "network",
+}
+_SOURCE_NAMES = {number: name for name, number in SOURCES.items()}
+
+
+def source_name(number: int) -> Source:
+    """Our name of a ``TrackSource``; unknown numbers are ``unknown``."""
+    return _SOURCE_NAMES.get(number, "unknown")  # type: ignore[call-overload, no-any-return]
+
+
+def kind_name(number: int) -> Kind | None:
+    """``audio`` or ``video``; None for data tracks and what is not known yet."""
+    return next((name for name, value in KINDS.items() if value == number), None)
+
+
+def leave_reason(number: int) -> LeaveReason:
+    """Our name of a ``DisconnectReason``; what is not known is the server's doing."""
+    return REASONS.get(number, "server")
+
+
+def encode(message: SignalRequest | SignalResponse, *, text: bool = False) -> bytes | str:
+    """One frame: bytes for a binary one, str (protojson) for a text one."""
+    if text:
+        return json_format.MessageToJson(message, indent=None)
+    return message.SerializeToString()
+
+
+def decode(kind: type[Message], frame: bytes | str) -> Message:
+    """The message in a frame of either sort. ``ValueError`` when it is neither; unknown fields are left out."""
+    try:
+        if isinstance(frame, str):
+            return json_format.Parse(frame, kind(), ignore_unknown_fields=True)
+        message = kind()
+        message.ParseFromString(frame)
+    except (DecodeError, json_format.ParseError) as exc:
+        raise ValueError(f"not a {kind.__name__}: {exc}") from exc
+    return message
+
+
+def candidate_init(line: str, *, mid: str = "0", index: int = 0) -> str:
+    """``candidateInit`` of a trickle message, from a line ``candidate:…``; "" says that there are no more."""
+    return json.dumps({"candidate": line, "sdpMid": mid, "sdpMLineIndex": index})
+
+
+def candidate_line(init: str) -> str:
+    """The line ``candidate:…`` in a ``candidateInit``; "" at the end of candidates. ``ValueError`` when garbled."""
+    parsed = json.loads(init) if init else {}
+    line = parsed.get("candidate") if isinstance(parsed, dict) else None
+    if line is not None and not isinstance(line, str):
+        raise ValueError("candidateInit has no candidate text")
+    return (line or "").removeprefix("a=")
+
+
+def join_url(server: str, *, websocket: bool = True, **query: str) -> str:
+    """Where to join on a server known by its http(s) or ws(s) address; ``websocket=False``: where to ask why not."""
+    parts = urlsplit(server)
+    secure = parts.scheme in ("https", "wss")
+    scheme = ("wss" if secure else "ws") if websocket else ("https" if secure else "http")
+    path = parts.path.rstrip("/") + ("/rtc" if websocket else "/rtc/validate")
+    asked = {"protocol": str(PROTOCOL), "auto_subscribe": "1", "adaptive_stream": "0", "sdk": "python", **query}
+    return urlunsplit((scheme, parts.netloc, path, urlencode(asked), ""))

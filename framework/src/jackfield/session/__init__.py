@@ -1,0 +1,1 @@
+"""One call: its state, actions, events, publications and playback."""

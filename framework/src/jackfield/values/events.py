@@ -1,0 +1,254 @@
+"""What happens in a call. Each event is a frozen class; its name is the class's in snake_case.
+
+Handlers run on the event loop and get the event. ``EVENTS`` maps every name to its class.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from attrs import frozen
+
+if TYPE_CHECKING:
+    from jackfield.session.participant import Participant
+    from jackfield.session.publication import Publication
+    from jackfield.values.devices import Device
+    from jackfield.values.errors import CallError
+
+LeaveReason = Literal["left", "removed", "ended", "replaced", "idle", "server", "network"]
+NetworkQuality = Literal["excellent", "good", "poor", "lost", "unknown"]
+
+EVENTS: dict[str, type[Event]] = {}
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+
+
+class Event:
+    """Something that happened. ``name`` is what `CallSession.on` knows it by."""
+
+    name: ClassVar[str] = ""
+
+    def __init_subclass__(cls) -> None:
+        cls.name = _snake(cls.__name__)
+        EVENTS[cls.name] = cls
+
+
+# --- session ------------------------------------------------------------------------------------------------------
+@frozen
+class SessionJoined(Event):
+    """We are in. ``session`` is the `CallSession`."""
+
+    session: Any
+
+
+@frozen
+class SessionLeft(Event):
+    """The call is over for us; ``reason`` says why, ``message`` in words. Nothing follows it."""
+
+    reason: LeaveReason
+    message: str = ""
+
+
+@frozen
+class ConnectionLost(Event):
+    """The server is not heard any more."""
+
+    message: str = ""
+
+
+@frozen
+class ConnectionRestored(Event):
+    """The server is heard again."""
+
+
+@frozen
+class ConnectionClosed(Event):
+    """The connection is given up for good, or closed because we left."""
+
+    message: str = ""
+
+
+# --- participants -------------------------------------------------------------------------------------------------
+@frozen
+class ParticipantJoined(Event):
+    """Somebody came in, or was there when we joined."""
+
+    participant: Participant
+
+
+@frozen
+class ParticipantLeft(Event):
+    """Somebody went."""
+
+    participant: Participant
+
+
+@frozen
+class ParticipantListChanged(Event):
+    """Who is here, ourselves not included."""
+
+    participants: tuple[Participant, ...]
+
+
+@frozen
+class ParticipantUpdated(Event):
+    """A participant's name, metadata or attributes changed; ``changed`` holds the attributes that did."""
+
+    participant: Participant
+    changed: dict[str, str]
+
+
+@frozen
+class ParticipantAudioMuted(Event):
+    """Their microphone is off."""
+
+    participant: Participant
+
+
+@frozen
+class ParticipantAudioUnmuted(Event):
+    """Their microphone is on."""
+
+    participant: Participant
+
+
+@frozen
+class ParticipantVideoPaused(Event):
+    """Their camera is off."""
+
+    participant: Participant
+
+
+@frozen
+class ParticipantVideoResumed(Event):
+    """Their camera is on."""
+
+    participant: Participant
+
+
+@frozen
+class ParticipantStartedScreenShare(Event):
+    """Their screen is to be seen."""
+
+    participant: Participant
+
+
+@frozen
+class ParticipantStoppedScreenShare(Event):
+    """Their screen is no longer to be seen."""
+
+    participant: Participant
+
+
+@frozen
+class DominantSpeakerChanged(Event):
+    """Who speaks loudest now; None: nobody."""
+
+    participant: Participant | None
+
+
+@frozen
+class NetworkQualityChanged(Event):
+    """How well a participant's media gets through, as the server sees it."""
+
+    participant: Participant
+    quality: NetworkQuality
+
+
+# --- our own media ------------------------------------------------------------------------------------------------
+@frozen
+class AudioMuted(Event):
+    """Our microphone is off; ``by_moderator`` when somebody else did it."""
+
+    by_moderator: bool = False
+
+
+@frozen
+class AudioUnmuted(Event):
+    """Our microphone is on."""
+
+
+@frozen
+class VideoPaused(Event):
+    """Our camera is off; ``by_moderator`` when somebody else did it."""
+
+    by_moderator: bool = False
+
+
+@frozen
+class VideoResumed(Event):
+    """Our camera is on."""
+
+
+@frozen
+class CameraChanged(Event):
+    """The camera in use; None: none."""
+
+    device: Device | None
+
+
+@frozen
+class MicrophoneChanged(Event):
+    """The microphone in use; None: none."""
+
+    device: Device | None
+
+
+@frozen
+class SpeakerChanged(Event):
+    """The loudspeaker in use; None: none."""
+
+    device: Device | None
+
+
+@frozen
+class DeviceLost(Event):
+    """A device in use has gone; ``error`` says how."""
+
+    device: Device
+    error: CallError
+
+
+@frozen
+class EncoderChanged(Event):
+    """A publication's encoder is another one now, and why."""
+
+    publication: Publication
+    encoder: str
+    reason: str
+
+
+# --- tracks and data ----------------------------------------------------------------------------------------------
+@frozen
+class TrackSubscribed(Event):
+    """A remote track's media arrives from now on; ``track`` is a `RenderedTrack`."""
+
+    track: Any
+
+
+@frozen
+class TrackUnsubscribed(Event):
+    """A remote track is over."""
+
+    track: Any
+
+
+@frozen
+class Data(Event):
+    """A message from ``participant`` (None: from the server's interface)."""
+
+    payload: bytes
+    participant: Participant | None
+    topic: str
+    reliable: bool
+
+
+@frozen
+class Error(Event):
+    """Something failed and the call goes on; ``source`` says what: a device, a publication, a renderer."""
+
+    error: CallError
+    source: str = ""
