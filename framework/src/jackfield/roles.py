@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
+from attrs import frozen
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -91,6 +93,36 @@ class CaptureDriver(Protocol):
         """The device, opened in the nearest format it has; ``DeviceError`` says why not. May block: runs in a thread."""
 
 
+# --- made-up media that can be told from any other ----------------------------------------------------------------
+@frozen
+class Verdict:
+    """What was recognised of made-up media. ``latency_ms`` is the median, where both ends share one machine's clock."""
+
+    ok: bool
+    frames: int
+    lost: int
+    latency_ms: float | None
+    text: str
+
+
+class Verifier(Protocol):
+    """Looks for one driver's own pictures or sound in what arrived. Used by one thread at a time."""
+
+    def observe(self, media: VideoFrame | AudioBlock) -> None:
+        """Takes one decoded picture or block into account; takes a fraction of a millisecond."""
+
+    def verdict(self) -> Verdict:
+        """What was recognised so far."""
+
+
+@runtime_checkable
+class Verifies(Protocol):
+    """A driver of made-up media, which recognises its own pictures and sound at the far end of a call."""
+
+    def verifier(self) -> Verifier:
+        """A verifier for one track, picture or sound, that has seen nothing yet."""
+
+
 # --- how media is squeezed ----------------------------------------------------------------------------------------
 class Encoder(Protocol):
     """One running encoder; used by one thread at a time."""
@@ -139,6 +171,8 @@ class Conceals(Protocol):
 class EncoderFactory(Protocol):
     """An encoder for one codec on one backend (``software``, ``nvenc``, ``vaapi`` …)."""
 
+    #: One hook answers with both kinds of factory; this tells them apart.
+    makes: Literal["encoder"]
     name: str
     codec: str
     backend: str
@@ -155,6 +189,7 @@ class EncoderFactory(Protocol):
 class DecoderFactory(Protocol):
     """A decoder for one codec on one backend."""
 
+    makes: Literal["decoder"]
     name: str
     codec: str
     backend: str
