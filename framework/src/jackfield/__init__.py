@@ -1,1 +1,79 @@
 """Live calls in Python in which every part that touches a machine or a service is a plugin."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from jackfield.hookspecs import API_VERSION, hookimpl
+from jackfield.values.errors import (
+    AuthTokenError,
+    CallError,
+    CallTokenError,
+    ContainerError,
+    DeviceBusy,
+    DeviceDenied,
+    DeviceError,
+    DeviceGone,
+    EncoderError,
+    LogInError,
+    NetworkError,
+    NotAllowed,
+    NotInitialized,
+    PluginError,
+    ResponseError,
+    SessionActive,
+    SessionIdError,
+    SettingsError,
+)
+from jackfield.values.findings import Finding
+
+if TYPE_CHECKING:
+    from jackfield.values.devices import Device, DeviceChange
+    from jackfield.values.formats import AudioEncoding, AudioFormat, VideoEncoding, VideoFormat
+    from jackfield.values.media import AudioBlock, EncodedFrame, VideoFrame
+    from jackfield.values.people import CallToken, LogIn, Place
+    from jackfield.values.settings import (
+        AudioMode,
+        CameraFacing,
+        Layout,
+        LayoutType,
+        SessionSettings,
+        SessionType,
+        VideoWish,
+    )
+    from jackfield.values.settings_builder import SessionSettingsBuilder
+
+#: Public name → its module, imported when the name is first used: a plugin's import stays fast.
+_WHERE = {
+    "Device": "values.devices",
+    "DeviceChange": "values.devices",
+    "AudioEncoding": "values.formats",
+    "AudioFormat": "values.formats",
+    "VideoEncoding": "values.formats",
+    "VideoFormat": "values.formats",
+    "AudioBlock": "values.media",
+    "EncodedFrame": "values.media",
+    "VideoFrame": "values.media",
+    "CallToken": "values.people",
+    "LogIn": "values.people",
+    "Place": "values.people",
+    "AudioMode": "values.settings",
+    "CameraFacing": "values.settings",
+    "Layout": "values.settings",
+    "LayoutType": "values.settings",
+    "SessionSettings": "values.settings",
+    "SessionType": "values.settings",
+    "VideoWish": "values.settings",
+    "SessionSettingsBuilder": "values.settings_builder",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'jackfield' has no attribute {name!r}")
+    return getattr(import_module(f"jackfield.{_WHERE[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_WHERE})
