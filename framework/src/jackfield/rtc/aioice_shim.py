@@ -1,0 +1,167 @@
+"""The private names of aioice that Jackfield uses, and a full ICE agent over it. Read against aioice 0.10–0.13.
+
+aioice never gathers 127.0.0.1 and hands every datagram through a queue; both are mended here by its own methods.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+from collections.abc import Callable, Sequence
+
+from aioice import Candidate, Connection
+from aioice.ice import get_host_addresses
+
+from jackfield.rtc.link import IceServer, ignore
+
+CONNECT_TIMEOUT_S = 15.0
+#: aioice asks one STUN and one TURN server, and waits for neither longer than this.
+GATHER_TIMEOUT_S = 3
+
+logger = logging.getLogger(__name__)
+
+
+class _Connection(Connection):
+    """A connection that hands datagrams on as they come, and gathers where it is told."""
+
+    on_datagram: Callable[[bytes], None] = staticmethod(ignore)
+
+    def data_received(self, data: bytes, component: int) -> None:
+        self.on_datagram(data)
+
+    async def gather_on(self, addresses: list[str]) -> None:
+        self._local_candidates_start = True
+        self._local_candidates += await self.get_component_candidates(1, addresses, timeout=GATHER_TIMEOUT_S)
+        self._local_candidates_end = True
+
+    def send_now(self, data: bytes) -> None:
+        pair = self._nominated.get(1)
+        if pair is not None and pair.protocol.transport is not None:
+            pair.protocol.transport.sendto(data, pair.remote_addr)
+
+    def pair(self) -> tuple[str, str] | None:
+        pair = self._nominated.get(1)
+        return (pair.local_candidate.to_sdp(), pair.remote_candidate.to_sdp()) if pair else None
+
+
+class IceAgent:
+    """Full ICE for one peer (RFC 8445), trickling; a `Link`.
+
+    ``loopback`` also gathers 127.0.0.1: right when the server is on this machine. Only the first STUN and the first
+    TURN server are asked, which is what aioice can do.
+    """
+
+    def __init__(self, *, controlling: bool, ice_servers: Sequence[IceServer] = (), loopback: bool = False) -> None:
+        self.controlling = controlling
+        self.on_datagram: Callable[[bytes], None] = ignore
+        self.on_closed: Callable[[], None] = ignore
+        self._loopback = loopback
+        self._connection = _Connection(ice_controlling=controlling, **_servers(ice_servers))  # type: ignore[arg-type]
+        self._connection.on_datagram = self._received
+        self._watch: asyncio.Task[None] | None = None
+        self._ended = False
+
+    @property
+    def local_ufrag(self) -> str:
+        """Our user name fragment."""
+        return self._connection.local_username
+
+    @property
+    def local_pwd(self) -> str:
+        """Our password."""
+        return self._connection.local_password
+
+    @property
+    def selected_pair(self) -> tuple[str, str] | None:
+        """The candidates in use, ours and theirs, as the SDP writes them; None before there is a path."""
+        return self._connection.pair()
+
+    async def gather(self) -> list[str]:
+        """Our candidates as ``candidate:…`` lines."""
+        addresses = get_host_addresses(use_ipv4=True, use_ipv6=True)
+        if self._loopback:
+            addresses = ["127.0.0.1", *addresses]
+        await self._connection.gather_on(addresses)
+        return ["candidate:" + candidate.to_sdp() for candidate in self._connection.local_candidates]
+
+    def set_remote(self, ufrag: str, pwd: str, *, lite: bool) -> None:
+        """The peer's credentials, and whether it only answers checks (ICE-lite)."""
+        self._connection.remote_username = ufrag
+        self._connection.remote_password = pwd
+        self._connection.remote_is_lite = lite
+
+    async def add_remote_candidate(self, line: str | None) -> None:
+        """A candidate of the peer's, None for the last. What cannot be used (TCP, mDNS, garbage) is left out."""
+        candidate = None if line is None else _candidate(line)
+        if line is not None and candidate is None:
+            return
+        try:
+            await self._connection.add_remote_candidate(candidate)
+        except ValueError as exc:
+            logger.debug("candidate left out: %s", exc)
+
+    async def connect(self) -> None:
+        """A pair is nominated; `ConnectionError` when none works within fifteen seconds."""
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                await self._connection.connect()
+        except TimeoutError:
+            raise ConnectionError(f"no candidate pair worked within {CONNECT_TIMEOUT_S:g} s") from None
+        self._watch = asyncio.get_running_loop().create_task(self._until_lost())
+
+    async def _until_lost(self) -> None:
+        await self._connection.get_event()
+        if not self._ended:
+            self.on_closed()
+
+    def _received(self, data: bytes) -> None:
+        self.on_datagram(data)
+
+    def send(self, data: bytes) -> None:
+        """Sends over the nominated pair; dropped before there is one."""
+        self._connection.send_now(data)
+
+    async def close(self) -> None:
+        """Its sockets are closed. May be called twice."""
+        self._ended = True
+        if self._watch is not None:
+            self._watch.cancel()
+        await self._connection.close()
+
+
+def _candidate(line: str) -> Candidate | None:
+    try:
+        candidate = Candidate.from_sdp(line.removeprefix("a=").removeprefix("candidate:"))
+        ipaddress.ip_address(candidate.host)
+    except ValueError:
+        return None
+    return candidate if candidate.transport.lower() == "udp" and candidate.component == 1 else None
+
+
+def _servers(servers: Sequence[IceServer]) -> dict[str, object]:
+    found: dict[str, object] = {"stun_server": None, "turn_server": None}
+    for server in servers:
+        for url in server.urls:
+            scheme, _, rest = url.partition(":")
+            address, _, query = rest.partition("?")
+            host, port = _host_port(address, 5349 if scheme.endswith("s") and scheme != "stun" else 3478)
+            if scheme == "stun" and found["stun_server"] is None:
+                found["stun_server"] = (host, port)
+            elif scheme in ("turn", "turns") and found["turn_server"] is None:
+                found |= {
+                    "turn_server": (host, port),
+                    "turn_username": server.username,
+                    "turn_password": server.credential,
+                    "turn_ssl": scheme == "turns",
+                    "turn_transport": "tcp" if scheme == "turns" or "transport=tcp" in query else "udp",
+                }
+    return found
+
+
+def _host_port(address: str, default: int) -> tuple[str, int]:
+    if address.startswith("["):
+        host, _, rest = address[1:].partition("]")
+        return host, int(rest[1:]) if rest[1:].isdigit() else default
+    host, _, port = address.partition(":")
+    return host, int(port) if port.isdigit() else default

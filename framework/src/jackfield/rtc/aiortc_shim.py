@@ -1,0 +1,197 @@
+"""The private names of aiortc and pylibsrtp that Jackfield uses. Read against aiortc 1.16 and pylibsrtp 1.0.
+
+Of aiortc we take DTLS with its SRTP keys (`RTCDtlsTransport`) and SCTP with data channels (`RTCSctpTransport`); its
+peer connection, senders and receivers stay unused. `RTCDtlsTransport` accepts any object with ``_recv``, ``_send``,
+``role`` and ``state`` for its ICE transport; SRTP never passes through its reading task.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import pylibsrtp
+from aiortc.rtcdatachannel import RTCDataChannel, RTCDataChannelParameters
+from aiortc.rtcdtlstransport import (
+    RTCCertificate,
+    RTCDtlsFingerprint,
+    RTCDtlsParameters,
+    RTCDtlsTransport,
+)
+from aiortc.rtcsctptransport import RTCSctpCapabilities, RTCSctpTransport
+
+from jackfield.rtc.link import ignore
+from jackfield.rtc.sdp import Fingerprint
+
+#: aiortc versions this file was read against: at least the first, below the second.
+AIORTC_WINDOW = ("1.16", "1.17")
+_DTLS_QUEUE_MAX = 64
+
+logger = logging.getLogger(__name__)
+
+
+class Certificate:
+    """A self-signed certificate for DTLS, new for each process or call."""
+
+    def __init__(self, certificate: RTCCertificate) -> None:
+        self.inner = certificate
+
+    @classmethod
+    def generate(cls) -> Certificate:
+        """A fresh P-256 certificate, good for thirty days."""
+        return cls(RTCCertificate.generateCertificate())
+
+    @property
+    def fingerprints(self) -> list[Fingerprint]:
+        """Its sha-256 digest, as the SDP names it."""
+        found = self.inner.getFingerprints()
+        return [Fingerprint(item.algorithm, item.value) for item in found if item.algorithm == "sha-256"]
+
+
+class _DatagramQueue:
+    """The face of an ICE transport that aiortc's DTLS wants, fed with DTLS records alone."""
+
+    state = "completed"
+
+    def __init__(self, send: Callable[[bytes], None], controlling: bool) -> None:
+        self.role = "controlling" if controlling else "controlled"
+        self.out = send
+        self._queue: asyncio.Queue[bytes | None] = asyncio.Queue(_DTLS_QUEUE_MAX)
+        self._closed = False
+
+    def feed(self, data: bytes) -> None:
+        if not self._queue.full():
+            self._queue.put_nowait(data)
+
+    def close(self) -> None:
+        self._closed = True
+        if self._queue.full():
+            self._queue.get_nowait()
+        self._queue.put_nowait(None)
+
+    async def _recv(self) -> bytes:
+        data = None if self._closed else await self._queue.get()
+        if data is None:
+            raise ConnectionError("the path is closed")
+        return data
+
+    async def _send(self, data: bytes) -> None:
+        self.out(data)
+
+
+class DtlsSession:
+    """DTLS over datagrams that are fed in, and the SRTP sessions keyed by it (RFC 5764)."""
+
+    def __init__(self, send: Callable[[bytes], None], certificate: Certificate, *, controlling: bool) -> None:
+        self._queue = _DatagramQueue(send, controlling)
+        self._dtls = RTCDtlsTransport(self._queue, [certificate.inner])  # type: ignore[arg-type]
+        self._dtls.on("statechange", self._changed)
+        self.on_state: Callable[[str], None] = ignore
+        self.protect: Callable[[bytes], bytes] = _not_connected
+        self.unprotect: Callable[[bytes], bytes] = _not_connected
+        self.protect_rtcp: Callable[[bytes], bytes] = _not_connected
+        self.unprotect_rtcp: Callable[[bytes], bytes] = _not_connected
+
+    @property
+    def inner(self) -> RTCDtlsTransport:
+        """What SCTP is built on."""
+        return self._dtls
+
+    @property
+    def state(self) -> str:
+        """``new``, ``connecting``, ``connected``, ``closed`` or ``failed``."""
+        return self._dtls.state
+
+    @property
+    def srtp_profile(self) -> str:
+        """The SRTP profile agreed on, "" before."""
+        ssl = self._dtls._ssl
+        name = ssl.get_selected_srtp_profile() if ssl else b""
+        return name.decode()
+
+    def send_over(self, send: Callable[[bytes], None]) -> None:
+        """Records go out here from now on."""
+        self._queue.out = send
+
+    def feed(self, data: bytes) -> None:
+        """One datagram with DTLS records from the peer; dropped when too many wait."""
+        self._queue.feed(data)
+
+    async def handshake(self, remote: Sequence[Fingerprint], role: Literal["client", "server"]) -> None:
+        """Connected, and the peer's certificate has the promised fingerprint; else `ConnectionError`."""
+        self._dtls._set_role(role)
+        parameters = [RTCDtlsFingerprint(item.algorithm, item.value) for item in remote]
+        if not parameters:
+            raise ConnectionError("the peer's description has no DTLS fingerprint")
+        await self._dtls.start(RTCDtlsParameters(parameters))
+        if self._dtls.state != "connected":
+            raise ConnectionError(f"DTLS is {self._dtls.state} after the handshake")
+        if self._dtls._task is not None:
+            self._dtls._task.add_done_callback(_retrieve)
+
+    def _changed(self) -> None:
+        if self._dtls.state == "connected":
+            sending, receiving = self._dtls._tx_srtp, self._dtls._rx_srtp
+            self.protect, self.protect_rtcp = sending.protect, sending.protect_rtcp
+            self.unprotect, self.unprotect_rtcp = receiving.unprotect, receiving.unprotect_rtcp
+        self.on_state(self._dtls.state)
+
+    async def close(self) -> None:
+        """Says goodbye to the peer and ends."""
+        await self._dtls.stop()
+        self._queue.close()
+
+
+def _not_connected(data: bytes) -> bytes:
+    raise ConnectionError("DTLS is not connected")
+
+
+def _retrieve(task: asyncio.Future[Any]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        logger.info("DTLS ended: %r", task.exception())
+
+
+#: What SRTP raises for a packet that is forged, replayed, too long or no RTP at all.
+SRTP_ERRORS: tuple[type[Exception], ...] = (pylibsrtp.Error, ValueError, ConnectionError)
+
+
+class _Sctp(RTCSctpTransport):
+    """SCTP that survives whatever chunk the peer sends."""
+
+    async def _handle_data(self, data: bytes) -> None:
+        try:
+            await super()._handle_data(data)
+        except ConnectionError:
+            raise
+        except Exception as exc:
+            logger.info("an SCTP packet was dropped: %r", exc)
+
+
+class SctpAssociation:
+    """An SCTP association over DTLS (RFC 8261), with data channels opened in band (RFC 8832)."""
+
+    def __init__(self, session: DtlsSession) -> None:
+        self._sctp = _Sctp(session.inner)
+        self._sctp.on("datachannel", self._opened)
+        self.on_channel: Callable[[RTCDataChannel], None] = ignore
+
+    async def start(self, remote_port: int, max_message_size: int) -> None:
+        """The association is being set up; DTLS has to be connected."""
+        try:
+            await self._sctp.start(RTCSctpCapabilities(maxMessageSize=max_message_size), remote_port)
+        except ConnectionError as exc:
+            logger.info("no data channels: %s", exc)
+
+    def open(self, label: str, ordered: bool, max_retransmits: int | None) -> RTCDataChannel:
+        """A channel that is announced to the peer as soon as the association is up."""
+        parameters = RTCDataChannelParameters(label=label, ordered=ordered, maxRetransmits=max_retransmits)
+        return RTCDataChannel(self._sctp, parameters)
+
+    def _opened(self, channel: RTCDataChannel) -> None:
+        self.on_channel(channel)
+
+    async def close(self) -> None:
+        """The association is ended and its timers are gone."""
+        await self._sctp.stop()

@@ -1,0 +1,232 @@
+"""One peer's transport: DTLS, SRTP and SCTP over one link, everything bundled on it (RFC 5764, RFC 9143)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Literal
+
+from jackfield.rtc.aiortc_shim import SRTP_ERRORS, Certificate, DtlsSession, SctpAssociation
+from jackfield.rtc.link import Link, ignore
+from jackfield.rtc.rtp import is_rtcp
+from jackfield.rtc.sdp import Fingerprint
+
+if TYPE_CHECKING:
+    from aiortc.rtcdatachannel import RTCDataChannel
+
+__all__ = ["Certificate", "DataChannel", "DataChannels", "Transport"]
+
+HANDSHAKE_TIMEOUT_S = 15.0
+#: A channel that the peer does not drain refuses more than this, rather than grow.
+CHANNEL_BUFFER_MAX = 4 << 20
+_EARLY_MAX = 32
+
+logger = logging.getLogger(__name__)
+
+
+class Transport:
+    """DTLS, SRTP and SCTP over one `Link`. Everything runs on the event loop; callbacks are synchronous.
+
+    ``on_rtp`` gets each decrypted RTP packet and its arrival (monotonic ns), ``on_rtcp`` each decrypted compound
+    datagram, ``on_state`` each of ``connecting``, ``connected``, ``failed`` and ``closed``.
+    """
+
+    def __init__(self, link: Link, certificate: Certificate) -> None:
+        self.link = link
+        self.state = "new"
+        self.on_rtp: Callable[[bytes, int], None] = ignore
+        self.on_rtcp: Callable[[bytes], None] = ignore
+        self.on_state: Callable[[str], None] = ignore
+        self.bytes_sent = self.bytes_received = self.packets_sent = self.packets_received = 0
+        #: Packets that SRTP refused: forged, replayed or damaged.
+        self.packets_refused = 0
+        self._dtls = DtlsSession(link.send, certificate, controlling=link.controlling)
+        self._dtls.on_state = self._changed
+        self.channels = DataChannels(self._dtls)
+        self._early: deque[bytes] = deque(maxlen=_EARLY_MAX)
+        link.on_datagram = self.receive
+        link.on_closed = self._link_closed
+
+    async def start(self, remote: Sequence[Fingerprint], role: Literal["client", "server"]) -> None:
+        """Connected; `ConnectionError` when the handshake fails or takes over fifteen seconds."""
+        try:
+            async with asyncio.timeout(HANDSHAKE_TIMEOUT_S):
+                await self._dtls.handshake(remote, role)
+        except TimeoutError:
+            self._changed("failed")
+            raise ConnectionError(f"no DTLS handshake within {HANDSHAKE_TIMEOUT_S:g} s") from None
+        while self._early:
+            self._receive_media(self._early.popleft())
+        await self.channels.associate()
+
+    def receive(self, data: bytes) -> None:
+        """One datagram from the link: DTLS 20–63, RTP and RTCP 128–191 (RFC 7983); the rest is dropped."""
+        self.packets_received += 1
+        self.bytes_received += len(data)
+        first = data[0] if data else 0
+        if 128 <= first <= 191:
+            if self.state == "connected":
+                self._receive_media(data)
+            else:
+                self._early.append(data)
+        elif 20 <= first <= 63:
+            self._dtls.feed(data)
+
+    def _receive_media(self, data: bytes) -> None:
+        try:
+            if is_rtcp(data):
+                self.on_rtcp(self._dtls.unprotect_rtcp(data))
+                return
+            packet = self._dtls.unprotect(data)
+        except SRTP_ERRORS:
+            self.packets_refused += 1
+            return
+        self.on_rtp(packet, time.monotonic_ns())
+
+    def send_rtp(self, packet: bytes) -> bool:
+        """Encrypts and sends an RTP packet; False when it could not go."""
+        return self._send(packet, self._dtls.protect)
+
+    def send_rtcp(self, packet: bytes) -> bool:
+        """Encrypts and sends a compound RTCP datagram; False when it could not go."""
+        return self._send(packet, self._dtls.protect_rtcp)
+
+    def _send(self, packet: bytes, protect: Callable[[bytes], bytes]) -> bool:
+        if self.state != "connected":
+            return False
+        try:
+            data = protect(packet)
+        except SRTP_ERRORS as exc:
+            logger.info("a packet of %d bytes was not sent: %r", len(packet), exc)
+            return False
+        self.link.send(data)
+        self.packets_sent += 1
+        self.bytes_sent += len(data)
+        return True
+
+    def protect(self, packet: bytes) -> bytes:
+        """The packet as SRTP, for a caller that sends it itself."""
+        return self._dtls.protect(packet)
+
+    def unprotect(self, packet: bytes) -> bytes:
+        """The RTP in an SRTP packet; one of `SRTP_ERRORS` when it does not hold."""
+        return self._dtls.unprotect(packet)
+
+    @property
+    def srtp_profile(self) -> str:
+        """The SRTP profile in use, "" before the handshake."""
+        return self._dtls.srtp_profile
+
+    def replace_link(self, link: Link) -> None:
+        """Everything goes over another link from now on (an ICE restart); the old one is the caller's to close."""
+        self.link.on_datagram = self.link.on_closed = ignore
+        self.link = link
+        link.on_datagram = self.receive
+        link.on_closed = self._link_closed
+        self._dtls.send_over(link.send)
+
+    def _link_closed(self) -> None:
+        self._changed("failed" if self.state != "closed" else "closed")
+
+    def _changed(self, state: str) -> None:
+        if state != self.state and self.state != "closed":
+            self.state = state
+            self.on_state(state)
+
+    async def close(self) -> None:
+        """Channels closed, the peer told, the link closed. May be called twice."""
+        await self.channels.close()
+        await self._dtls.close()
+        self._changed("closed")
+        await self.link.close()
+
+
+class DataChannels:
+    """The data channels of a transport. Channels may be opened before there is an association."""
+
+    def __init__(self, dtls: DtlsSession) -> None:
+        self.on_channel: Callable[[DataChannel], None] = ignore
+        self._association = SctpAssociation(dtls)
+        self._association.on_channel = self._opened
+        self._remote: tuple[int, int] | None = None
+        self._dtls = dtls
+
+    def start(self, remote_port: int = 5000, max_message_size: int = 65536) -> None:
+        """The peer's description has an application section: associate once DTLS is connected."""
+        self._remote = self._remote or (remote_port, max_message_size)
+
+    async def associate(self) -> None:
+        """Sets the association up where `start` was called and DTLS is connected; once."""
+        if self._remote and self._dtls.state == "connected":
+            await self._association.start(*self._remote)
+
+    def open(self, label: str, *, ordered: bool = True, max_retransmits: int | None = None) -> DataChannel:
+        """A channel that opens as soon as it can; ``on_open`` says when."""
+        return DataChannel(self._association.open(label, ordered, max_retransmits))
+
+    def _opened(self, channel: RTCDataChannel) -> None:
+        self.on_channel(DataChannel(channel))
+
+    async def close(self) -> None:
+        """The association is gone."""
+        await self._association.close()
+
+
+class DataChannel:
+    """One channel. ``on_message`` gets each message as bytes (text as UTF-8), ``on_open`` is called once."""
+
+    def __init__(self, channel: RTCDataChannel) -> None:
+        self._channel = channel
+        self.on_message: Callable[[bytes], None] = ignore
+        self.on_open: Callable[[], None] = ignore
+        self.on_close: Callable[[], None] = ignore
+        channel.on("message", self._message)
+        channel.on("open", lambda: self.on_open())
+        channel.on("close", lambda: self.on_close())
+
+    @property
+    def label(self) -> str:
+        """Its name."""
+        return self._channel.label
+
+    @property
+    def ordered(self) -> bool:
+        """Whether messages arrive in the order they were sent."""
+        return self._channel.ordered
+
+    @property
+    def max_retransmits(self) -> int | None:
+        """How often a message is tried again; None: until it arrives."""
+        return self._channel.maxRetransmits
+
+    @property
+    def state(self) -> str:
+        """``connecting``, ``open``, ``closing`` or ``closed``."""
+        return self._channel.readyState
+
+    @property
+    def buffered_amount(self) -> int:
+        """Bytes that wait to be sent."""
+        return self._channel.bufferedAmount
+
+    def send(self, data: bytes) -> None:
+        """Sends a message; `ConnectionError` when the channel is not open, or more than 4 MiB wait already."""
+        if self.state != "open":
+            raise ConnectionError(f"data channel {self.label} is {self.state}")
+        if self.buffered_amount + len(data) > CHANNEL_BUFFER_MAX:
+            raise ConnectionError(f"data channel {self.label} has {self.buffered_amount} bytes waiting")
+        try:
+            self._channel.send(data)
+        except ValueError as exc:
+            raise ConnectionError(str(exc)) from exc
+
+    def close(self) -> None:
+        """Closes it at both ends."""
+        if self.state in ("connecting", "open"):
+            self._channel.close()
+
+    def _message(self, data: str | bytes) -> None:
+        self.on_message(data.encode() if isinstance(data, str) else data)
