@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-OUT = ROOT / "dist"
 
 
 def main() -> int:
-    """Build the wheels one after the other; the first that fails ends it."""
-    shutil.rmtree(OUT, ignore_errors=True)
+    """Build the wheels one after the other, into dist/ or the folder named; the first that fails ends it."""
+    out = Path(sys.argv[1]).resolve() if sys.argv[1:] else ROOT / "dist"
+    for old in out.glob("*.whl"):
+        old.unlink()
     members = [
         p.parent for s in ("framework", "plugins/*", "adapters/*") for p in sorted(ROOT.glob(f"{s}/pyproject.toml"))
     ]
     for folder in members:
-        command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(OUT), str(folder)]
+        command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(folder)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             print(done.stdout + done.stderr, file=sys.stderr)
             print(f"dist: {folder.relative_to(ROOT)} did not build; the reason is above", file=sys.stderr)
             return done.returncode
-    for wheel in sorted(OUT.glob("*.whl")):
-        print(f"{wheel.relative_to(ROOT)}  {wheel.stat().st_size // 1024} kB")
+    for wheel in sorted(out.glob("*.whl")):
+        print(f"{wheel.name}  {wheel.stat().st_size // 1024} kB")
     return 0
 
 

@@ -50,7 +50,7 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
 
 
 def _reason(report: pytest.TestReport) -> str:
-    if isinstance(report.longrepr, tuple):
+    if isinstance(report.longrepr, tuple | list):  # a list where the report came from another process
         return str(report.longrepr[2]).removeprefix("Skipped: ")
     return str(report.longrepr)
 

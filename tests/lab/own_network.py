@@ -12,7 +12,6 @@ import select
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -24,7 +23,7 @@ from tests.lab.needs import require
 
 INSIDE = "JACKFIELD_TEST_NETWORK"
 REPORTS = "JACKFIELD_TEST_REPORTS"
-MODULE_LIMIT_S = 900
+PATIENCE_S = 300  # without a word from the second process; each test in it has a time limit of its own
 _rooms: pytest.StashKey[Rooms] = pytest.StashKey()
 
 
@@ -57,8 +56,9 @@ class Room:
             "pytest",
             "-p",
             "no:cacheprovider",
-            "-p",
-            "no:terminalreporter",
+            "-q",
+            "--no-header",
+            "--no-summary",
             *options,
             *nodeids,
         ]
@@ -67,7 +67,6 @@ class Room:
             stdout=self._printed, stderr=subprocess.STDOUT,
         )  # fmt: skip
         os.close(writing)
-        self._ends = time.monotonic() + MODULE_LIMIT_S
         self._text = b""
 
     def reports(self, nodeid: str) -> Iterator[dict[str, object]]:
@@ -81,7 +80,7 @@ class Room:
 
     def _line(self) -> bytes | None:
         while b"\n" not in self._text:
-            ready, _, _ = select.select([self._pipe], [], [], max(0.0, self._ends - time.monotonic()))
+            ready, _, _ = select.select([self._pipe], [], [], PATIENCE_S)
             read = self._pipe.read(65536) if ready else b""
             if not read:
                 return None
@@ -91,9 +90,9 @@ class Room:
 
     def close(self) -> str:
         """End the process and its network; what it printed outside of tests is the answer."""
-        netns.end(self._process)
+        status = netns.end(self._process)
         self._printed.seek(0)
-        text = self._printed.read().decode(errors="replace")
+        text = f"exit status {status}\n{self._printed.read().decode(errors='replace')}"
         self._stack.close()
         return text
 
@@ -108,9 +107,8 @@ class Rooms:
     def of(self, item: pytest.Item) -> Room:
         if self.room is None or self.path != item.path:
             self.close()
-            marked = [
-                i.nodeid for i in item.session.items if i.path == item.path and i.get_closest_marker("own_network")
-            ]
+            rest = item.session.items[item.session.items.index(item) :]
+            marked = [i.nodeid for i in rest if i.path == item.path and i.get_closest_marker("own_network")]
             show = ["-m", item.config.option.markexpr] if item.config.option.markexpr else []
             self.room, self.path = Room(marked, show), item.path
         return self.room
@@ -129,6 +127,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     config.stash[_rooms].close()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marked tests come last, so that no fixture of another module waits for them; their time is limited in there."""
+    if inside():
+        return
+    for item in items:
+        if item.get_closest_marker("own_network"):
+            item.add_marker(pytest.mark.timeout(0), append=False)
+    items.sort(key=lambda item: item.get_closest_marker("own_network") is not None)
 
 
 class Reporter:
