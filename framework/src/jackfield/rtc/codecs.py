@@ -1,0 +1,67 @@
+"""The codecs we negotiate: payload types, fmtp and feedback, the same towards every peer."""
+
+from __future__ import annotations
+
+from attrs import evolve, frozen
+
+from jackfield.rtc.sdp import CodecParameters
+from jackfield.values.media import AUDIO_CLOCK_RATE, VIDEO_CLOCK_RATE, Kind
+
+VIDEO_FEEDBACK = ("nack", "nack pli", "ccm fir", "goog-remb", "transport-cc")
+AUDIO_FEEDBACK = ("transport-cc",)
+#: Constrained baseline at level 3.1, what every WebRTC peer decodes (RFC 7742 section 6.2).
+H264_PARAMETERS = {"level-asymmetry-allowed": "1", "packetization-mode": "1", "profile-level-id": "42e01f"}
+OPUS_PARAMETERS = {"minptime": "10", "useinbandfec": "1"}
+
+
+@frozen
+class CodecEntry:
+    """A codec and its payload types; ``rtx`` is 0 for sound."""
+
+    name: str
+    kind: Kind
+    payload_type: int
+    rtx: int
+    parameters: tuple[tuple[str, str], ...] = ()
+
+
+ENTRIES = (
+    CodecEntry("opus", "audio", 111, 0, tuple(OPUS_PARAMETERS.items())),
+    CodecEntry("VP8", "video", 96, 97),
+    CodecEntry("H264", "video", 102, 103, tuple(H264_PARAMETERS.items())),
+    CodecEntry("VP9", "video", 98, 99, (("profile-id", "0"),)),
+    CodecEntry("AV1", "video", 45, 46),
+)
+
+
+def canonical(name: str) -> str | None:
+    """Our spelling of a codec's name or MIME type (``video/vp8`` → ``VP8``); None for one we do not know."""
+    bare = name.rpartition("/")[2].lower()
+    return next((entry.name for entry in ENTRIES if entry.name.lower() == bare), None)
+
+
+def parameters_for(name: str, feedback: tuple[str, ...] | None = None) -> list[CodecParameters]:
+    """The codec and, for video, its retransmission payload type, as they go into an m= section."""
+    entry = next(entry for entry in ENTRIES if entry.name == name)
+    if entry.kind == "audio":
+        chosen = AUDIO_FEEDBACK if feedback is None else feedback
+        return [CodecParameters(entry.payload_type, "opus", AUDIO_CLOCK_RATE, 2, dict(entry.parameters), chosen)]
+    chosen = VIDEO_FEEDBACK if feedback is None else feedback
+    codec = CodecParameters(entry.payload_type, name, VIDEO_CLOCK_RATE, 0, dict(entry.parameters), chosen)
+    rtx = CodecParameters(entry.rtx, "rtx", VIDEO_CLOCK_RATE, 0, {"apt": str(entry.payload_type)})
+    return [codec, rtx]
+
+
+def usable(codec: CodecParameters) -> bool:
+    """Whether we can take part in this payload type: H.264 has to be baseline in packetization mode 1."""
+    if canonical(codec.name) is None:
+        return False
+    if codec.name.upper() != "H264":
+        return True
+    profile = codec.parameters.get("profile-level-id", "42e01f").lower()
+    return codec.parameters.get("packetization-mode", "0") == "1" and profile.startswith("42")
+
+
+def with_feedback(codec: CodecParameters, known: tuple[str, ...]) -> CodecParameters:
+    """The codec with only the feedback that both sides know."""
+    return evolve(codec, feedback=tuple(item for item in codec.feedback if item in known))

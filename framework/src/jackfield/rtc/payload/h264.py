@@ -1,0 +1,131 @@
+"""H.264 (RFC 6184), packetization modes 0 and 1; frames are access units in Annex B form (ITU-T H.264)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from jackfield.values.media import EncodedFrame
+
+_IDR, _SPS, _STAP_A, _FU_A = 5, 7, 24, 28
+_START_CODE = b"\x00\x00\x00\x01"
+_START_CODES = re.compile(rb"\x00\x00\x01")
+
+
+def nal_units(data: bytes) -> Iterator[bytes]:
+    """The NAL units of an Annex B byte stream, start codes and trailing zeros taken off."""
+    starts = [match.end() for match in _START_CODES.finditer(data)]
+    for index, start in enumerate(starts):
+        end = starts[index + 1] - 3 if index + 1 < len(starts) else len(data)
+        unit = data[start:end].rstrip(b"\0")
+        if unit:
+            yield unit
+
+
+def is_keyframe(payload: bytes) -> bool:
+    """Whether an IDR picture begins here: its SPS or first slice, alone, aggregated or as the first fragment."""
+    kind = payload[0] & 0x1F
+    if kind in (_IDR, _SPS):
+        return True
+    if kind == _STAP_A:
+        return any(unit[0] & 0x1F in (_IDR, _SPS) for unit in _aggregated(payload))
+    if kind == _FU_A and len(payload) > 1:
+        return bool(payload[1] & 0x80) and payload[1] & 0x1F in (_IDR, _SPS)
+    return False
+
+
+def contains_idr(data: bytes) -> bool:
+    """Whether an access unit holds an IDR slice."""
+    return any(unit[0] & 0x1F == _IDR for unit in nal_units(data))
+
+
+def _aggregated(payload: bytes) -> Iterator[bytes]:
+    position = 1
+    while position + 2 < len(payload):
+        size = payload[position] << 8 | payload[position + 1]
+        position += 2
+        if size == 0 or position + size > len(payload):
+            return
+        yield payload[position : position + size]
+        position += size
+
+
+class Packetizer:
+    """Small units share a STAP-A, large ones are cut into FU-A of nearly equal size."""
+
+    def __init__(self, max_payload: int) -> None:
+        self._max = max_payload
+
+    def packetize(self, frame: EncodedFrame) -> list[bytes]:
+        """The payloads of an access unit; delimiters (NAL type 9) are left out."""
+        payloads: list[bytes] = []
+        together: list[bytes] = []
+        room = self._max - 1
+        for unit in nal_units(frame.data):
+            if unit[0] & 0x1F == 9:
+                continue
+            if together and len(unit) + 2 > room:
+                payloads.append(_together(together))
+                together, room = [], self._max - 1
+            if len(unit) > self._max - 3:
+                payloads += self._fragments(unit)
+            else:
+                together.append(unit)
+                room -= len(unit) + 2
+        if together:
+            payloads.append(_together(together))
+        return payloads
+
+    def _fragments(self, unit: bytes) -> list[bytes]:
+        indicator, kind, body = unit[0] & 0xE0 | _FU_A, unit[0] & 0x1F, unit[1:]
+        count = -(-len(body) // (self._max - 2))
+        size = -(-len(body) // count)
+        pieces = [body[at : at + size] for at in range(0, len(body), size)]
+        last = len(pieces) - 1
+        return [
+            bytes([indicator, kind | (0x80 if index == 0 else 0) | (0x40 if index == last else 0)]) + piece
+            for index, piece in enumerate(pieces)
+        ]
+
+
+def _together(units: list[bytes]) -> bytes:
+    if len(units) == 1:
+        return units[0]
+    importance = max(unit[0] & 0x60 for unit in units)
+    return bytes([importance | _STAP_A]) + b"".join(len(unit).to_bytes(2, "big") + unit for unit in units)
+
+
+class Depacketizer:
+    """Puts the units of an access unit together, in Annex B form."""
+
+    def starts_frame(self, payload: bytes) -> bool:
+        """Anything but the middle or end of a fragmented unit: the format does not mark a picture's beginning."""
+        return bool(payload) and (payload[0] & 0x1F != _FU_A or (len(payload) > 1 and payload[1] >= 0x80))
+
+    def assemble(self, payloads: Sequence[bytes]) -> bytes:
+        """The access unit."""
+        out = bytearray()
+        fragmented = False
+        for payload in payloads:
+            kind = payload[0] & 0x1F if payload else 0
+            if kind == _FU_A and len(payload) > 2:
+                starts = bool(payload[1] & 0x80)
+                if starts == fragmented:
+                    raise ValueError("an H.264 fragment out of place")
+                if starts:
+                    out += _START_CODE + bytes([payload[0] & 0xE0 | payload[1] & 0x1F])
+                out += payload[2:]
+                fragmented = not payload[1] & 0x40
+                continue
+            if fragmented:
+                raise ValueError("an H.264 unit cut short")
+            if kind == _STAP_A:
+                for unit in _aggregated(payload):
+                    out += _START_CODE + unit
+            elif 1 <= kind < _STAP_A:
+                out += _START_CODE + payload
+            else:
+                raise ValueError(f"an H.264 payload of type {kind}")
+        if fragmented or not out:
+            raise ValueError("an H.264 access unit cut short")
+        return bytes(out)
