@@ -17,7 +17,7 @@ MEMBERS = sorted(p.parent for kind in ("plugins", "adapters") for p in ROOT.glob
 FOREIGN = {"aiortc", "aioice", "pylibsrtp", "av"}
 
 # What each part of the framework may import. The server and the client share what is below `session`, never each other.
-_SHARED = {"values", "roles", "hookspecs", "plugins", "tokens", "state"}
+_SHARED = {"values", "roles", "hookspecs", "plugins", "tokens", "state", "links", "runtime"}
 MAY_IMPORT = {
     "values": set(),
     "roles": {"values"},
@@ -25,6 +25,8 @@ MAY_IMPORT = {
     "plugins": {"values", "roles", "hookspecs"},
     "tokens": {"values"},
     "state": {"values"},
+    "links": {"values"},
+    "runtime": {"values", "state"},
     "media": _SHARED,
     "rtc": _SHARED | {"media"},
     "session": _SHARED | {"media", "rtc"},

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from livekit import api
+from livekit import api, rtc
 
 from tests.lab.browser import Chromium, Launch
 from tests.lab.livekit import LiveKit, own_address
@@ -80,6 +80,20 @@ async def test_two_livekit_nodes_share_a_room(livekit_cluster: tuple[LiveKit, Li
     async with api.LiveKitAPI(second.http_url, second.key, second.secret) as client:
         rooms = await client.room.list_rooms(api.ListRoomsRequest())
     assert [room.name for room in rooms.rooms] == ["shared"]
+
+
+@pytest.mark.own_network
+@pytest.mark.needs("livekit-server")
+async def test_the_official_sdk_meets_itself_on_a_real_server(livekit_server: LiveKit) -> None:
+    """Two participants of libwebrtc exchange data through livekit-server, in a network of their own."""
+    heard: asyncio.Queue[bytes] = asyncio.Queue()
+    ada, bob = rtc.Room(), rtc.Room()
+    bob.on("data_received", lambda packet: heard.put_nowait(packet.data))
+    for room, identity in ((bob, "bob"), (ada, "ada")):
+        await room.connect(livekit_server.url, livekit_server.token("lab", identity))
+    await ada.local_participant.publish_data(b"hello", reliable=True)
+    assert await asyncio.wait_for(heard.get(), 10) == b"hello"
+    await asyncio.gather(ada.disconnect(), bob.disconnect())
 
 
 async def test_chromium_has_a_camera_and_its_complaints_are_kept(chromium: Chromium, page_url: str) -> None:

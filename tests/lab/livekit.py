@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from attrs import frozen
+from livekit import api
 
 from tests.lab import netns, own_network
 from tests.lab.machine import LIVEKIT, find_tool
@@ -31,6 +32,11 @@ class LiveKit:
     process: subprocess.Popen[Any]
     key: str = KEY
     secret: str = SECRET
+
+    def token(self, room: str, identity: str, **grants: Any) -> str:
+        """A token of this server's key, with which ``identity`` may join ``room``."""
+        allowed = api.VideoGrants(room_join=True, room=room, **grants)
+        return api.AccessToken(self.key, self.secret).with_identity(identity).with_grants(allowed).to_jwt()
 
     @property
     def http_url(self) -> str:
