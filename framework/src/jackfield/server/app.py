@@ -1,0 +1,211 @@
+"""One server: the service and the SFU behind one TCP port, from start to drained and closed."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import ipaddress
+import os
+import secrets
+import ssl
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from aiohttp import web
+
+import jackfield.server.service.pages as pages
+from jackfield.server.service.api import MAX_BODY, Api
+from jackfield.server.service.guards import add_page_headers, asker, middlewares
+from jackfield.server.service.issuing import Issuer
+from jackfield.server.service.metrics import Metrics
+from jackfield.server.settings import UDP_PORT, ServerSettings, one_mistake
+
+
+class MediaServer(Protocol):
+    """What the service needs of the SFU."""
+
+    @property
+    def udp_port(self) -> int: ...
+
+    @property
+    def participant_count(self) -> int: ...
+
+    async def start(self) -> None: ...
+
+    async def drain(self, timeout_s: float) -> None: ...
+
+    async def close(self) -> None: ...
+
+    def routes(self) -> Iterable[web.AbstractRouteDef]: ...
+
+    def metrics(self) -> Mapping[str, float]: ...
+
+
+#: Makes an SFU of these settings on this UDP port (0: any).
+MakeMedia = Callable[[ServerSettings, int], MediaServer]
+
+
+class Server:
+    """The embedded server. ``clock`` is wall time in seconds, ``monotonic`` counts for idleness."""
+
+    def __init__(
+        self,
+        settings: ServerSettings,
+        make_media: MakeMedia,
+        *,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        static: Path = pages.STATIC,
+    ) -> None:
+        self.settings = settings
+        self.instance = secrets.token_hex(8)
+        self.port = settings.port
+        self._make_media = make_media
+        self._monotonic = monotonic
+        self._last_active = monotonic()
+        self._draining = False
+        self._media: MediaServer | None = None
+        self._runner: web.AppRunner | None = None
+        self._metrics = Metrics(lambda: self._media.metrics() if self._media else {})
+        self._issuer = Issuer(settings, clock=clock)
+        self._pages = pages.Pages(static)
+
+    @property
+    def url(self) -> str:
+        """Where this machine reaches it."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "localhost": "127.0.0.1"}.get(self.settings.host)
+        return f"{self.settings.scheme}://{host or _in_url(self.settings.host)}:{self.port}"
+
+    @property
+    def udp_port(self) -> int:
+        """Where media goes; 0 before the start."""
+        return self._media.udp_port if self._media else 0
+
+    def idle_for_s(self) -> float:
+        """Seconds without a participant and without anybody asking."""
+        if self._media is not None and self._media.participant_count:
+            self._touch()
+        return self._monotonic() - self._last_active
+
+    async def start(self) -> None:
+        """Listening from now on; `SettingsError` names the port that somebody else has."""
+        context = _tls(self.settings)
+        self._media = await self._start_media()
+        self._runner = web.AppRunner(self._app(self._media), access_log=None)
+        try:
+            await self._runner.setup()
+            site = web.TCPSite(
+                self._runner, self.settings.host, self.settings.port, ssl_context=context, shutdown_timeout=2
+            )
+            await site.start()
+        except OSError as exc:
+            await self.close()
+            raise _not_opened("port", self.settings.host, self.settings.port, exc) from exc
+        self.port = self._runner.addresses[0][1]
+
+    async def drain(self) -> None:
+        """No call token is given out any more, and who is in a call has ``drain_s`` seconds to end it."""
+        self._draining = True
+        if self._media is not None:
+            await self._media.drain(self.settings.drain_s)
+
+    async def close(self) -> None:
+        """Every socket is closed."""
+        media, self._media = self._media, None
+        runner, self._runner = self._runner, None
+        if media is not None:
+            await media.close()
+        if runner is not None:
+            await runner.cleanup()
+
+    async def _start_media(self) -> MediaServer:
+        wished = self.settings.udp_port
+        attempts = [UDP_PORT, 0] if wished is None else [wished]
+        for port in attempts:
+            media = self._make_media(self.settings, port)
+            try:
+                await media.start()
+                return media
+            except OSError as exc:
+                await media.close()
+                if port == attempts[-1] or exc.errno != errno.EADDRINUSE:
+                    raise _not_opened("udp-port", self.settings.host, port, exc) from exc
+        raise AssertionError("one attempt either worked or raised")
+
+    def _app(self, media: MediaServer) -> web.Application:
+        guards = middlewares(self.settings, self._metrics.requested, self._touch)
+        app = web.Application(middlewares=guards, client_max_size=MAX_BODY)
+        api = Api(self._issuer, self.settings, draining=lambda: self._draining, given=self._metrics.given)
+        app.add_routes([web.get("/healthz", self._health), web.get("/metrics", self._show_metrics)])
+        app.add_routes(api.routes())
+        app.add_routes(media.routes())
+        app.add_routes(self._pages.routes())
+        app.on_response_prepare.append(add_page_headers)
+        return app
+
+    def _touch(self) -> None:
+        self._last_active = self._monotonic()
+
+    async def _health(self, request: web.Request) -> web.Response:
+        status = "draining" if self._draining else "ok"
+        body = {"status": status, "server": "jackfield", "instance": self.instance}
+        return web.json_response(body, status=503 if self._draining else 200)
+
+    async def _show_metrics(self, request: web.Request) -> web.Response:
+        if not self.settings.open_metrics and not _from_here(asker(request, self.settings)):
+            raise web.HTTPForbidden(text="metrics are for this machine; start the server with --open-metrics\n")
+        return web.Response(body=self._metrics.text(), headers={"Content-Type": "text/plain; version=0.0.4"})
+
+
+def _from_here(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
+
+
+def _tls(settings: ServerSettings) -> ssl.SSLContext | None:
+    if settings.tls_cert is None or settings.tls_key is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(settings.tls_cert, settings.tls_key)
+    except (OSError, ssl.SSLError) as exc:
+        found = f"{settings.tls_cert} and {settings.tls_key} cannot be used: {exc.strerror or 'not a pair'}"
+        raise one_mistake("tls-cert", found, "name a PEM certificate and its unencrypted key") from exc
+    return context
+
+
+def _not_opened(key: str, host: str, port: int, exc: OSError) -> Exception:
+    where = f"{_in_url(host)}:{port}"
+    if exc.errno == errno.EADDRINUSE:
+        fix = f"end the program that has it, or choose another with --{key} (0: any that is free)"
+        return one_mistake(key, f"{where} is in use by another program", fix)
+    if exc.errno in (errno.EACCES, errno.EPERM):
+        return one_mistake(key, f"this user may not open {where}", f"choose --{key} above 1023")
+    if exc.errno == errno.EADDRNOTAVAIL:
+        return one_mistake("host", f"{host} is not an address of this machine", "name one that is, or 0.0.0.0 for all")
+    return one_mistake(
+        key, f"{where} cannot be opened: {exc.strerror or os.strerror(exc.errno or 0)}", "choose another"
+    )
+
+
+async def run(server: Server, stop: asyncio.Event, *, at_once: asyncio.Event, poll_s: float = 0.5) -> None:
+    """Serves until ``stop``, then drains (``at_once`` cuts that short) and closes. `start` has been called."""
+    await stop.wait()
+    drained = asyncio.ensure_future(server.drain())
+    cut = asyncio.ensure_future(at_once.wait())
+    try:
+        await asyncio.wait({drained, cut}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (drained, cut):
+            task.cancel()
+        await asyncio.gather(drained, cut, return_exceptions=True)
+        await server.close()

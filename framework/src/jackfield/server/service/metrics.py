@@ -1,0 +1,45 @@
+"""What Prometheus reads. Counts and sizes alone: no session, user or token is named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+
+class _Media(Collector):
+    """Reads the SFU's numbers at the moment of asking."""
+
+    def __init__(self, read: Callable[[], Mapping[str, float]]) -> None:
+        self._read = read
+
+    def collect(self) -> Iterable[Metric]:
+        for name, value in self._read().items():
+            yield GaugeMetricFamily(f"jackfield_sfu_{name}", name.replace("_", " "), value=value)
+
+
+class Metrics:
+    """The numbers of one server."""
+
+    def __init__(self, media: Callable[[], Mapping[str, float]]) -> None:
+        self.registry = CollectorRegistry()
+        self.registry.register(_Media(media))
+        labels = ("route", "status")
+        self._requests = Counter("jackfield_http_requests", "HTTP requests answered", labels, registry=self.registry)
+        self._given = Counter(
+            "jackfield_given", "Log-ins, tokens, invites given out", ("what",), registry=self.registry
+        )
+
+    def requested(self, route: str, status: int) -> None:
+        """One request was answered."""
+        self._requests.labels(route, str(status)).inc()
+
+    def given(self, what: str) -> None:
+        """One log-in, token or invite was given out."""
+        self._given.labels(what).inc()
+
+    def text(self) -> bytes:
+        """The page."""
+        return generate_latest(self.registry)

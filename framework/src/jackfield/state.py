@@ -1,0 +1,158 @@
+"""What is kept on this machine between processes: private files, locks, and the development keys.
+
+Everything lies in one directory that only its owner can read: ``JACKFIELD_STATE_DIR``, else the platform's place for
+state.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import stat
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import platformdirs
+from attrs import field, frozen
+
+from jackfield.values.errors import PluginError
+
+
+@frozen
+class DevelopmentKeys:
+    """The key pair and log-in key that this machine made for itself."""
+
+    api_key: str
+    api_secret: str = field(repr=False)
+    login_key: str = field(repr=False)
+
+
+def directory() -> Path:
+    """The state directory, there and private."""
+    named = os.environ.get("JACKFIELD_STATE_DIR")
+    path = Path(named) if named else Path(platformdirs.user_state_dir("jackfield", appauthor=False))
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as exc:
+        raise PluginError(
+            f"the state directory {path} cannot be made ({exc.strerror}); name another in JACKFIELD_STATE_DIR"
+        ) from exc
+    return path
+
+
+def write_private(path: Path, content: bytes, *, replace: bool = True) -> bool:
+    """The file holds ``content`` whole, and only its owner can read it; False: it was there and ``replace`` is off."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # made with mode 0600
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if replace:
+            os.replace(temporary, path)
+            return True
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            return False
+        return True
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+
+
+def read_private(path: Path) -> bytes | None:
+    """What the file holds, None when there is none; a file that others could read is closed to them first."""
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
+                path.chmod(0o600)
+            return file.read()
+    except FileNotFoundError:
+        return None
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The object in a private file; None when there is none or it makes no sense."""
+    content = read_private(path)
+    try:
+        found = json.loads(content) if content else None
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def write_json(path: Path, content: Mapping[str, Any], *, replace: bool = True) -> bool:
+    """As `write_private`, with one JSON object."""
+    return write_private(path, json.dumps(content, indent=1).encode() + b"\n", replace=replace)
+
+
+def development_keys() -> DevelopmentKeys:
+    """This machine's own keys, made at first use and kept. Processes that ask at the same moment get the same."""
+    path = directory() / "keys.json"
+    found = _keys_in(path)
+    if found is None:
+        made = {
+            "api_key": f"DEV{secrets.token_hex(6)}",
+            "api_secret": secrets.token_urlsafe(36),
+            "login_key": secrets.token_urlsafe(24),
+        }
+        damaged = path.exists()
+        write_json(path, made, replace=damaged)
+        found = _keys_in(path)
+    if found is None:
+        raise PluginError(f"the keys in {path} cannot be read; remove the file and new ones are made")
+    return found
+
+
+def _keys_in(path: Path) -> DevelopmentKeys | None:
+    content = read_json(path) or {}
+    parts = [content.get(name) for name in ("api_key", "api_secret", "login_key")]
+    if not all(isinstance(part, str) and part for part in parts):
+        return None
+    return DevelopmentKeys(*parts)  # type: ignore[arg-type]  # each was just seen to be text
+
+
+@contextlib.contextmanager
+def try_lock(name: str) -> Iterator[bool]:
+    """Yields whether this process now holds the lock; never waits. A process that dies gives it back."""
+    with (directory() / name).open("a+b") as file:
+        held = _lock(file)
+        try:
+            yield held
+        finally:
+            if held:
+                _unlock(file)
+
+
+if os.name == "nt":  # pragma: no cover
+    import msvcrt
+
+    def _lock(file: IO[bytes]) -> bool:
+        file.seek(0)
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+        except OSError:
+            return False
+        return True
+
+    def _unlock(file: IO[bytes]) -> None:
+        file.seek(0)
+        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+else:
+    import fcntl
+
+    def _lock(file: IO[bytes]) -> bool:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _unlock(file: IO[bytes]) -> None:
+        fcntl.flock(file, fcntl.LOCK_UN)
