@@ -1,0 +1,88 @@
+"""Factories: they describe and probe, and import native libraries only when they do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from attrs import define
+
+from jackfield.values.errors import EncoderError
+from jackfield.values.formats import AudioEncoding, Encoding, VideoEncoding
+
+if TYPE_CHECKING:
+    from jackfield.roles import Decoder, Encoder
+    from jackfield_codecs.options import Options
+
+#: Software is the fallback that works anywhere; hardware ranks 50 and more.
+RANK = 20
+
+
+@define
+class SoftwareEncoder:
+    """Opens one library's encoder."""
+
+    name: str
+    codec: str
+    options: Options
+    backend: str = "software"
+    rank: int = RANK
+    makes: Literal["encoder"] = "encoder"
+
+    def probe(self) -> str | None:
+        """Why it does not work here, found by encoding one small picture or block of silence."""
+        from jackfield_codecs.probe import encode_one
+
+        try:
+            encode_one(self)
+        except EncoderError as error:
+            return error.message
+        return None
+
+    def open(self, encoding: Encoding) -> Encoder:
+        """A running encoder; ``EncoderError`` when the library refuses this encoding."""
+        if self.codec == "opus" and isinstance(encoding, AudioEncoding):
+            from jackfield_codecs.opus import OpusEncoder
+
+            return OpusEncoder(encoding, self.options)
+        if self.codec != "opus" and isinstance(encoding, VideoEncoding):
+            from jackfield_codecs.tuning import TUNINGS
+            from jackfield_codecs.video_encoder import SteeredEncoder
+
+            return SteeredEncoder(encoding, TUNINGS[self.codec](self.options))
+        raise EncoderError(f"{self.name} cannot encode {encoding.codec}", details={"encoder": self.name})
+
+
+@define
+class SoftwareDecoder:
+    """Opens FFmpeg's decoder, or libopus's."""
+
+    name: str
+    codec: str
+    backend: str = "software"
+    rank: int = RANK
+    makes: Literal["decoder"] = "decoder"
+
+    def probe(self) -> str | None:
+        """Why it does not work here: the library is missing from this PyAV, or does not open."""
+        try:
+            self.open().close()
+        except EncoderError as error:
+            return error.message
+        return None
+
+    def open(self, *, channels: int = 2) -> Decoder:
+        """A running decoder, which waits for its first keyframe."""
+        if self.codec == "opus":
+            from jackfield_codecs.opus import OpusDecoder
+
+            return OpusDecoder(channels)
+        from jackfield_codecs.video_decoder import VideoDecoder
+
+        return VideoDecoder(self.codec)
+
+
+DECODERS = (
+    SoftwareDecoder("h264-ffmpeg", "H264"),
+    SoftwareDecoder("vp8-ffmpeg", "VP8"),
+    SoftwareDecoder("opus-libopus", "opus"),
+)

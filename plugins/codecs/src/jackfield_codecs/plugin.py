@@ -1,0 +1,31 @@
+"""What this plugin answers. Importing it imports no native library."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from jackfield.hookspecs import hookimpl
+from jackfield.roles import DecoderFactory, EncoderFactory
+from jackfield_codecs.factories import DECODERS, SoftwareEncoder
+from jackfield_codecs.options import Options
+
+
+class CodecsPlugin:
+    """Software encoders and decoders, present wherever PyAV is."""
+
+    name = "codecs"
+    api_version = (1, 0)
+    options = Options
+
+    @hookimpl
+    def register_codecs(self, options: Options) -> Sequence[EncoderFactory | DecoderFactory]:
+        """H.264, VP8 and Opus, both ways."""
+        return (
+            SoftwareEncoder("h264-x264", "H264", options),
+            SoftwareEncoder("vp8-libvpx", "VP8", options),
+            SoftwareEncoder("opus-libopus", "opus", options),
+            *DECODERS,
+        )
+
+
+plugin = CodecsPlugin()

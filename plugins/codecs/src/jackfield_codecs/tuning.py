@@ -1,0 +1,100 @@
+"""How x264 and libvpx are set up for a call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+
+import av
+from attrs import frozen
+from av.video.codeccontext import VideoCodecContext
+
+from jackfield.values.formats import VideoEncoding
+from jackfield_codecs.options import Options
+
+#: "Never", in frames: keyframes come when they are asked for.
+_NEVER = 1_000_000
+
+
+@frozen
+class Tuning:
+    """What the two libraries differ in.
+
+    ``live`` is how far the bitrate may move, as a factor of what the encoder was opened with, without opening it anew;
+    ``bearable`` is how far it may be off before it is opened anew with a keyframe that nobody asked for.
+    """
+
+    library: str
+    live: tuple[float, float]
+    bearable: tuple[float, float]
+    options: Callable[[VideoEncoding], dict[str, str]]
+    threads: int
+
+    def open(self, encoding: VideoEncoding) -> VideoCodecContext:
+        """A running encoder that answers every picture at once."""
+        context = av.CodecContext.create(self.library, "w")
+        assert isinstance(context, VideoCodecContext)
+        fps = Fraction(encoding.fps).limit_denominator(1001)
+        context.width, context.height, context.pix_fmt = encoding.width, encoding.height, "yuv420p"
+        context.framerate, context.time_base = fps, 1 / fps
+        context.bit_rate = encoding.bitrate_bps
+        context.gop_size = round(encoding.keyframe_interval_s * encoding.fps) or _NEVER
+        context.max_b_frames = 0
+        context.thread_count = self.threads or (1 if encoding.width * encoding.height <= 1280 * 720 else 2)
+        context.options = self.options(encoding)
+        context.open()
+        return context
+
+
+def x264(options: Options) -> Tuning:
+    """Constrained Baseline, one picture in and one out, parameter sets before every IDR.
+
+    Half a second of bits at most waits in the rate control's buffer (VBV), so that a keyframe is no burst. x264 follows
+    a new bitrate from the next picture on, up to the rate with which that buffer fills, which is fixed at opening.
+    """
+
+    def of(encoding: VideoEncoding) -> dict[str, str]:
+        return {
+            "preset": options.h264_preset,
+            "tune": "zerolatency",
+            "profile": "baseline",
+            "forced-idr": "1",
+            "sc_threshold": "0",
+            "maxrate": str(encoding.bitrate_bps * 3 // 2),
+            "bufsize": str(encoding.bitrate_bps // 2),
+        }
+
+    return Tuning("libx264", (0.4, 1.5), (0.4, 1.5), of, options.threads)
+
+
+def libvpx(options: Options) -> Tuning:
+    """VP8 in real time, with the rate control of a call: small buffer, bounded keyframes.
+
+    FFmpeg does not hand a new bitrate to libvpx while it runs, so that each change opens the encoder anew.
+    """
+
+    def of(encoding: VideoEncoding) -> dict[str, str]:
+        rate = encoding.bitrate_bps
+        return {
+            "deadline": "realtime",
+            "cpu-used": str(-options.vp8_speed),
+            "lag-in-frames": "0",
+            "error-resilient": "default",
+            "auto-alt-ref": "0",
+            "static-thresh": "1",
+            "noise-sensitivity": "0",
+            "max-intra-rate": "450",
+            "undershoot-pct": "100",
+            "overshoot-pct": "15",
+            "minrate": str(rate),
+            "maxrate": str(rate),
+            "bufsize": str(rate),
+            "rc_init_occupancy": str(rate // 2),
+            "qmin": "4",
+            "qmax": "56",
+        }
+
+    return Tuning("libvpx", (1.0, 1.0), (0.8, 1.25), of, options.threads)
+
+
+TUNINGS: Mapping[str, Callable[[Options], Tuning]] = {"H264": x264, "VP8": libvpx}
