@@ -32,15 +32,39 @@ def test_every_member_is_a_wheel_with_types_and_without_tests(wheels: list[Path]
         assert [name for name in names if "/tests/" in name or "node_modules" in name] == []
 
 
-def test_plain_pip_installs_the_wheels_and_finds_every_plugin(wheels: list[Path], tmp_path: Path) -> None:
-    """In a fresh environment each plugin is listed as loaded, with no checkout, uv or Node.js at hand."""
-    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "env")], check=True)
-    binaries = tmp_path / "env" / "bin"
-    subprocess.run([binaries / "pip", "install", "-q", *map(str, wheels)], check=True, cwd=tmp_path, timeout=240)
-    command = [binaries / "jackfield", "plugins", "--json"]
-    environment = {"PATH": f"{binaries}:/usr/bin:/bin", "HOME": str(tmp_path)}
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment, timeout=30
-    )
+@pytest.fixture(scope="module")
+def installed(wheels: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The binaries of a fresh environment into which plain pip put the wheels."""
+    folder = tmp_path_factory.mktemp("installed")
+    subprocess.run([sys.executable, "-m", "venv", str(folder / "env")], check=True)
+    binaries = folder / "env" / "bin"
+    subprocess.run([binaries / "pip", "install", "-q", *map(str, wheels)], check=True, cwd=folder, timeout=240)
+    return binaries
+
+
+def jackfield(binaries: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command with no checkout, uv or Node.js in reach."""
+    home = binaries.parent.parent
+    command = [str(binaries / "jackfield"), *arguments]
+    environment = {"PATH": str(binaries), "HOME": str(home), "XDG_RUNTIME_DIR": str(home)}
+    options = {"capture_output": True, "text": True, "check": False, "timeout": 60}
+    return subprocess.run(command, cwd=home, env=environment, **options)
+
+
+def test_plain_pip_installs_the_wheels_and_finds_every_plugin(installed: Path) -> None:
+    """In a fresh environment every plugin is listed."""
+    done = jackfield(installed, "plugins", "--json")
     assert done.returncode == 0, done.stderr
     assert [member.name for member in MEMBERS if f'"{member.name}"' not in done.stdout] == []
+
+
+def test_the_demo_runs_from_the_wheels(installed: Path) -> None:
+    """The main job works with what pip installed, and ends by itself once media arrived."""
+    done = jackfield(installed, "demo", "--seconds", "5")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_web_client_is_in_the_wheel(wheels: list[Path]) -> None:
+    """What the embedded server hands to browsers travels with the framework."""
+    framework = next(wheel for wheel in wheels if wheel.name.startswith("jackfield-"))
+    assert [name for name in zipfile.ZipFile(framework).namelist() if "/static/" in name and name.endswith(".html")]

@@ -17,7 +17,7 @@ MEMBERS = sorted(p.parent for kind in ("plugins", "adapters") for p in ROOT.glob
 FOREIGN = {"aiortc", "aioice", "pylibsrtp", "av"}
 
 # What each part of the framework may import. The server and the client share what is below `session`, never each other.
-_SHARED = {"values", "roles", "hookspecs", "plugins", "tokens", "state", "links", "runtime"}
+_SHARED = {"values", "roles", "hookspecs", "plugins", "tokens", "state", "links", "runtime", "local"}
 MAY_IMPORT = {
     "values": set(),
     "roles": {"values"},
@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "state": {"values"},
     "links": {"values"},
     "runtime": {"values", "state"},
+    "local": {"values", "state", "runtime", "links", "tokens"},
     "media": _SHARED,
     "rtc": _SHARED | {"media"},
     "session": _SHARED | {"media", "rtc"},
