@@ -105,9 +105,7 @@ class Remb:
     ssrcs: tuple[int, ...] = ()
 
 
-Rtcp = (
-    SenderReport | ReceiverReport | SourceDescription | Goodbye | Nack | Pli | Fir | Remb | TransportFeedback
-)
+Rtcp = SenderReport | ReceiverReport | SourceDescription | Goodbye | Nack | Pli | Fir | Remb | TransportFeedback
 
 
 # --- reading ------------------------------------------------------------------------------------------------------

@@ -1,0 +1,180 @@
+"""Two transports meet over loopback: media, feedback and data channels flow, and both ends close cleanly."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from importlib.metadata import version
+
+import pytest
+
+from jackfield.rtc import ice_lite, rtcp, rtp
+from jackfield.rtc.aioice_shim import IceAgent
+from jackfield.rtc.aiortc_shim import AIORTC_WINDOW
+from jackfield.rtc.link import IceServer
+from jackfield.rtc.transport import Certificate, Transport
+
+PACKET = rtp.serialise(rtp.RtpPacket(96, 1, 2, 3, b"media"))
+
+
+async def connected_agents() -> tuple[IceAgent, IceAgent]:
+    """Two ICE agents with a path between them."""
+    first, second = IceAgent(controlling=True, loopback=True), IceAgent(controlling=False, loopback=True)
+    candidates = await first.gather(), await second.gather()
+    assert any(" 127.0.0.1 " in line for line in candidates[0])
+    first.set_remote(second.local_ufrag, second.local_pwd, lite=False)
+    second.set_remote(first.local_ufrag, first.local_pwd, lite=False)
+    for agent, lines in ((first, candidates[1]), (second, candidates[0])):
+        for line in [*lines, None]:
+            await agent.add_remote_candidate(line)
+    await asyncio.gather(first.connect(), second.connect())
+    return first, second
+
+
+@pytest.fixture
+async def pair() -> AsyncIterator[tuple[Transport, Transport]]:
+    """Two connected transports."""
+    links = await connected_agents()
+    certificates = Certificate.generate(), Certificate.generate()
+    first, second = (Transport(link, certificate) for link, certificate in zip(links, certificates, strict=True))
+    first.channels.start()
+    second.channels.start()
+    await asyncio.gather(
+        first.start(certificates[1].fingerprints, "client"), second.start(certificates[0].fingerprints, "server")
+    )
+    yield first, second
+    await first.close()
+    await second.close()
+
+
+async def until(condition: object, timeout_s: float = 5.0) -> None:
+    """Waits until ``condition()`` holds."""
+    async with asyncio.timeout(timeout_s):
+        while not condition():  # type: ignore[operator]
+            await asyncio.sleep(0.005)
+
+
+async def test_media_and_feedback_arrive_decrypted(pair: tuple[Transport, Transport]) -> None:
+    """RTP and RTCP come out as they went in, each at its own callback."""
+    first, second = pair
+    media: list[bytes] = []
+    feedback: list[bytes] = []
+    second.on_rtp = lambda data, arrival_ns: media.append(data)
+    second.on_rtcp = feedback.append
+    assert first.send_rtp(PACKET)
+    assert first.send_rtcp(rtcp.serialise(rtcp.Pli(1, 2)))
+    await until(lambda: media and feedback)
+    assert media == [PACKET]
+    assert rtcp.parse(feedback[0]) == [rtcp.Pli(1, 2)]
+
+
+async def test_channels_open_in_band_and_carry_messages(pair: tuple[Transport, Transport]) -> None:
+    """A channel opened at one end appears at the other with its label and reliability."""
+    first, second = pair
+    seen: list[object] = []
+
+    def opened(channel: object) -> None:
+        seen.append((channel.label, channel.ordered, channel.max_retransmits))  # type: ignore[attr-defined]
+        channel.on_message = seen.append  # type: ignore[attr-defined]
+
+    second.channels.on_channel = opened
+    channel = first.channels.open("_lossy", ordered=False, max_retransmits=0)
+    with pytest.raises(ConnectionError, match="_lossy is connecting"):
+        channel.send(b"too early")
+    await until(lambda: channel.state == "open")
+    channel.send(b"hello")
+    await until(lambda: len(seen) == 2)
+    assert seen == [("_lossy", False, 0), b"hello"]
+
+
+async def test_forged_media_is_counted_and_dropped(pair: tuple[Transport, Transport]) -> None:
+    """A packet that SRTP refuses reaches nobody and ends nothing."""
+    first, second = pair
+    media: list[bytes] = []
+    second.on_rtp = lambda data, arrival_ns: media.append(data)
+    for datagram in (PACKET, b"\x80", b"\x80\xc8" + bytes(30), b"\x16" + bytes(40), b"", b"\xff" * 10, b"\x80" * 1600):
+        second.receive(datagram)
+    assert first.send_rtp(PACKET)
+    await until(lambda: media)
+    assert media == [PACKET]
+    assert second.packets_refused == 4
+    assert second.state == "connected"
+
+
+async def test_a_closed_end_is_noticed_by_the_other(pair: tuple[Transport, Transport]) -> None:
+    """DTLS says goodbye; closing twice is harmless, and sending afterwards answers False."""
+    first, second = pair
+    await first.close()
+    await until(lambda: second.state == "closed")
+    assert not first.send_rtp(PACKET)
+    await first.close()
+
+
+async def test_a_wrong_fingerprint_is_refused() -> None:
+    """A peer with another certificate than promised does not get in."""
+    links = await connected_agents()
+    certificates = Certificate.generate(), Certificate.generate()
+    first, second = (Transport(link, certificate) for link, certificate in zip(links, certificates, strict=True))
+    wrong = Certificate.generate().fingerprints
+    results = await asyncio.gather(
+        first.start(wrong, "client"), second.start(certificates[0].fingerprints, "server"), return_exceptions=True
+    )
+    assert isinstance(results[0], ConnectionError)
+    await first.close()
+    await second.close()
+
+
+async def test_an_agent_without_a_peer_fails_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No candidate that works: one clear error, bounded."""
+    monkeypatch.setattr("jackfield.rtc.aioice_shim.CONNECT_TIMEOUT_S", 0.2)
+    dead = IceServer(("turn:[::1]:9?transport=tcp",), "u", "p")
+    agent = IceAgent(controlling=True, ice_servers=[dead], loopback=True)
+    await agent.gather()
+    agent.set_remote("abcd", "0123456789012345678901", lite=True)
+    for line in ["candidate:1 1 udp 1 127.0.0.1 9 typ host", "candidate:1 1 tcp 1 127.0.0.1 9 typ host", "garbage"]:
+        await agent.add_remote_candidate(line)
+    with pytest.raises(ConnectionError, match=r"0\.2 s"):
+        await agent.connect()
+    await agent.close()
+    await agent.close()
+
+
+async def test_a_lite_server_answers_an_agents_checks() -> None:
+    """aioice, a full agent, nominates a pair with the answers of `ice_lite`."""
+    ufrag, pwd = ice_lite.local_credentials()
+    loop = asyncio.get_running_loop()
+
+    class Answering(asyncio.DatagramProtocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            self.transport = transport
+
+        def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+            assert ice_lite.is_stun(data)
+            assert ice_lite.parse_username(data) == ufrag
+            assert ice_lite.answer(data, addr, ufrag=ufrag, pwd="x" * 32) is None
+            response = ice_lite.answer(data, addr, ufrag=ufrag, pwd=pwd)
+            assert response is not None
+            self.transport.sendto(response, addr)  # type: ignore[attr-defined]
+
+    endpoint, _ = await loop.create_datagram_endpoint(Answering, local_addr=("127.0.0.1", 0))
+    port = endpoint.get_extra_info("sockname")[1]
+    agent = IceAgent(controlling=True, loopback=True)
+    await agent.gather()
+    agent.set_remote(ufrag, pwd, lite=True)
+    for line in [*ice_lite.candidate_lines(["127.0.0.1"], port), None]:
+        await agent.add_remote_candidate(line)
+    await agent.connect()
+    assert agent.selected_pair is not None
+    assert str(port) in agent.selected_pair[1]
+    await agent.close()
+    endpoint.close()
+
+
+def test_garbage_is_no_check() -> None:
+    """What is no STUN, or not addressed to us, is not answered."""
+    for data in (b"", b"\0" * 19, b"\0\1\0\0\x21\x12\xa4\x42" + bytes(12), b"\0\1\0\x08\x21\x12\xa4\x42" + bytes(20)):
+        assert ice_lite.answer(data, ("127.0.0.1", 1), ufrag="a", pwd="b") is None
+
+
+def test_aiortc_is_a_version_the_shim_was_read_against() -> None:
+    """When this fails, read rtc/aiortc_shim.py against the new aiortc and move its window."""
+    numbers = [tuple(map(int, text.split(".")[:2])) for text in (AIORTC_WINDOW[0], version("aiortc"), AIORTC_WINDOW[1])]
+    assert numbers[0] <= numbers[1] < numbers[2]
