@@ -1,0 +1,20 @@
+"""Entry points → what loaded and what failed; names → factories, rank and probe result; options and configuration."""
+
+from jackfield.plugins.config import Config, PluginOptions, ServerOptions, load_config
+from jackfield.plugins.loader import PluginRow
+from jackfield.plugins.prober import Prober
+from jackfield.plugins.registry import Plugins, load
+from jackfield.plugins.selection import Choice, PassedOver
+
+__all__ = [
+    "Choice",
+    "Config",
+    "PassedOver",
+    "PluginOptions",
+    "PluginRow",
+    "Plugins",
+    "Prober",
+    "ServerOptions",
+    "load",
+    "load_config",
+]

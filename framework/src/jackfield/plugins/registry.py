@@ -1,0 +1,315 @@
+"""What the loaded plugins offer, by role: the one place that the rest of the framework asks."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from attrs import define, field
+
+from jackfield.plugins import config as configuration
+from jackfield.plugins.config import Config
+from jackfield.plugins.devices import Found, Wish
+from jackfield.plugins.loader import LoadedPlugin, PluginRow
+from jackfield.plugins.loader import load as load_entry_points
+from jackfield.plugins.prober import Prober
+from jackfield.plugins.selection import Choice, Offer, PassedOver, Preference, Search
+from jackfield.roles import CaptureDriver, Decoder, Encoder, PlaybackDriver, RendererFactory, TokenProvider
+from jackfield.values.devices import Device, DeviceKind
+from jackfield.values.errors import EncoderError, PluginError, SettingsError
+from jackfield.values.findings import Finding
+from jackfield.values.formats import Encoding
+from jackfield.values.people import Place
+from jackfield.values.settings import SessionSettings
+from jackfield.values.settings_rules import nearest
+
+_log = logging.getLogger(__name__)
+
+
+@define(eq=False)
+class Plugins:
+    """The plugins of this installation. ``choices`` keeps the latest choice made for each role, for `explain`."""
+
+    config: Config
+    loaded: tuple[LoadedPlugin, ...]
+    rows: tuple[PluginRow, ...]
+    #: What is wrong with the configuration, the plugins' options included.
+    findings: tuple[Finding, ...]
+    prober: Prober = field(factory=Prober)
+    choices: dict[str, Choice] = field(factory=dict)
+
+    # --- log-ins and tokens
+    def token_provider(self, place: Place) -> TokenProvider:
+        """A provider of the first source that suits the place; `PluginError` lists why each does not."""
+
+        def use(offer: Offer) -> Any:
+            return offer.thing.unsuited(place) or offer.thing.open(place)
+
+        provider: TokenProvider | None
+        provider, choice = self._search("token provider").first(self.offers("register_token_providers"), use)
+        self.choices["token provider"] = choice
+        if provider is None:
+            raise PluginError(_nothing("source of call tokens", choice, "tokens-local"))
+        return provider
+
+    # --- settings
+    def check_settings(
+        self, settings: SessionSettings, place: Place, *, acted_on: Collection[str] | None = None
+    ) -> list[Finding]:
+        """Findings of every plugin, and of names that mean nothing here.
+
+        ``acted_on`` are the settings that the caller itself acts on: with it, a changed setting on which neither the
+        caller nor a plugin (its ``acts_on``) acts is a warning.
+        """
+        findings = self._unknown_names(settings)
+        for loaded in self.loaded:
+            if "check_settings" in loaded.hooks:
+                findings += _checked(loaded, settings, place)
+        if acted_on is not None:
+            findings += self._idle(settings, acted_on)
+        return findings
+
+    def _idle(self, settings: SessionSettings, acted_on: Collection[str]) -> list[Finding]:
+        active = set(acted_on)
+        for loaded in self.loaded:
+            active.update(getattr(loaded.plugin, "acts_on", ()))
+        for offer in self.offers("register_renderers"):
+            if {offer.thing.name, offer.plugin} & set(settings.renderers):
+                active.update(getattr(offer.thing, "acts_on", ()))
+        fix = "leave it out, or install a plugin that acts on it"
+        idle = [name for name in settings.changed() if name not in active]
+        return [Finding("warning", name, "nothing in this installation acts on it", fix) for name in idle]
+
+    def _unknown_names(self, settings: SessionSettings) -> list[Finding]:
+        findings = []
+        encoders = {name for offer in self._codecs("encoder") for name in offer.names} | {"hardware", "software"}
+        for name in settings.encoders:
+            if name.lower() not in encoders:
+                found = f"no encoder here is called {name!r}"
+                findings.append(Finding("warning", "encoders", found, _instead(name, encoders, name)))
+        renderers = {name for offer in self.offers("register_renderers") for name in (offer.thing.name, offer.plugin)}
+        for name in settings.renderers:
+            if name not in renderers:
+                found = f"no renderer here is called {name!r}"
+                fix = _instead(name, renderers, f"render-{name.removeprefix('render-')}")
+                findings.append(Finding("error", "renderers", found, fix))
+        return findings
+
+    # --- cameras, microphones, screens, loudspeakers
+    @property
+    def captures(self) -> list[CaptureDriver]:
+        """Every driver of cameras, microphones and screens."""
+        return [offer.thing for offer in self.offers("register_captures")]
+
+    @property
+    def playbacks(self) -> list[PlaybackDriver]:
+        """Every driver of loudspeakers."""
+        return [offer.thing for offer in self.offers("register_playbacks")]
+
+    def devices(self, kind: DeviceKind | None = None) -> list[Device]:
+        """What is there now, of one kind or of all. Opens nothing."""
+        kinds: Sequence[DeviceKind] = [kind] if kind else ["camera", "microphone", "screen", "speaker"]
+        return [found.device for each in kinds for found in self._found(each)[0]]
+
+    def device(
+        self, kind: DeviceKind, wish: str | Sequence[str] | None = None, *, facing: str = ""
+    ) -> tuple[Device | None, Any, Choice]:
+        """The device that a wish means and its driver; (None, None, choice) where no device is wanted.
+
+        Raises `DeviceError` where there is none or it cannot be used, `SettingsError` where several fit.
+        """
+        found, broken = self._found(kind)
+        names = {row.name for row in self.rows}
+        prefer = self.config.plugins.prefer
+        taken, choice = Wish(kind, found, prefer, facing, lambda name: name in names).grant(wish)
+        choice = Choice(choice.asked, choice.chosen, choice.plugin, choice.why, (*choice.passed_over, *broken))
+        self.choices[kind] = choice
+        return (taken.device, taken.driver, choice) if taken else (None, None, choice)
+
+    def _found(self, kind: DeviceKind) -> tuple[list[Found], list[PassedOver]]:
+        found: list[Found] = []
+        broken: list[PassedOver] = []
+        for offer in self.offers("register_playbacks" if kind == "speaker" else "register_captures"):
+            if kind != "speaker" and kind not in offer.thing.kinds:
+                continue
+            try:
+                found += [Found(each, offer.thing, offer.plugin) for each in offer.thing.devices() if each.kind == kind]
+            except Exception as exc:
+                _log.warning("plugin %s could not list its devices", offer.plugin, exc_info=exc)
+                reason = f"its devices could not be listed: {type(exc).__name__}: {exc}"
+                broken.append(PassedOver(offer.thing.name, offer.plugin, reason))
+        return found, broken
+
+    # --- codecs
+    def encoder(
+        self, codec: str, encoding: Encoding, prefer: Sequence[str] = (), *, failed: Mapping[str, str] | None = None
+    ) -> tuple[Encoder, Choice]:
+        """A running encoder of the first backend that works; blocks for a probe. ``failed`` ones are passed over."""
+
+        def use(offer: Offer) -> Any:
+            return self.prober.probe(offer) or offer.thing.open(encoding)
+
+        return self._codec("encoder", codec, prefer, failed, use)
+
+    def decoder(
+        self,
+        codec: str,
+        *,
+        channels: int = 2,
+        prefer: Sequence[str] = (),
+        failed: Mapping[str, str] | None = None,
+    ) -> tuple[Decoder, Choice]:
+        """A running decoder of the first backend that works; blocks for a probe."""
+
+        def use(offer: Offer) -> Any:
+            return self.prober.probe(offer) or offer.thing.open(channels=channels)
+
+        return self._codec("decoder", codec, prefer, failed, use)
+
+    def usable(self, makes: str, codec: str, prefer: Sequence[str] = ()) -> Choice:
+        """Which encoder or decoder would be taken; ``chosen`` is "" where none would. Opens none; may probe."""
+        use = self.prober.probe
+        search = self._search(f"{makes} {codec}", prefer)
+        return search.first(self._codecs(makes, codec), lambda offer: use(offer) or offer)[1]
+
+    def codecs(self, makes: str) -> list[str]:
+        """Codecs for which some encoder or decoder is installed, whether it works or not."""
+        return list(dict.fromkeys(offer.thing.codec for offer in self._codecs(makes)))
+
+    def _codec(
+        self, makes: str, codec: str, prefer: Sequence[str], failed: Mapping[str, str] | None, use: Any
+    ) -> tuple[Any, Choice]:
+        search = self._search(f"{makes} {codec}", prefer, failed)
+        made, choice = search.first(self._codecs(makes, codec), use)
+        self.choices[f"{makes} {codec}"] = choice
+        if made is None:
+            raise EncoderError(_nothing(f"{makes} of {codec}", choice, "codecs"), details={"codec": codec})
+        return made, choice
+
+    def _codecs(self, makes: str, codec: str | None = None) -> list[Offer]:
+        offers = [offer for offer in self.offers("register_codecs") if offer.thing.makes == makes]
+        return [offer for offer in offers if codec is None or offer.thing.codec.lower() == codec.lower()]
+
+    # --- where a call is shown or kept
+    def renderer(self, name: str) -> RendererFactory:
+        """The renderer of that name, or of that plugin; `SettingsError` says what to install."""
+        offers = self.offers("register_renderers")
+        mine = [offer for offer in offers if name in (offer.thing.name, offer.plugin)]
+        if not mine:
+            wanted = SessionSettings(renderers=(name,))
+            raise SettingsError([f for f in self._unknown_names(wanted) if f.key == "renderers"])
+        ordered = Preference((), self.config.plugins.prefer).order(mine)
+        factory: RendererFactory = ordered[0].thing
+        return factory
+
+    # --- what is behind all of them
+    def offers(self, hook: str) -> list[Offer]:
+        """Everything that working plugins offered at one hook."""
+        return [
+            Offer(loaded.name, thing, loaded.version) for loaded in self.loaded for thing in loaded.offers.get(hook, ())
+        ]
+
+    def explain(self) -> list[Choice]:
+        """Which plugin serves each role that was asked for so far, and why each other was passed over."""
+        return list(self.choices.values())
+
+    def raise_for_errors(self) -> None:
+        """`SettingsError` with every finding where the configuration has an error."""
+        if any(finding.severity == "error" for finding in self.findings):
+            raise SettingsError(self.findings)
+
+    def _search(self, asked: str, prefer: Sequence[str] = (), failed: Mapping[str, str] | None = None) -> Search:
+        return Search(asked, Preference(prefer, self.config.plugins.prefer), failed or {})
+
+
+def load(config: Config | None = None, *, only: Collection[str] | None = None) -> Plugins:
+    """The plugins that are installed, checked against the configuration. Never raises for what a plugin does."""
+    config = config or configuration.load_config()
+    loading = load_entry_points(config, only=only)
+    findings = [*config.findings, *loading.findings]
+    if only is None:
+        names = [row.name for row in loading.rows]
+        findings += [*_absent(config, loading.rows), *configuration.unknown_variables(config, names)]
+    return Plugins(config, loading.loaded, loading.rows, tuple(findings))
+
+
+def _absent(config: Config, rows: Sequence[PluginRow]) -> list[Finding]:
+    """One finding for each plugin that the configuration names and that is not there or does not work."""
+    named: dict[str, list[str]] = {}
+    for section in config.sections():
+        named.setdefault(section, []).append(f"[{section}]")
+    for name in config.plugins.prefer:
+        named.setdefault(name, []).append("[plugins] prefer")
+    for name in config.plugins.disable:
+        named.setdefault(name, []).append("[plugins] disable")
+    for key, plugin in _device_prefixes(config).items():
+        named.setdefault(plugin, []).append(f"[call] {key}")
+    by_name = {row.name: row for row in rows}
+    works = {row.name for row in rows if row.state == "ok"}
+    absent = [(name, where) for name, where in named.items() if name not in works]
+    return [found for name, where in absent if (found := _absent_one(config, name, where, by_name)) is not None]
+
+
+def _absent_one(config: Config, name: str, where: Sequence[str], rows: Mapping[str, PluginRow]) -> Finding | None:
+    source = str(config.path or configuration.FILE_NAME)
+    places = ", ".join(where)
+    row = rows.get(name)
+    if row is None:
+        severity: Any = "warning" if list(where) == ["[plugins] disable"] else "error"
+        near = nearest(name, [*rows, *configuration.FIXED_SECTIONS, "call"])
+        hint = f"did you mean {near}? Else " if near else ""
+        fix = f"{hint}pip install jackfield-{name}, or remove what names it"
+        return Finding(severity, places, f"plugin {name!r} is not installed", fix, source)
+    if row.state == "disabled":
+        wanted = [place for place in where if place.startswith(("[call]", "[plugins] prefer"))]
+        fix = "take it out of [plugins] disable, or remove what names it"
+        return Finding("warning", ", ".join(wanted), f"plugin {name!r} is disabled", fix, source) if wanted else None
+    found = f"plugin {name!r} does not work: {row.reason}"
+    return Finding("warning", places, found, "see `jackfield plugins`", source)
+
+
+def _device_prefixes(config: Config) -> dict[str, str]:
+    """Settings of ``[call]`` that name one device by an id → the plugin that the id begins with."""
+    call = config.tables.get("call", {})
+    wishes = {key: call.get(key) for key in ("camera", "microphone", "speaker")}
+    found = {key: wish.partition(":") for key, wish in wishes.items() if isinstance(wish, str)}
+    return {
+        key: plugin
+        for key, (plugin, colon, rest) in found.items()
+        if colon
+        and rest
+        and not rest.startswith((" ", "/"))
+        and plugin == plugin.lower()
+        and len(plugin) > 1
+        and plugin.replace("-", "").isalnum()
+    }
+
+
+def _checked(loaded: LoadedPlugin, settings: SessionSettings, place: Place) -> list[Finding]:
+    try:
+        answer = loaded.ask("check_settings", settings=settings, place=place)
+        findings = list(() if answer is None else answer)
+        if not all(isinstance(finding, Finding) for finding in findings):
+            raise TypeError("it answered with something other than findings")
+    except Exception as exc:
+        found = f"its check of the settings failed: {type(exc).__name__}: {exc}"
+        fix = f'mend it, or leave it out with [plugins] disable = ["{loaded.name}"]'
+        return [Finding("error", f"plugin {loaded.name}", found, fix, loaded.name)]
+    named = [finding if finding.source else _from(loaded.name, finding) for finding in findings]
+    return named
+
+
+def _from(plugin: str, finding: Finding) -> Finding:
+    return Finding(finding.severity, finding.key, finding.found, finding.fix, plugin)
+
+
+def _instead(name: str, known: Collection[str], plugin: str) -> str:
+    near = nearest(name, known)
+    return f"did you mean {near}?" if near else f"pip install jackfield-{plugin}, or leave it out"
+
+
+def _nothing(what: str, choice: Choice, plugin: str) -> str:
+    if not choice.passed_over:
+        return f"no {what} is installed: pip install jackfield-{plugin}"
+    return f"no {what} can be used: " + "; ".join(map(str, choice.passed_over))

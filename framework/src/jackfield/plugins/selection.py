@@ -1,0 +1,126 @@
+"""Choosing one of several, and keeping why each other was passed over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from attrs import field, frozen
+
+from jackfield.values.errors import CallError
+
+T = TypeVar("T")
+
+
+@frozen
+class PassedOver:
+    """A candidate that was not taken, and why."""
+
+    name: str
+    plugin: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.plugin}): {self.reason}"
+
+
+@frozen
+class Choice:
+    """What was asked for, what was taken and why, and why each other was not. ``chosen`` is "" where nothing was."""
+
+    asked: str
+    chosen: str = ""
+    plugin: str = ""
+    why: str = ""
+    passed_over: tuple[PassedOver, ...] = ()
+
+    def __str__(self) -> str:
+        taken = f"{self.chosen} ({self.plugin}): {self.why}" if self.chosen else f"nothing: {self.why}"
+        return "\n".join([f"{self.asked}: {taken}", *(f"  passed over {other}" for other in self.passed_over)])
+
+
+@frozen(eq=False)
+class Offer:
+    """One factory or driver, and the plugin that offered it."""
+
+    plugin: str
+    thing: Any
+    version: str = ""
+
+    @property
+    def names(self) -> set[str]:
+        """Everything that a preference may call it by."""
+        backend = getattr(self.thing, "backend", "")
+        hardware = {"hardware"} if backend and backend != "software" else set()
+        return {name.lower() for name in (self.thing.name, self.plugin, backend) if name} | hardware
+
+
+@frozen
+class Preference:
+    """Orders offers: those that the caller names, then those that the configuration prefers, then by rank."""
+
+    asked: Sequence[str] = ()
+    configured: Sequence[str] = ()
+
+    def order(self, offers: Iterable[Offer]) -> list[Offer]:
+        """The offers, best first; the order is the same on every machine."""
+        return sorted(offers, key=self._key)
+
+    def why(self, offer: Offer) -> str:
+        """Why this one stands where it does."""
+        if _position(offer, self.asked) < len(self.asked):
+            return "asked for by name"
+        if _position(offer, self.configured) < len(self.configured):
+            return "preferred in [plugins] prefer"
+        return f"rank {getattr(offer.thing, 'rank', 0)}"
+
+    def _key(self, offer: Offer) -> tuple[int, int, int, str, str]:
+        rank = -getattr(offer.thing, "rank", 0)
+        return _position(offer, self.asked), _position(offer, self.configured), rank, offer.thing.name, offer.plugin
+
+
+def _position(offer: Offer, wished: Sequence[str]) -> int:
+    return next((place for place, name in enumerate(wished) if name.lower() in offer.names), len(wished))
+
+
+@frozen
+class Search:
+    """A search through ordered offers for the first that can be used."""
+
+    asked: str
+    preference: Preference
+    #: Offers that are known not to do, by name → why (an encoder that failed in mid-call).
+    failed: Mapping[str, str] = field(factory=dict)
+
+    def first(self, offers: Iterable[Offer], use: Callable[[Offer], T | str]) -> tuple[T | None, Choice]:
+        """The first of which ``use`` makes something that is not a reason, and the choice; None where none does."""
+        passed: list[PassedOver] = []
+        taken: tuple[Offer, T] | None = None
+        for offer in self.preference.order(offers):
+            if taken:
+                reason = f"not needed: {taken[0].thing.name} works and comes first"
+            else:
+                reason, made = self._try(offer, use)
+                if made is not None:
+                    taken = (offer, made)
+                    continue
+            passed.append(PassedOver(offer.thing.name, offer.plugin, reason))
+        if taken is None:
+            return None, Choice(self.asked, why=_none_of(passed), passed_over=tuple(passed))
+        offer = taken[0]
+        return taken[1], Choice(self.asked, offer.thing.name, offer.plugin, self.preference.why(offer), tuple(passed))
+
+    def _try(self, offer: Offer, use: Callable[[Offer], T | str]) -> tuple[str, T | None]:
+        if offer.thing.name in self.failed:
+            return self.failed[offer.thing.name], None
+        try:
+            made = use(offer)
+        except CallError as exc:
+            return exc.message, None
+        except Exception as exc:  # a foreign error must not cost the caller the other candidates
+            return f"it failed: {type(exc).__name__}: {exc}", None
+        return (made, None) if isinstance(made, str) else ("", made)
+
+
+def _none_of(passed: Sequence[PassedOver]) -> str:
+    return "none could be used" if passed else "none is installed"
