@@ -104,7 +104,7 @@ def candidate_line(init: str) -> str:
     return (line or "").removeprefix("a=")
 
 
-def join_url(server: str, *, websocket: bool = True, **query: str) -> str:
+def join_url(server: str, query: Mapping[str, str], *, websocket: bool = True) -> str:
     """Where to join on a server known by its http(s) or ws(s) address; ``websocket=False``: where to ask why not."""
     parts = urlsplit(server)
     secure = parts.scheme in ("https", "wss")

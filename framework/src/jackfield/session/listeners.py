@@ -93,7 +93,12 @@ class Listeners:
         if not found:
             raise ValueError(f"{type(listener).__name__} has no method named like an event; see CallListener")
         unwatches = [self.on(name, method) for name, method in found]
-        return lambda: [unwatch() for unwatch in unwatches] and None
+
+        def unlisten() -> None:
+            for unwatch in unwatches:
+                unwatch()
+
+        return unlisten
 
     def events(self) -> EventStream:
         """Every event from now on, for ``async for``."""

@@ -1,0 +1,72 @@
+"""Who takes part: one object per person, kept up to date while they are here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import define, field
+from livekit.protocol.models import ParticipantInfo, TrackInfo, TrackType
+
+from jackfield.rtc import signalling
+from jackfield.values.events import NetworkQuality
+from jackfield.values.people import Role
+
+if TYPE_CHECKING:
+    from jackfield.session.streams import AudioMedia, VideoMedia
+
+#: Attributes that mean the same to every Jackfield participant.
+ROLE_ATTRIBUTE = "jackfield.role"
+AVATAR_ATTRIBUTE = "avatar"
+
+
+@define(eq=False, kw_only=True)
+class Participant:
+    """One person in the call. Read it on the event loop; fields change as the server reports.
+
+    ``video``, ``audio``, ``screen`` and ``screen_audio`` give what they send, whether or not they send it yet
+    (`VideoMedia.frames`, `AudioMedia.blocks`); our own participant has none of them.
+    """
+
+    pid: str
+    uid: str
+    name: str = ""
+    avatar: str = ""
+    role: Role = "participant"
+    is_local: bool = False
+    audio_muted: bool = True
+    video_paused: bool = True
+    is_presenting: bool = False
+    is_pinned: bool = False
+    is_speaking: bool = False
+    audio_level: float = 0.0
+    raised_hand_at: float | None = None
+    network_quality: NetworkQuality = "unknown"
+    metadata: str = ""
+    attributes: dict[str, str] = field(factory=dict)
+    track_infos: dict[str, TrackInfo] = field(factory=dict, repr=False)
+    video: VideoMedia | None = field(default=None, repr=False)
+    audio: AudioMedia | None = field(default=None, repr=False)
+    screen: VideoMedia | None = field(default=None, repr=False)
+    screen_audio: AudioMedia | None = field(default=None, repr=False)
+
+    def take(self, info: ParticipantInfo) -> dict[str, str]:
+        """Takes over what the server says, and answers with the attributes that changed ("" where one is gone)."""
+        before = self.attributes
+        self.pid, self.uid = info.sid or self.pid, info.identity
+        self.name = info.name or info.identity
+        self.metadata, self.attributes = info.metadata, dict(info.attributes)
+        self.avatar = self.attributes.get(AVATAR_ATTRIBUTE, "")
+        if not self.is_local:
+            self.role = "moderator" if self.attributes.get(ROLE_ATTRIBUTE) == "moderator" else "participant"
+        self.track_infos = {track.sid: track for track in info.tracks}
+        self._take_tracks()
+        changed = {key: value for key, value in self.attributes.items() if before.get(key) != value}
+        return changed | {key: "" for key in before if key not in self.attributes}
+
+    def _take_tracks(self) -> None:
+        on = {
+            (signalling.source_name(track.source), track.type) for track in self.track_infos.values() if not track.muted
+        }
+        self.audio_muted = not any(kind == TrackType.AUDIO and source != "screen_audio" for source, kind in on)
+        self.video_paused = not any(kind == TrackType.VIDEO and source != "screen" for source, kind in on)
+        self.is_presenting = any(source == "screen" for source, kind in on)

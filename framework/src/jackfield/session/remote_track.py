@@ -1,0 +1,170 @@
+"""A remote track: encoded frames to whoever takes them as they are, pictures and sound to whoever wants those."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from jackfield.roles import Decoder, Unwatch
+from jackfield.rtc import signalling
+from jackfield.session.decode import BLOCKS, PICTURES, DecodeThread
+from jackfield.session.handover import Outlet
+from jackfield.values.errors import CallError
+from jackfield.values.media import AudioBlock, EncodedFrame, VideoFrame
+
+if TYPE_CHECKING:
+    from livekit.protocol.models import TrackInfo
+
+    from jackfield.session.participant import Participant
+
+logger = logging.getLogger("jackfield.track")
+
+Encoded = Callable[[EncodedFrame], None]
+Decoded = Callable[[VideoFrame | AudioBlock], None]
+
+
+class Receiver(Protocol):
+    """What a track needs of the receiver below it."""
+
+    codec: str
+    on_frame: Callable[[EncodedFrame], None]
+
+    def request_keyframe(self) -> None: ...
+    def stats(self) -> dict[str, Any]: ...
+
+
+class RemoteTrack:
+    """One subscribed track (`RenderedTrack`). Use it on the event loop."""
+
+    def __init__(
+        self,
+        info: TrackInfo,
+        participant: Participant,
+        receiver: Receiver,
+        decoder: Callable[[str, int], Decoder],
+        failed: Callable[[CallError, str], None],
+    ) -> None:
+        self.sid, self.name, self.info = info.sid, info.name, info
+        self.kind: signalling.Kind = signalling.kind_name(info.type) or "video"
+        self.source = _source(info, self.kind)
+        self.participant = participant
+        self.ended = False
+        self._receiver, self._decoder, self._failed = receiver, decoder, failed
+        self._loop = asyncio.get_running_loop()
+        self._encoded: list[Encoded] = []
+        self._decoded: list[Decoded] = []
+        self._thread: DecodeThread | None = None
+        self._stopped: list[DecodeThread] = []
+        receiver.on_frame = self._arrived
+
+    @property
+    def codec(self) -> str:
+        """The codec that arrives."""
+        return self._receiver.codec
+
+    @property
+    def muted(self) -> bool:
+        """Whether the sender has it off."""
+        info = self.participant.track_infos.get(self.sid)
+        return bool(info and info.muted)
+
+    def take_encoded(self, handler: Encoded) -> Unwatch:
+        """Every encoded frame from the next on, until the answer is called. Ask for a keyframe where one is needed."""
+        self._encoded.append(handler)
+        return lambda: self._encoded.remove(handler) if handler in self._encoded else None
+
+    def take_decoded(self, handler: Decoded) -> Unwatch:
+        """Every picture or block from the next on, until the answer is called; decoding runs only meanwhile."""
+        self._decoded.append(handler)
+        if self._thread is None and not self.ended:
+            self._start()
+
+        def unwatch() -> None:
+            if handler in self._decoded:
+                self._decoded.remove(handler)
+            if not self._decoded:
+                self._stop()
+
+        return unwatch
+
+    def request_keyframe(self) -> None:
+        """A keyframe comes as soon as the sender can give one."""
+        if self.kind == "video" and not self.ended:
+            self._receiver.request_keyframe()
+
+    def stats(self) -> dict[str, Any]:
+        """The receiver's counters and the decoder's, by W3C name."""
+        found = {"kind": self.kind, "codec": self.codec, "source": self.source, "muted": self.muted}
+        found |= self._receiver.stats()
+        if self._thread is not None:
+            counts = self._thread.counts
+            found |= {
+                "framesDecoded": counts.frames,
+                "totalDecodeTime": counts.seconds,
+                "frameWidth": counts.width or found.get("frameWidth", 0),
+                "frameHeight": counts.height or found.get("frameHeight", 0),
+                "decodeErrors": counts.errors,
+                "framesSkipped": counts.skipped,
+                "concealmentEvents": counts.concealed,
+            }
+        return found
+
+    def end(self) -> list[DecodeThread]:
+        """No more comes; answers with the threads that are ending, to be joined off the loop."""
+        self.ended = True
+        self._receiver.on_frame = lambda frame: None
+        self._stop()
+        self._encoded.clear()
+        self._decoded.clear()
+        return self._stopped
+
+    def _start(self) -> None:
+        outlet: Outlet[VideoFrame | AudioBlock] = Outlet(
+            self._loop, self._give, PICTURES if self.kind == "video" else BLOCKS, newest_wins=True
+        )
+        codec, channels = self.codec, 2
+        self._thread = DecodeThread(
+            f"{self.participant.uid} {self.source}",
+            self.kind,
+            lambda: self._decoder(codec, channels),
+            outlet,
+            lambda: self._on_loop(self.request_keyframe),
+            lambda error: self._on_loop(lambda: self._failed(error, f"decoder of {self.sid}")),
+        )
+        self._thread.start()
+        self.request_keyframe()
+
+    def _on_loop(self, call: Callable[[], None]) -> None:
+        try:
+            self._loop.call_soon_threadsafe(call)
+        except RuntimeError:
+            logger.debug("the loop is closed")
+
+    def _stop(self) -> None:
+        if self._thread is not None:
+            self._thread.stop()
+            self._stopped = [thread for thread in (*self._stopped, self._thread) if thread._thread.is_alive()]
+            self._thread = None
+
+    def _arrived(self, frame: EncodedFrame) -> None:
+        for handler in list(self._encoded):
+            self._tell(handler, frame)
+        if self._thread is not None:
+            self._thread.put(frame)
+
+    def _give(self, media: VideoFrame | AudioBlock) -> None:
+        for handler in list(self._decoded):
+            self._tell(handler, media)
+
+    def _tell(self, handler: Callable[[Any], None], media: Any) -> None:
+        try:
+            handler(media)
+        except Exception:
+            logger.exception("a taker of %s failed; the others go on", self.sid)
+
+
+def _source(info: TrackInfo, kind: str) -> signalling.Source:
+    source = signalling.source_name(info.source)
+    return source if source != "unknown" or info.name else ("camera" if kind == "video" else "microphone")

@@ -1,0 +1,127 @@
+"""Who is in the room, from the server's messages; what changed comes out as events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from livekit.protocol.models import ParticipantInfo, SpeakerInfo
+from livekit.protocol.rtc import ConnectionQualityInfo, JoinResponse
+
+from jackfield.rtc import signalling
+from jackfield.session.participant import Participant
+from jackfield.values import events
+from jackfield.values.events import Event
+from jackfield.values.people import Role
+
+_FLAGS: tuple[tuple[str, type[Event], type[Event]], ...] = (
+    ("audio_muted", events.ParticipantAudioMuted, events.ParticipantAudioUnmuted),
+    ("video_paused", events.ParticipantVideoPaused, events.ParticipantVideoResumed),
+    ("is_presenting", events.ParticipantStartedScreenShare, events.ParticipantStoppedScreenShare),
+)
+
+
+class Room:
+    """The people of one call. Methods answer with the events that the change amounts to; the caller emits them."""
+
+    def __init__(self, join: JoinResponse, role: Role, furnish: Callable[[Participant], None]) -> None:
+        self.sid, self.session_id, self.metadata = join.room.sid, join.room.name, join.room.metadata
+        self._furnish = furnish
+        self.local = Participant(pid=join.participant.sid, uid=join.participant.identity, is_local=True, role=role)
+        self.local.take(join.participant)
+        self.permission = join.participant.permission
+        self.participants: dict[str, Participant] = {}
+        self.dominant: Participant | None = None
+        self.first_events = self.update(join.other_participants)
+
+    def by_pid(self, pid: str) -> Participant | None:
+        """The participant with this server id, ourselves included."""
+        everyone = (self.local, *self.participants.values())
+        return next((person for person in everyone if person.pid == pid), None)
+
+    def by_uid(self, uid: str) -> Participant | None:
+        """The participant with this uid, ourselves included."""
+        return self.local if uid == self.local.uid else self.participants.get(uid)
+
+    def update(self, infos: Iterable[ParticipantInfo]) -> list[Event]:
+        """What ``update`` says: joined, left, muted, renamed."""
+        happened: list[Event] = []
+        for info in infos:
+            happened += self._one(info)
+        if any(isinstance(event, events.ParticipantJoined | events.ParticipantLeft) for event in happened):
+            happened.append(events.ParticipantListChanged(tuple(self.participants.values())))
+        return happened
+
+    def _one(self, info: ParticipantInfo) -> list[Event]:
+        if info.sid == self.local.pid or (info.identity == self.local.uid and not info.sid):
+            return self._ourselves(info)
+        known = self.participants.get(info.identity)
+        if info.state == ParticipantInfo.State.DISCONNECTED:
+            return self._gone(known) if known and known.pid == info.sid else []
+        if info.identity == self.local.uid:
+            return []
+        happened: list[Event] = []
+        if known and known.pid != info.sid:
+            happened, known = self._gone(known), None
+        return happened + (self._changed(known, info) if known else self._came(info))
+
+    def _ourselves(self, info: ParticipantInfo) -> list[Event]:
+        if info.state == ParticipantInfo.State.DISCONNECTED:
+            return []
+        if info.HasField("permission"):
+            self.permission = info.permission
+        return self._texts(self.local, info)
+
+    def _came(self, info: ParticipantInfo) -> list[Event]:
+        person = Participant(pid=info.sid, uid=info.identity)
+        person.take(info)
+        self._furnish(person)
+        self.participants[person.uid] = person
+        started = [events.ParticipantStartedScreenShare(person)] if person.is_presenting else []
+        return [events.ParticipantJoined(person), *started]
+
+    def _gone(self, person: Participant) -> list[Event]:
+        del self.participants[person.uid]
+        happened: list[Event] = [events.ParticipantLeft(person)]
+        if self.dominant is person:
+            self.dominant = None
+            happened.append(events.DominantSpeakerChanged(None))
+        return happened
+
+    def _changed(self, person: Participant, info: ParticipantInfo) -> list[Event]:
+        before = [getattr(person, flag) for flag, _, _ in _FLAGS]
+        happened = self._texts(person, info)
+        for was, (flag, began, ended) in zip(before, _FLAGS, strict=True):
+            now = getattr(person, flag)
+            if now != was:
+                happened.append((began if now else ended)(person))  # type: ignore[call-arg]
+        return happened
+
+    def _texts(self, person: Participant, info: ParticipantInfo) -> list[Event]:
+        before = (person.name, person.metadata)
+        changed = person.take(info)
+        if changed or (person.name, person.metadata) != before:
+            return [events.ParticipantUpdated(person, changed)]
+        return []
+
+    def speakers(self, speakers: Iterable[SpeakerInfo]) -> list[Event]:
+        """What ``speakers_changed`` says; the loudest of those who speak is the dominant speaker."""
+        for speaker in speakers:
+            if person := self.by_pid(speaker.sid):
+                person.is_speaking, person.audio_level = speaker.active, speaker.level if speaker.active else 0.0
+        speaking = [person for person in (self.local, *self.participants.values()) if person.is_speaking]
+        loudest = max(speaking, key=lambda person: person.audio_level, default=None)
+        if loudest is self.dominant:
+            return []
+        self.dominant = loudest
+        return [events.DominantSpeakerChanged(loudest)]
+
+    def qualities(self, updates: Iterable[ConnectionQualityInfo]) -> list[Event]:
+        """What ``connection_quality`` says."""
+        happened: list[Event] = []
+        for update in updates:
+            quality = signalling.QUALITIES.get(update.quality, "unknown")
+            person = self.by_pid(update.participant_sid)
+            if person and person.network_quality != quality:
+                person.network_quality = quality
+                happened.append(events.NetworkQualityChanged(person, quality))
+        return happened

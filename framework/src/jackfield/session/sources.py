@@ -1,0 +1,148 @@
+"""Programs as cameras and microphones: what is pushed here is published."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from jackfield.roles import CaptureSink
+from jackfield.values.formats import AudioFormat, MediaFormat, VideoFormat
+from jackfield.values.media import AudioBlock, CodecName, EncodedFrame, Media, VideoFrame
+
+if TYPE_CHECKING:
+    import av
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class _Source:
+    """Delivers what is pushed to every publication of it. Any thread; nothing waits, and nobody listening is fine."""
+
+    def __init__(self) -> None:
+        self._sinks: tuple[CaptureSink, ...] = ()
+        self._lock = threading.Lock()
+
+    def _deliver(self, media: Media) -> None:
+        for sink in self._sinks:
+            sink.deliver(media)
+
+    def _add(self, sink: CaptureSink) -> None:
+        with self._lock:
+            self._sinks = (*self._sinks, sink)
+
+    def _remove(self, sink: CaptureSink) -> None:
+        with self._lock:
+            self._sinks = tuple(each for each in self._sinks if each is not sink)
+
+
+class VideoSource(_Source):
+    """Pictures that a program makes.
+
+    ``width``, ``height`` and ``fps`` say what to expect; the encoder follows the pictures that come. With ``codec``
+    set, `push` takes `EncodedFrame` and nothing is encoded; ``on_keyframe_request`` and ``on_bitrate`` (bit/s) are then
+    called, on the event loop, when the far end wants a keyframe or the path carries another rate.
+    """
+
+    def __init__(
+        self,
+        width: int = 1280,
+        height: int = 720,
+        fps: float = 30.0,
+        *,
+        codec: CodecName | None = None,
+        on_keyframe_request: Callable[[], None] | None = None,
+        on_bitrate: Callable[[int], None] | None = None,
+    ) -> None:
+        super().__init__()
+        self.format = VideoFormat(width, height, fps, codec=codec)
+        self.on_keyframe_request, self.on_bitrate = on_keyframe_request, on_bitrate
+
+    def push(
+        self,
+        frame: VideoFrame | EncodedFrame | av.VideoFrame | NDArray[np.uint8],
+        *,
+        format: str = "rgb24",
+        time_ns: int | None = None,
+    ) -> None:
+        """Publishes one picture; any thread, never waits. An array is read as ``format`` (`VideoFrame.from_ndarray`).
+
+        The frame is shared from now on: push another next time, do not draw into this one.
+        """
+        self._deliver(_as_video(frame, format, time_ns))
+
+
+class AudioSource(_Source):
+    """Sound that a program makes, at ``rate`` Hz."""
+
+    def __init__(self, rate: int = 48_000, channels: int = 1) -> None:
+        super().__init__()
+        self.format = AudioFormat(rate, channels)
+
+    def push(
+        self, block: AudioBlock | av.AudioFrame | NDArray[np.int16] | NDArray[np.float32], *, time_ns: int | None = None
+    ) -> None:
+        """Publishes samples of any number; any thread, never waits. An array is int16, or float from -1 to 1, of shape
+        (samples,) or (samples, channels), at the source's rate."""
+        self._deliver(_as_audio(block, self.format.rate, time_ns))
+
+
+class SourceCapture:
+    """A source as publications take it: a `Capture` that also passes requests on to the program."""
+
+    def __init__(self, source: VideoSource | AudioSource) -> None:
+        self.format: MediaFormat = source.format
+        self._source = source
+        self._sink: CaptureSink | None = None
+
+    def start(self, sink: CaptureSink) -> None:
+        """What is pushed from now on goes to the sink."""
+        self._sink = sink
+        self._source._add(sink)
+
+    def stop(self) -> None:
+        """What is pushed goes nowhere."""
+        if self._sink is not None:
+            self._source._remove(self._sink)
+
+    def force_keyframe(self) -> None:
+        """Tells the program."""
+        if isinstance(self._source, VideoSource) and self._source.on_keyframe_request:
+            self._source.on_keyframe_request()
+
+    def set_bitrate_bps(self, bitrate_bps: int) -> None:
+        """Tells the program."""
+        if isinstance(self._source, VideoSource) and self._source.on_bitrate:
+            self._source.on_bitrate(bitrate_bps)
+
+
+def _as_video(frame: Any, format: str, time_ns: int | None) -> VideoFrame | EncodedFrame:
+    if isinstance(frame, VideoFrame | EncodedFrame):
+        return frame
+    if hasattr(frame, "__array_interface__"):
+        return VideoFrame.from_ndarray(frame, format=format, time_ns=time_ns)
+    if type(frame).__name__ == "VideoFrame" and hasattr(frame, "reformat"):
+        return VideoFrame(frame, time.monotonic_ns() if time_ns is None else time_ns)
+    raise TypeError(f"a VideoSource takes numpy arrays, av or jackfield VideoFrame, EncodedFrame; not {type(frame)}")
+
+
+def _as_audio(block: Any, rate: int, time_ns: int | None) -> AudioBlock:
+    import numpy as np
+
+    if isinstance(block, AudioBlock):
+        return block
+    if type(block).__name__ == "AudioFrame" and hasattr(block, "layout"):
+        channels, rate = len(block.layout.channels), block.sample_rate
+        array = block.to_ndarray()
+        block = array.T if block.format.is_planar else array.reshape(-1, channels)
+    if not isinstance(block, np.ndarray):
+        raise TypeError(f"an AudioSource takes numpy arrays, av.AudioFrame or AudioBlock; not {type(block)}")
+    if block.dtype.kind == "f":
+        block = (np.clip(block, -1.0, 1.0) * 32767.0).astype(np.int16)
+    if block.dtype != np.int16 or block.ndim > 2:
+        raise TypeError(
+            f"samples are int16 or float, (samples,) or (samples, channels); not {block.dtype} {block.shape}"
+        )
+    samples = block.reshape(-1, 1) if block.ndim == 1 else block
+    return AudioBlock(samples, rate, time.monotonic_ns() if time_ns is None else time_ns)
