@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from jackfield_codecs.factories import SoftwareDecoder, SoftwareEncoder
+from jackfield_codecs.options import Options
 
 from jackfield.roles import Conceals, SetsBitrate
 from jackfield.values.errors import EncoderError
 from jackfield.values.formats import AudioEncoding
 from jackfield.values.media import AudioBlock, VideoFrame
-from jackfield_codecs.factories import SoftwareDecoder, SoftwareEncoder
-from jackfield_codecs.options import Options
 
 
 def encoder(**encoding):
@@ -82,7 +82,9 @@ def test_a_lost_packet_is_concealed():
 def test_silence_is_sent_as_single_bytes_with_dtx():
     """After 200 ms of silence packets shrink to a byte, which decodes to silence; sound is whole at once."""
     running, far = encoder(dtx=True), decoder()
-    packets = [running.encode(tone(number, level=8000 if number < 10 or number >= 40 else 0))[0] for number in range(60)]
+    packets = [
+        running.encode(tone(number, level=8000 if number < 10 or number >= 40 else 0))[0] for number in range(60)
+    ]
     assert [len(packet.data) for packet in packets[21:40]] == [1] * 19
     assert min(len(packet.data) for packet in packets[40:]) > 20
     blocks = [far.decode(packet)[0] for packet in packets]

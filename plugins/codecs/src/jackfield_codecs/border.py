@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import av
 from av.packet import Packet
+from av.stream import Stream
 
 from jackfield.values.errors import EncoderError
 
@@ -20,7 +21,7 @@ def translated(library: str, doing: str) -> Iterator[None]:
         raise EncoderError(f"{library} failed to {doing}: {error}", details={"library": library}) from error
 
 
-def packet(data: bytes, library: str) -> Packet:
+def packet(data: bytes, library: str) -> Packet[Stream]:
     """The bytes as PyAV takes them; none at all would tell a decoder that the stream is over."""
     if not data:
         raise EncoderError(f"{library} was given an empty frame", details={"library": library})

@@ -20,7 +20,7 @@ _NEVER = 1_000_000
 class Tuning:
     """What the two libraries differ in.
 
-    ``live`` is how far the bitrate may move, as a factor of what the encoder was opened with, without opening it anew;
+    ``live`` is how far the bitrate may move, as a factor of what the encoder was opened for, without opening it anew;
     ``bearable`` is how far it may be off before it is opened anew with a keyframe that nobody asked for.
     """
 
@@ -37,7 +37,7 @@ class Tuning:
         fps = Fraction(encoding.fps).limit_denominator(1001)
         context.width, context.height, context.pix_fmt = encoding.width, encoding.height, "yuv420p"
         context.framerate, context.time_base = fps, 1 / fps
-        context.bit_rate = encoding.bitrate_bps
+        context.bit_rate = round(encoding.bitrate_bps * self.live[1])
         context.gop_size = round(encoding.keyframe_interval_s * encoding.fps) or _NEVER
         context.max_b_frames = 0
         context.thread_count = self.threads or (1 if encoding.width * encoding.height <= 1280 * 720 else 2)
@@ -49,9 +49,11 @@ class Tuning:
 def x264(options: Options) -> Tuning:
     """Constrained Baseline, one picture in and one out, parameter sets before every IDR.
 
-    Half a second of bits at most waits in the rate control's buffer (VBV), so that a keyframe is no burst. x264 follows
-    a new bitrate from the next picture on, up to the rate with which that buffer fills, which is fixed at opening.
+    Half a second of bits at most fits into the rate control's buffer (VBV), so that a keyframe is no burst. x264
+    follows a new bitrate from the next picture on, but only if it was opened at a constant rate, and never above that
+    rate. So it is opened at the highest rate that it may be steered to.
     """
+    live = (0.4, 3.0)
 
     def of(encoding: VideoEncoding) -> dict[str, str]:
         return {
@@ -60,11 +62,11 @@ def x264(options: Options) -> Tuning:
             "profile": "baseline",
             "forced-idr": "1",
             "sc_threshold": "0",
-            "maxrate": str(encoding.bitrate_bps * 3 // 2),
+            "maxrate": str(round(encoding.bitrate_bps * live[1])),
             "bufsize": str(encoding.bitrate_bps // 2),
         }
 
-    return Tuning("libx264", (0.4, 1.5), (0.4, 1.5), of, options.threads)
+    return Tuning("libx264", live, live, of, options.threads)
 
 
 def libvpx(options: Options) -> Tuning:
