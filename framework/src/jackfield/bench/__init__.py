@@ -1,0 +1,1 @@
+"""What `jackfield bench` measures: latency, CPU and joining, each beside a peer in the same run."""
