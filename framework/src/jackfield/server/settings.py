@@ -20,7 +20,7 @@ _SHORT: Final = 32
 
 @frozen
 class ServerSettings:
-    """One server. ``udp_port`` None: 7882, or any that is free when that is taken. ``public_url`` is how others name it.
+    """One server. ``udp_port`` None: 7882, or any that is free when that is taken. ``public_url``: how others name it.
 
     ``local`` marks this machine's own server, which ends when idle. ``behind_proxy``: the nearest proxy is believed
     about who asks and over what. ``tls_fingerprint`` is set where the certificate is self-signed.
@@ -72,7 +72,7 @@ def is_loopback(host: str) -> bool:
 
 
 def parse_keys(text: str) -> dict[str, str]:
-    """``key: secret`` pairs, as LiveKit writes them: one per line, or separated by commas. `SettingsError` if garbled."""
+    """``key: secret`` pairs, as LiveKit writes them: one per line, or separated by commas. Else `SettingsError`."""
     keys: dict[str, str] = {}
     for number, part in enumerate(re.split(r"[\n,]", text), 1):
         if not part.strip() or part.lstrip().startswith("#"):

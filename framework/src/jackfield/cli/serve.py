@@ -1,0 +1,159 @@
+"""``jackfield serve``: the embedded server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from jackfield.plugins.config import ServerOptions
+    from jackfield.server.launch import Started
+    from jackfield.server.settings import ServerSettings
+    from jackfield.values.findings import Finding
+
+EXAMPLES = """
+\b
+Examples:
+  jackfield serve                              this machine alone; calls here find it by themselves
+  jackfield serve --lan                        the local network, over https; prints a link and a QR code
+  JACKFIELD_KEYS="key: secret" jackfield serve --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem
+  jackfield serve --keys-file keys.txt --behind-proxy --public-url https://calls.example.com
+
+Ends with 0 after SIGTERM, SIGINT or (--local) when idle, with 2 when it cannot be started as asked.
+"""
+
+
+@click.command("serve", epilog=EXAMPLES, short_help="Run the embedded server.")
+@click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65535), help="TCP port; 0: any.  [default: 7880]")
+@click.option("--udp-port", type=click.IntRange(0, 65535), help="UDP port for media; 0: any.  [default: 7882]")
+@click.option("--announce", multiple=True, metavar="ADDRESS", help="Address that clients send media to (NAT, cloud).")
+@click.option("--config", type=click.Path(path_type=Path), help="Configuration file.  [default: jackfield.toml]")
+@click.option("--lan", is_flag=True, help="Open to the local network: https with a certificate of its own.")
+@click.option("--session", default="lobby", show_default=True, help="Session whose link is printed.")
+@click.option("--tls-cert", type=click.Path(path_type=Path), help="PEM certificate.")
+@click.option("--tls-key", type=click.Path(path_type=Path), help="PEM key of the certificate.")
+@click.option("--behind-proxy", is_flag=True, default=None, help="A proxy that speaks https stands in front.")
+@click.option("--public-url", metavar="URL", help="How other machines name this server.")
+@click.option("--allow-origin", "allow_origins", multiple=True, metavar="ORIGIN", help="Pages that may ask /api.")
+@click.option("--open-metrics", is_flag=True, default=None, help="Let other machines read /metrics.")
+@click.option("--keys", metavar="'KEY: SECRET'", help="API keys (better: JACKFIELD_KEYS or --keys-file).")
+@click.option("--keys-file", type=click.Path(path_type=Path), help="File with one 'KEY: SECRET' on each line.")
+@click.option("--login-key", metavar="KEY", help="What log-ins are asked for (better: JACKFIELD_LOGIN_KEY).")
+@click.option("--turn", multiple=True, metavar="turn:USER:PASSWORD@HOST:PORT", help="TURN server for clients.")
+@click.option("--drain-seconds", "drain_s", type=click.FloatRange(0), help="Time that calls get to end at SIGTERM.")
+@click.option("--local", is_flag=True, help="Be this machine's own server: ends when idle.")
+@click.option("--idle-seconds", "idle_s", type=click.FloatRange(0), help="End after this long with nobody in a call.")
+@click.option("--verbose", is_flag=True, help="Log what happens.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object once it listens.")
+def command(
+    config: Path | None, keys_file: Path | None, session: str, verbose: bool, as_json: bool, **flags: Any
+) -> None:
+    """Run the embedded server: signalling, log-ins and pages on one TCP port, media on one UDP port."""
+    from jackfield.server import launch, settings
+    from jackfield.server.options import server_settings
+    from jackfield.values.errors import CallError
+
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
+    )
+    try:
+        wanted = server_settings(_given(flags, None if flags["local"] else _configured(config), keys_file))
+        warnings = [*settings.check(wanted), *_seen(flags)]
+
+        def told(started: Started) -> None:
+            _tell(started, wanted, session, warnings, as_json)
+
+        asyncio.run(launch.host(wanted, told))
+    except CallError as exc:
+        click.echo(f"jackfield serve: {exc.message}", err=True)
+        sys.exit(2)
+
+
+def _configured(config: Path | None) -> ServerOptions:
+    from jackfield.plugins.config import load_config
+
+    found = load_config(config)
+    found.raise_for_errors()
+    return found.server
+
+
+def _given(flags: dict[str, Any], options: ServerOptions | None, keys_file: Path | None) -> dict[str, Any]:
+    """Flags over configuration; what neither names is left out."""
+    from jackfield.server.settings import one_mistake
+
+    given: dict[str, Any] = {}
+    if options is not None:
+        names = ("host", "port", "announce", "lan", "tls_cert", "tls_key", "login_key", "ice_servers", "drain_s")
+        given = {name: getattr(options, name) for name in names}
+        given["udp_port"] = options.udp_port or None
+        given["keys"] = options.keys if isinstance(options.keys, str) else options.key_pairs() or None
+    given.update({name: value for name, value in flags.items() if value not in (None, (), False)})
+    if keys_file is not None:
+        try:
+            given["keys"] = keys_file.read_text(encoding="utf-8")
+        except OSError as exc:
+            raise one_mistake("keys-file", f"{keys_file} cannot be read: {exc.strerror}", "name a file") from exc
+    return given
+
+
+def _seen(flags: dict[str, Any]) -> list[Finding]:
+    from jackfield.values.findings import Finding
+
+    fix = "put it into the environment or a file instead"
+    found = "every user of this machine can read it in the list of processes"
+    return [
+        Finding("warning", name.replace("_", "-"), found, fix, "serve") for name in ("keys", "login_key") if flags[name]
+    ]
+
+
+def _tell(started: Started, settings: ServerSettings, session: str, warnings: list[Finding], as_json: bool) -> None:
+    from jackfield.links import JoinLink
+    from jackfield.server.options import join_addresses
+    from jackfield.tokens import mint_invite
+
+    invite, _ = mint_invite(*settings.signing_key, session)
+    bases = join_addresses(settings, started.port)
+    links = [str(JoinLink(base, session, invite, settings.tls_fingerprint)) for base in bases]
+    if as_json:
+        facts = {"url": started.url, "port": started.port, "udp_port": started.udp_port, "pid": started.pid}
+        facts |= {"findable": started.findable, "fingerprint": settings.tls_fingerprint}
+        facts |= {"session": session, "links": links, "warnings": [str(warning) for warning in warnings]}
+        click.echo(json.dumps(facts))
+    else:
+        for warning in warnings:
+            click.echo(f"warning: {warning}", err=True)
+        _show(started, settings, session, links)
+    sys.stdout.flush()
+
+
+def _show(started: Started, settings: ServerSettings, session: str, links: list[str]) -> None:
+    if settings.local:
+        click.echo(f"Jackfield: this machine's own server at {started.url}, media on UDP {started.udp_port}")
+        return
+    click.echo(f"Jackfield listens at {started.url}, media on UDP {started.udp_port}")
+    click.echo(f"Join {session!r} from a browser (the link is an invite, good for a day):\n")
+    for link in links:
+        click.echo(f"  {link}")
+    if settings.tls_fingerprint:
+        click.echo(f"\nThe certificate is self-signed: a browser asks once. sha-256 {settings.tls_fingerprint}\n")
+        _show_code(links[0])
+    if settings.development:
+        click.echo("\nKeys of this machine, made for development, are in use (the state directory has them, private).")
+    if settings.is_loopback:
+        click.echo("\nOnly this machine can reach it; `jackfield serve --lan` opens it to the local network.")
+    click.echo("Ctrl-C ends it.")
+
+
+def _show_code(link: str) -> None:
+    """The link as a QR code, where somebody looks at a terminal."""
+    import segno
+
+    if sys.stdout.isatty():
+        segno.make(link, error="l").terminal(out=sys.stdout, compact=True)

@@ -1,0 +1,152 @@
+"""This machine's own server, as a client sees it: found where it runs, else started as a process of its own.
+
+Processes that look at the same moment do so one after the other (a file lock), so that all of them meet in one server.
+It outlives who started it, and ends when nobody has been in a call for a while.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import IO, Final
+
+from attrs import frozen
+
+from jackfield import runtime, state
+from jackfield.values.errors import NetworkError
+from jackfield.values.people import Place
+
+logger = logging.getLogger("jackfield.local")
+
+START_S: Final = 30.0
+IDLE_S: Final = 60.0
+_POLL_S: Final = 0.05
+#: Servers that this process started, so that they are reaped once they have ended.
+_children: list[subprocess.Popen[bytes]] = []
+
+
+@frozen
+class LocalServer:
+    """This machine's own server. ``started``: it was not there before. ``said`` tells a person what was done."""
+
+    place: Place
+    pid: int
+    started: bool
+    said: str
+
+
+async def local_place(*, start: bool = True) -> Place:
+    """The place of this machine's own server, which runs from now on. `NetworkError` when it does not, and why."""
+    return (await local_server(start=start)).place
+
+
+async def local_server(
+    *,
+    start: bool = True,
+    idle_s: float | None = None,
+    timeout_s: float = START_S,
+    clock: Callable[[], float] = time.monotonic,
+) -> LocalServer:
+    """This machine's own server, found or (with ``start``) started; waits ``timeout_s`` seconds at most.
+
+    A server started here ends ``idle_s`` seconds after the last participant left (default: 60 s, or
+    ``JACKFIELD_LOCAL_IDLE_S``).
+    """
+    until = clock() + timeout_s
+    async with _turn(until, clock):
+        record, started = await _found(), False
+        if record is None:
+            if not start:
+                raise NetworkError("no server runs on this machine; start one with `jackfield serve`, or name its url")
+            record, started = await _start(idle_s, until, clock), True
+    found = LocalServer(_place(record), record.pid, started, _said(record, started))
+    logger.info("%s", found.said)
+    return found
+
+
+@asynccontextmanager
+async def _turn(until: float, clock: Callable[[], float]) -> AsyncIterator[None]:
+    """While it lasts, no other process looks for, starts or ends this machine's server."""
+    while True:
+        with state.try_lock(runtime.LOCK) as held:
+            if held:
+                yield
+                return
+        if clock() >= until:
+            raise NetworkError("another process has been starting this machine's server for too long; try again")
+        await asyncio.sleep(_POLL_S)
+
+
+async def _found() -> runtime.RuntimeRecord | None:
+    for child in list(_children):
+        if child.poll() is not None:
+            _children.remove(child)
+    record = runtime.read()
+    if record is None:
+        return None
+    if await runtime.answers(record):
+        return record
+    logger.info("the server that was at %s (pid %d) is gone", record.url, record.pid)
+    runtime.remove(record.instance)
+    return None
+
+
+async def _start(idle_s: float | None, until: float, clock: Callable[[], float]) -> runtime.RuntimeRecord:
+    if idle_s is None:
+        idle_s = float(os.environ.get("JACKFIELD_LOCAL_IDLE_S") or IDLE_S)
+    log = state.directory() / "server.log"
+    state.write_private(log, b"")
+    with log.open("ab") as output:
+        child = _spawn(["serve", "--local", "--idle-seconds", f"{idle_s:g}"], output)
+    _children.append(child)
+    while child.poll() is None:
+        record = runtime.read()
+        if record is not None and record.pid == child.pid and await runtime.answers(record):
+            return record
+        if clock() >= until:
+            with contextlib.suppress(ProcessLookupError):
+                child.terminate()
+            raise NetworkError(f"this machine's server did not answer in time; its words are in {log}")
+        await asyncio.sleep(_POLL_S)
+    raise NetworkError(f"this machine's server could not be started: {_last_words(log)}", details={"log": str(log)})
+
+
+def _spawn(arguments: list[str], output: IO[bytes]) -> subprocess.Popen[bytes]:
+    """A process that hears no Ctrl-C meant for us. Its arguments hold no secret: it reads the same state directory."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "jackfield", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        cwd=state.directory(),
+        start_new_session=True,
+    )
+
+
+def _last_words(log: Path) -> str:
+    lines = [line.strip() for line in (state.read_private(log) or b"").decode(errors="replace").splitlines()]
+    told = [line for line in lines if line]
+    return told[-1] if told else "it ended without a word"
+
+
+def _place(record: runtime.RuntimeRecord) -> Place:
+    keys = state.development_keys()
+    return Place(record.url, keys.api_key, keys.api_secret, keys.login_key, record.fingerprint)
+
+
+def _said(record: runtime.RuntimeRecord, started: bool) -> str:
+    done = "started this machine's own server" if started else "using this machine's own server"
+    ends = f"; it ends {record.idle_s:g} s after the last participant has left" if record.idle_s else ""
+    if record.fingerprint:
+        others = "other machines join with the link that `jackfield serve --lan` printed, or `jackfield invite`"
+    else:
+        others = "for other machines run `jackfield serve --lan` here, and open the link that it prints there"
+    return f"{done} at {record.url} (pid {record.pid}{ends}); {others}"

@@ -1,0 +1,140 @@
+"""A server in a process of its own: opened, made findable on this machine, ended by a signal or by idleness."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+
+import attrs
+
+from jackfield import runtime, state
+from jackfield.server.app import MakeMedia, MediaServer, Server, run
+from jackfield.server.settings import ServerSettings
+from jackfield.values.errors import SettingsError
+
+logger = logging.getLogger("jackfield.server")
+
+
+@attrs.frozen
+class Started:
+    """A server that listens. ``findable``: calls on this machine with no server named come here."""
+
+    url: str
+    port: int
+    udp_port: int
+    pid: int
+    findable: bool
+
+
+def make_sfu(settings: ServerSettings, udp_port: int) -> MediaServer:
+    """The SFU of these settings, not yet started."""
+    from jackfield.server.sfu import Sfu
+
+    return Sfu(
+        keys=settings.keys,
+        host="127.0.0.1" if settings.host == "localhost" else settings.host,
+        udp_port=udp_port,
+        announce=settings.announce,
+        ice_servers=settings.ice_servers,
+    )
+
+
+async def host(
+    settings: ServerSettings,
+    told: Callable[[Started], None],
+    *,
+    make_media: MakeMedia = make_sfu,
+    clock: Callable[[], float] = time.time,
+    poll_s: float = 0.5,
+) -> None:
+    """Serves until SIGTERM or SIGINT (the second one ends the drain), or until idle where the settings say so."""
+    server = await _opened(settings, make_media, clock)
+    stop, at_once = asyncio.Event(), asyncio.Event()
+    try:
+        with _signals(stop, at_once):
+            findable = await _register(server, clock)
+            told(Started(server.url, server.port, server.udp_port, os.getpid(), findable))
+            idle = asyncio.create_task(_stop_when_idle(server, stop, poll_s)) if settings.idle_s else None
+            try:
+                await run(server, stop, at_once=at_once)
+            finally:
+                if idle is not None:
+                    idle.cancel()
+                    await asyncio.gather(idle, return_exceptions=True)
+    finally:
+        runtime.remove(server.instance)
+        await server.close()
+
+
+async def _opened(settings: ServerSettings, make_media: MakeMedia, clock: Callable[[], float]) -> Server:
+    server = Server(settings, make_media, clock=clock)
+    try:
+        await server.start()
+    except SettingsError as exc:
+        if not settings.local or not any(finding.key == "port" for finding in exc.findings):
+            raise
+        server = Server(attrs.evolve(settings, port=0), make_media, clock=clock)
+        await server.start()
+    return server
+
+
+async def _register(server: Server, clock: Callable[[], float]) -> bool:
+    """Makes the server findable, unless another of this machine already is."""
+    settings = server.settings
+    if not settings.development:
+        return False  # who looks for this machine's server holds the development keys alone
+    record = runtime.RuntimeRecord(
+        server.url, os.getpid(), server.instance, server.udp_port, clock(), settings.tls_fingerprint, settings.idle_s
+    )
+    if settings.local:  # whoever started this process holds the lock and waits for the record
+        runtime.write(record)
+        return True
+    with state.try_lock(runtime.LOCK) as held:
+        there = runtime.read() if held else None
+        if not held or (there is not None and await runtime.answers(there)):
+            logger.info("another server of this machine stays the one that calls find by themselves")
+            return False
+        runtime.write(record)
+        return True
+
+
+async def _stop_when_idle(server: Server, stop: asyncio.Event, poll_s: float) -> None:
+    """Sets ``stop`` when idle. Under the lock, so that nobody finds a server that is just ending."""
+    while not stop.is_set():
+        await asyncio.sleep(poll_s)
+        if server.idle_for_s() < server.settings.idle_s:
+            continue
+        with state.try_lock(runtime.LOCK) as held:
+            if held and server.idle_for_s() >= server.settings.idle_s:
+                runtime.remove(server.instance)
+                logger.info("nobody was in a call for %g s: ending", server.settings.idle_s)
+                stop.set()
+
+
+@contextlib.contextmanager
+def _signals(stop: asyncio.Event, at_once: asyncio.Event) -> Iterator[None]:
+    def ask() -> None:
+        if stop.is_set():
+            at_once.set()
+        else:
+            logger.info("draining; the same signal again ends at once")
+            stop.set()
+
+    loop = asyncio.get_running_loop()
+    names = (signal.SIGTERM, signal.SIGINT)
+    for name in names:
+        try:
+            loop.add_signal_handler(name, ask)
+        except NotImplementedError:  # Windows
+            signal.signal(name, lambda *_: loop.call_soon_threadsafe(ask))
+    try:
+        yield
+    finally:
+        for name in names:
+            with contextlib.suppress(NotImplementedError):
+                loop.remove_signal_handler(name)

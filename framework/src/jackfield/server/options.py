@@ -1,0 +1,79 @@
+"""From what a person gave (flags over configuration over development keys) to the settings of a server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import unquote
+
+from jackfield import state
+from jackfield.server import addresses, certificate
+from jackfield.server.settings import ServerSettings, is_loopback, one_mistake, parse_keys
+
+#: How long an unused server of this machine lives on.
+IDLE_S: Final = 60.0
+
+
+def server_settings(given: Mapping[str, Any]) -> ServerSettings:
+    """Settings of what was given; None counts as not given. `SettingsError` for what cannot be read."""
+    given = {name: value for name, value in given.items() if value is not None}
+    plain = ("port", "udp_port", "public_url", "behind_proxy", "open_metrics", "drain_s")
+    values: dict[str, Any] = {name: given[name] for name in plain if name in given}
+    values["announce"] = tuple(given.get("announce", ()))
+    values["allow_origins"] = tuple(origin.rstrip("/") for origin in given.get("allow_origins", ()))
+    values["ice_servers"] = (*given.get("ice_servers", ()), *(turn_server(text) for text in given.get("turn", ())))
+    lan, local = bool(given.get("lan")), bool(given.get("local"))
+    host = given.get("host")
+    if lan and (host is None or is_loopback(host)):
+        host = "0.0.0.0"
+    values.update(_keys(given, local), local=local, host=host or "127.0.0.1")
+    values["idle_s"] = given.get("idle_s", IDLE_S if local else 0.0)
+    return ServerSettings(**values, **_certificate(given, lan))
+
+
+def _keys(given: Mapping[str, Any], local: bool) -> dict[str, Any]:
+    keys = {} if local else _named_keys(given.get("keys"))
+    if keys:
+        return {"keys": keys, "login_key": given.get("login_key"), "development": False}
+    made = state.development_keys()
+    login_key = made.login_key if local else given.get("login_key", made.login_key)
+    return {"keys": {made.api_key: made.api_secret}, "login_key": login_key, "development": True}
+
+
+def _named_keys(named: object) -> dict[str, str]:
+    if isinstance(named, Mapping):
+        return {str(name): str(secret) for name, secret in named.items()}
+    return parse_keys(named) if isinstance(named, str) else {}
+
+
+def _certificate(given: Mapping[str, Any], lan: bool) -> dict[str, Any]:
+    cert, key = given.get("tls_cert"), given.get("tls_key")
+    if cert or key:
+        return {"tls_cert": Path(cert) if cert else None, "tls_key": Path(key) if key else None}
+    if not lan:
+        return {}
+    kept = certificate.kept(addresses.reachable())
+    return {"tls_cert": kept.cert, "tls_key": kept.key, "tls_fingerprint": kept.fingerprint}
+
+
+def turn_server(text: str) -> dict[str, Any]:
+    """``turn:user:password@host:3478?transport=udp`` or ``stun:host`` as what a client is told."""
+    scheme, colon, rest = text.partition(":")
+    if scheme not in ("turn", "turns", "stun", "stuns") or not colon or not rest:
+        raise one_mistake("turn", "it is no TURN or STUN address", "write turn:user:password@host:3478")
+    user, at, where = rest.rpartition("@")
+    name, _, password = user.partition(":")
+    if scheme.startswith("turn") and not (at and name and password):
+        raise one_mistake("turn", "it has no user and password", "write turn:user:password@host:3478")
+    return {"urls": [f"{scheme}:{where}"], "username": unquote(name), "credential": unquote(password)}
+
+
+def join_addresses(settings: ServerSettings, port: int) -> Sequence[str]:
+    """The http(s) addresses under which people reach the server, best first."""
+    if settings.public_url:
+        return [settings.public_url.rstrip("/")]
+    named = settings.host.strip("[]")
+    wildcard = named in ("0.0.0.0", "::")
+    hosts = (addresses.reachable() or ["127.0.0.1"]) if wildcard else ["localhost" if is_loopback(named) else named]
+    return [f"{settings.scheme}://{f'[{host}]' if ':' in host else host}:{port}" for host in hosts]
