@@ -35,7 +35,7 @@ class Camera(MediaStreamTrack):
         """The next picture, when it is due."""
         due = self._start + self._number / self._fps
         await asyncio.sleep(max(0.0, due - time.monotonic()))
-        frame = self._pictures.picture(self._number)
+        frame: av.VideoFrame = self._pictures.picture(self._number)
         frame.pts, frame.time_base = self._number * 90_000 // self._fps, Fraction(1, 90_000)
         self.sent_ns[self._number] = time.monotonic_ns()
         self._number += 1

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import av
 import numpy as np
 from numpy.typing import NDArray
 
-#: A number is this many bits, each a block of ``BLOCK`` × ``BLOCK`` luma pixels in the top rows, most significant first.
+#: A number is this many bits, most significant first, each a block of ``BLOCK`` × ``BLOCK`` luma pixels at the top.
 BITS = 20
 BLOCK = 16
 _BLACK, _WHITE, _MIDDLE = 16, 235, 128
@@ -43,14 +45,17 @@ class Pictures:
         return frame
 
 
-def _fill(plane: av.video.plane.VideoPlane, pixels: NDArray[np.uint8]) -> None:
+def _rows(plane: Any) -> NDArray[np.uint8]:
     rows: NDArray[np.uint8] = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+    return rows
+
+
+def _fill(plane: Any, pixels: NDArray[np.uint8]) -> None:
+    rows = _rows(plane)
     rows[: pixels.shape[0], : pixels.shape[1]] = pixels
 
 
 def number_of(picture: av.VideoFrame) -> int:
     """The number in a decoded yuv420p picture of the size it was made in."""
-    plane = picture.planes[0]
-    row: NDArray[np.uint8] = np.frombuffer(plane, np.uint8)[: plane.line_size * BLOCK].reshape(BLOCK, plane.line_size)
-    middles = row[BLOCK // 2, BLOCK // 2 : BITS * BLOCK : BLOCK]
+    middles = _rows(picture.planes[0])[BLOCK // 2, BLOCK // 2 : BITS * BLOCK : BLOCK]
     return int("".join("1" if value > _MIDDLE else "0" for value in middles), 2)
