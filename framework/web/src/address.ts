@@ -1,0 +1,18 @@
+/** What the page's address says: which session, and with which invite. */
+
+/** The session named by a path such as `/join/stand-up`; empty where there is none. */
+export function sessionIn(path: string): string {
+  const start = path.indexOf('/join/');
+  if (start < 0) return '';
+  const written = path.slice(start + '/join/'.length).replace(/\/$/, '');
+  try {
+    return decodeURIComponent(written).trim();
+  } catch {
+    return written.trim();
+  }
+}
+
+/** The invite in a fragment such as `#invite=…`; empty where there is none. */
+export function inviteIn(fragment: string): string {
+  return new URLSearchParams(fragment.replace(/^#/, '')).get('invite')?.trim() ?? '';
+}

@@ -1,0 +1,281 @@
+/** A `Call` over livekit-client. The only module that knows it. */
+
+import {
+  ConnectionError,
+  ConnectionErrorReason,
+  ConnectionQuality,
+  DisconnectReason,
+  LocalAudioTrack,
+  LocalVideoTrack,
+  ParticipantEvent,
+  Room,
+  RoomEvent,
+  Track,
+  VideoPresets,
+  type Participant,
+  type RoomOptions,
+  type TrackPublication,
+  type VideoCodec,
+} from 'livekit-client';
+import { listDevices, whyNoMedia } from './media';
+import { Problem, type Call, type CallEvent, type CallState, type Device, type DeviceKind, type LeaveReason, type LocalMedia, type Person, type Picture } from './values';
+import { deviceWords, NO_MEDIA_WORDS } from './words';
+
+const BROWSER_KIND: Readonly<Record<DeviceKind, MediaDeviceKind>> = { camera: 'videoinput', microphone: 'audioinput', speaker: 'audiooutput' };
+
+const REDRAWN_BY = [
+  RoomEvent.TrackPublished,
+  RoomEvent.TrackSubscribed,
+  RoomEvent.TrackUnpublished,
+  RoomEvent.TrackUnsubscribed,
+  RoomEvent.TrackMuted,
+  RoomEvent.TrackUnmuted,
+  RoomEvent.LocalTrackPublished,
+  RoomEvent.LocalTrackUnpublished,
+  RoomEvent.ActiveSpeakersChanged,
+  RoomEvent.ParticipantNameChanged,
+  RoomEvent.ParticipantPermissionsChanged,
+  RoomEvent.ConnectionQualityChanged,
+  RoomEvent.AudioPlaybackStatusChanged,
+] as const;
+
+export interface JoinWish {
+  /** ws:// or wss:// address of the server. */
+  readonly url: string;
+  readonly token: string;
+  /** What was opened before joining. Once joined, the call owns the tracks and stops them. */
+  readonly media: LocalMedia;
+  readonly videoCodec?: VideoCodec;
+}
+
+/** The call, joined, with the person's camera and microphone published. Raises a `Problem`; the tracks are then still the caller's. */
+export async function joinLiveKit(wish: JoinWish): Promise<Call> {
+  const room = new Room(options(wish));
+  const call = new LiveKitCall(room);
+  try {
+    await room.connect(wish.url, wish.token);
+  } catch (error) {
+    await room.disconnect();
+    throw refusal(error);
+  }
+  call.begin();
+  await call.publish(wish.media);
+  return call;
+}
+
+function options({ media, videoCodec = 'vp8' }: JoinWish): RoomOptions {
+  const { camera, microphone, speaker } = media.wishes;
+  return {
+    adaptiveStream: true,
+    dynacast: true,
+    // Our server speaks the protocol of two connections; asking for one first costs a refused request at each join.
+    singlePeerConnection: false,
+    publishDefaults: { simulcast: true, videoCodec, backupCodec: false, red: false },
+    videoCaptureDefaults: { resolution: VideoPresets.h720.resolution, ...(camera ? { deviceId: camera } : {}) },
+    audioCaptureDefaults: { echoCancellation: true, noiseSuppression: true, autoGainControl: true, ...(microphone ? { deviceId: microphone } : {}) },
+    ...(speaker ? { audioOutput: { deviceId: speaker } } : {}),
+  };
+}
+
+class LiveKitCall implements Call {
+  state: CallState = 'connected';
+  startedAt = Date.now();
+  private readonly listeners = new Set<(event: CallEvent) => void>();
+  private readonly pictures = new WeakMap<Track, Picture>();
+
+  constructor(private readonly room: Room) {
+    for (const event of REDRAWN_BY) room.on(event, () => this.tell({ kind: 'changed' }));
+    room.on(RoomEvent.TrackSubscribed, (track) => track.kind === Track.Kind.Audio && track.attach());
+    room.on(RoomEvent.TrackUnsubscribed, (track) => track.kind === Track.Kind.Audio && track.detach());
+    room.on(RoomEvent.MediaDevicesError, (error, kind) => this.tell({ kind: 'problem', text: deviceWords(kindOf(kind), error.name) }));
+    room.on(RoomEvent.LocalAudioSilenceDetected, () => this.tell({ kind: 'problem', text: 'Nothing is heard from your microphone. Is it switched off, or the wrong one?' }));
+    room.on(RoomEvent.Reconnecting, () => this.become('reconnecting'));
+    room.on(RoomEvent.SignalReconnecting, () => this.become('reconnecting'));
+    room.on(RoomEvent.Reconnected, () => {
+      this.become('connected');
+      this.tell({ kind: 'reconnected' });
+    });
+    room.on(RoomEvent.Disconnected, (reason) => {
+      if (this.state === 'over') return;
+      this.state = 'over';
+      this.tell({ kind: 'over', reason: leaveReason(reason) });
+    });
+  }
+
+  /** From now on others come and go before the person's eyes; those who were here first were not seen joining. */
+  begin(): void {
+    this.startedAt = Date.now();
+    this.room.on(RoomEvent.ParticipantConnected, (participant) => this.tell({ kind: 'joined', name: nameOf(participant) }));
+    this.room.on(RoomEvent.ParticipantDisconnected, (participant) => this.tell({ kind: 'departed', name: nameOf(participant) }));
+    this.room.localParticipant.on(ParticipantEvent.IsSpeakingChanged, () => this.tell({ kind: 'changed' }));
+  }
+
+  /** Send what was opened before joining; one that the server refuses is told of and stopped. */
+  async publish({ camera, microphone }: LocalMedia): Promise<void> {
+    const tracks: (LocalVideoTrack | LocalAudioTrack)[] = [];
+    if (microphone) tracks.push(new LocalAudioTrack(microphone, microphone.getConstraints(), false));
+    if (camera) tracks.push(new LocalVideoTrack(camera, camera.getConstraints(), false));
+    await Promise.all(tracks.map((track) => this.publishOne(track)));
+  }
+
+  get people(): readonly Person[] {
+    const others = [...this.room.remoteParticipants.values()].sort((a, b) => (a.joinedAt?.getTime() ?? 0) - (b.joinedAt?.getTime() ?? 0));
+    return [...others, this.room.localParticipant].map((participant) => this.person(participant));
+  }
+
+  get mayPublish(): boolean {
+    return this.room.localParticipant.permissions?.canPublish ?? true;
+  }
+
+  get isMuted(): boolean {
+    return !this.room.localParticipant.isMicrophoneEnabled;
+  }
+
+  get isCameraOn(): boolean {
+    return this.room.localParticipant.isCameraEnabled;
+  }
+
+  get isSoundBlocked(): boolean {
+    return this.state !== 'over' && !this.room.canPlaybackAudio;
+  }
+
+  async allowSound(): Promise<void> {
+    await this.room.startAudio();
+  }
+
+  async setMuted(isMuted: boolean): Promise<void> {
+    await this.act('microphone', () => this.room.localParticipant.setMicrophoneEnabled(!isMuted));
+  }
+
+  async setCamera(isOn: boolean): Promise<void> {
+    await this.act('camera', () => this.room.localParticipant.setCameraEnabled(isOn));
+  }
+
+  devices(kind: DeviceKind): Promise<readonly Device[]> {
+    return listDevices(kind);
+  }
+
+  currentDevice(kind: DeviceKind): string {
+    const source = kind === 'camera' ? Track.Source.Camera : Track.Source.Microphone;
+    const track = kind === 'speaker' ? undefined : this.room.localParticipant.getTrackPublication(source)?.track;
+    return track?.mediaStreamTrack.getSettings().deviceId ?? this.room.getActiveDevice(BROWSER_KIND[kind]) ?? 'default';
+  }
+
+  async useDevice(kind: DeviceKind, id: string): Promise<void> {
+    await this.act(kind, () => this.room.switchActiveDevice(BROWSER_KIND[kind], id));
+  }
+
+  async leave(): Promise<void> {
+    await this.room.disconnect();
+  }
+
+  listen(listener: (event: CallEvent) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  private async publishOne(track: LocalVideoTrack | LocalAudioTrack): Promise<void> {
+    const source = track.kind === Track.Kind.Video ? Track.Source.Camera : Track.Source.Microphone;
+    try {
+      await this.room.localParticipant.publishTrack(track, { source });
+    } catch (error) {
+      track.stop();
+      this.tell({ kind: 'problem', text: `Your ${source} could not be sent: ${error instanceof Error ? error.message : 'unknown reason'}` });
+    }
+  }
+
+  /** Devices are the browser's to refuse: its refusals become sentences. */
+  private async act(kind: DeviceKind, action: () => Promise<unknown>): Promise<void> {
+    const lack = whyNoMedia();
+    if (lack) throw new Problem('ERROR_DEVICE_DENIED', NO_MEDIA_WORDS[lack]);
+    try {
+      await action();
+    } catch (error) {
+      throw new Problem('ERROR_DEVICE_GONE', deviceWords(kind, error instanceof Error ? error.name : 'Error'));
+    } finally {
+      this.tell({ kind: 'changed' });
+    }
+  }
+
+  private person(participant: Participant): Person {
+    const sounds = [...participant.audioTrackPublications.values()].filter(({ source }) => source !== Track.Source.ScreenShareAudio);
+    return {
+      id: participant.identity,
+      name: nameOf(participant),
+      isLocal: participant.isLocal,
+      isMuted: sounds.every((sound) => sound.isMuted),
+      isSpeaking: participant.isSpeaking,
+      hasPoorNetwork: participant.connectionQuality === ConnectionQuality.Poor || participant.connectionQuality === ConnectionQuality.Lost,
+      pictures: [...participant.videoTrackPublications.values()].flatMap((publication) => this.picture(publication, participant.isLocal)),
+    };
+  }
+
+  private picture(publication: TrackPublication, isLocal: boolean): Picture[] {
+    const { track, source } = publication;
+    if (!track || publication.isMuted) return [];
+    const known = this.pictures.get(track);
+    if (known) return [known];
+    const isCamera = source === Track.Source.Camera;
+    const picture: Picture = {
+      id: publication.trackSid,
+      source: isCamera ? 'camera' : source === Track.Source.ScreenShare ? 'screen' : 'other',
+      name: publication.trackName,
+      isMirrored: isLocal && isCamera,
+      attach: (video) => void track.attach(video),
+      detach: (video) => void track.detach(video),
+    };
+    this.pictures.set(track, picture);
+    return [picture];
+  }
+
+  private become(state: CallState): void {
+    if (this.state === 'over') return;
+    this.state = state;
+    this.tell({ kind: 'changed' });
+  }
+
+  private tell(event: CallEvent): void {
+    for (const listener of [...this.listeners]) listener(event);
+  }
+}
+
+function nameOf(participant: Participant): string {
+  return participant.name || participant.identity;
+}
+
+function kindOf(kind: MediaDeviceKind | undefined): DeviceKind {
+  return kind === 'audioinput' ? 'microphone' : kind === 'audiooutput' ? 'speaker' : 'camera';
+}
+
+function leaveReason(reason: DisconnectReason | undefined): LeaveReason {
+  switch (reason) {
+    case DisconnectReason.CLIENT_INITIATED:
+      return 'left';
+    case DisconnectReason.PARTICIPANT_REMOVED:
+      return 'removed';
+    case DisconnectReason.ROOM_DELETED:
+    case DisconnectReason.ROOM_CLOSED:
+      return 'ended';
+    case DisconnectReason.DUPLICATE_IDENTITY:
+      return 'replaced';
+    case DisconnectReason.SERVER_SHUTDOWN:
+      return 'server';
+    default:
+      return 'network';
+  }
+}
+
+/** What livekit-client's refusals mean to a person. */
+function refusal(error: unknown): Problem {
+  if (!(error instanceof ConnectionError)) return new Problem('ERROR_NETWORK', `Joining failed: ${error instanceof Error ? error.message : 'unknown reason'}.`);
+  switch (error.reason) {
+    case ConnectionErrorReason.NotAllowed:
+      return new Problem('ERROR_CALL_TOKEN', `The server let nobody in with this token: ${error.message}.`);
+    case ConnectionErrorReason.Timeout:
+      return new Problem('ERROR_NETWORK', 'The server answers, but no media gets through. A firewall may be blocking UDP between you and the server.');
+    case ConnectionErrorReason.InternalError:
+      return new Problem('ERROR_NETWORK', /pc connection|peer ?connection/i.test(error.message) ? 'The server answers, but no media gets through. A firewall may be blocking UDP between you and the server.' : `The server could not let you in: ${error.message}.`);
+    default:
+      return new Problem('ERROR_NETWORK', 'The server cannot be reached for the call. Check that it is running, then try again.');
+  }
+}

@@ -1,0 +1,99 @@
+/** A button that opens a short list of choices above itself. */
+
+import { el, freshId, setAttribute } from './dom';
+import { icon, type IconName } from './icons';
+
+export interface Choice {
+  readonly label: string;
+  readonly isChosen: boolean;
+  readonly choose: () => void;
+}
+
+export interface Section {
+  readonly title: string;
+  readonly choices: readonly Choice[];
+}
+
+/** The sections are asked for each time it opens. Arrow keys move, Escape closes, a click elsewhere closes. */
+export class Menu {
+  readonly element: HTMLElement;
+  readonly button: HTMLButtonElement;
+  private readonly panel: HTMLElement;
+
+  constructor(
+    label: string,
+    glyph: IconName,
+    private readonly sections: () => Promise<readonly Section[]>,
+  ) {
+    const id = freshId('menu');
+    const about = { type: 'button', 'aria-label': label, title: label, 'aria-haspopup': 'menu', 'aria-expanded': 'false', 'aria-controls': id };
+    this.button = el('button', { class: 'jf-button jf-caret', ...about, onclick: () => void this.toggle() }, icon(glyph));
+    this.panel = el('div', { class: 'jf-menu', id, role: 'menu', 'aria-label': label, hidden: true });
+    this.element = el('div', { class: 'jf-menu-holder', onkeydown: (event: KeyboardEvent) => this.key(event) }, this.button, this.panel);
+    this.element.addEventListener('focusout', (event) => {
+      if (!this.element.contains(event.relatedTarget as Node | null)) this.hide();
+    });
+  }
+
+  get isOpen(): boolean {
+    return !this.panel.hidden;
+  }
+
+  /** What is shown is asked for anew, if it is shown. */
+  async refresh(): Promise<void> {
+    if (this.isOpen) this.panel.replaceChildren(...(await this.sections()).flatMap((section) => this.draw(section)));
+  }
+
+  hide(): void {
+    this.panel.hidden = true;
+    setAttribute(this.button, 'aria-expanded', 'false');
+  }
+
+  private async toggle(): Promise<void> {
+    if (this.isOpen) return this.hide();
+    this.panel.hidden = false;
+    setAttribute(this.button, 'aria-expanded', 'true');
+    await this.refresh();
+    (this.items().find((item) => item.getAttribute('aria-checked') === 'true') ?? this.items()[0] ?? this.button).focus();
+  }
+
+  private draw(section: Section): HTMLElement[] {
+    const id = freshId('section');
+    const items = section.choices.map((choice) => this.item(choice));
+    const nothing = el('p', { class: 'jf-menu-empty' }, 'None found');
+    return [
+      el('div', { class: 'jf-menu-title', id, role: 'presentation' }, section.title),
+      el('div', { role: 'group', 'aria-labelledby': id }, ...(items.length ? items : [nothing])),
+    ];
+  }
+
+  private item(choice: Choice): HTMLElement {
+    const about = { type: 'button', role: 'menuitemradio', 'aria-checked': String(choice.isChosen), tabindex: '-1' };
+    const chosen = (): void => {
+      this.hide();
+      this.button.focus();
+      choice.choose();
+    };
+    return el('button', { class: 'jf-menu-item', ...about, onclick: chosen }, icon('check'), el('span', {}, choice.label));
+  }
+
+  private items(): HTMLElement[] {
+    return [...this.panel.querySelectorAll<HTMLElement>('[role=menuitemradio]')];
+  }
+
+  private key(event: KeyboardEvent): void {
+    if (!this.isOpen) return;
+    const items = this.items();
+    const at = items.indexOf(document.activeElement as HTMLElement);
+    const to: Record<string, number> = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: items.length - 1 };
+    const next = to[event.key];
+    if (event.key === 'Escape') {
+      this.hide();
+      this.button.focus();
+    } else if (next !== undefined && items.length) {
+      items[(next + items.length) % items.length]?.focus();
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+}

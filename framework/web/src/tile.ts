@@ -1,0 +1,85 @@
+/** One picture of one person, or the person's initials where there is no picture. */
+
+import { el, setAttribute, setText } from './dom';
+import { icon } from './icons';
+import { colourOf, initials } from './people';
+import type { Person, Picture } from './values';
+
+const COLOURS = 6;
+
+/** What a tile shows at a moment; `id` stays the same as pictures come and go. */
+export interface Seat {
+  readonly id: string;
+  readonly person: Person;
+  readonly picture: Picture | null;
+}
+
+/** The tiles that these people need: one each, and one more for each further picture that somebody sends. */
+export function seatsOf(people: readonly Person[]): readonly Seat[] {
+  return people.flatMap((person) => {
+    const main = person.pictures.find((picture) => picture.source === 'camera') ?? person.pictures.find((picture) => picture.source === 'other');
+    const further = person.pictures.filter((picture) => picture !== main);
+    return [
+      { id: person.id, person, picture: main ?? null },
+      ...further.map((picture) => ({ id: `${person.id} ${picture.id}`, person, picture })),
+    ];
+  });
+}
+
+export class Tile {
+  readonly element: HTMLLIElement;
+  private readonly video = el('video', { autoplay: true, playsinline: true, 'aria-hidden': 'true', tabindex: '-1' });
+  private readonly avatar = el('div', { class: 'jf-avatar', 'aria-hidden': 'true' });
+  private readonly name = el('span', { class: 'jf-name-text' });
+  private readonly muted = el('span', { class: 'jf-name-icon', role: 'img', 'aria-label': 'Microphone off' }, icon('micOff'));
+  private readonly network = el('span', { class: 'jf-name-icon jf-poor', role: 'img', 'aria-label': 'Poor connection' }, icon('network'));
+  private picture: Picture | null = null;
+
+  constructor(seat: Seat) {
+    this.video.muted = true;
+    for (const moment of ['loadeddata', 'resize', 'emptied'] as const) this.video.addEventListener(moment, () => this.fitPicture());
+    const label = el('div', { class: 'jf-name' }, this.muted, this.network, this.name);
+    this.element = el('li', { class: 'jf-tile' }, this.avatar, this.video, label);
+    this.show(seat);
+  }
+
+  /** Show this moment; the picture is attached anew only when it is another one. */
+  show(seat: Seat): void {
+    const { person, picture } = seat;
+    const isFurther = picture !== null && picture.source !== 'camera' && seat.id !== person.id;
+    setText(this.name, title(person, picture, isFurther));
+    setText(this.avatar, initials(person.name));
+    setAttribute(this.avatar, 'data-colour', colourOf(person.name, COLOURS));
+    this.muted.hidden = !person.isMuted || isFurther;
+    this.network.hidden = !person.hasPoorNetwork;
+    this.element.classList.toggle('jf-speaking', person.isSpeaking && !isFurther);
+    this.element.classList.toggle('jf-screen', picture?.source === 'screen');
+    this.element.classList.toggle('jf-mirrored', picture?.isMirrored ?? false);
+    this.attach(picture);
+  }
+
+  close(): void {
+    this.attach(null);
+    this.element.remove();
+  }
+
+  private attach(picture: Picture | null): void {
+    if (picture?.id === this.picture?.id) return;
+    this.picture?.detach(this.video);
+    this.picture = picture;
+    picture?.attach(this.video);
+    this.fitPicture();
+  }
+
+  private fitPicture(): void {
+    const isUpright = this.video.videoHeight > this.video.videoWidth;
+    this.element.classList.toggle('jf-has-picture', this.picture !== null && this.video.readyState >= 2);
+    this.element.classList.toggle('jf-upright', isUpright);
+  }
+}
+
+function title(person: Person, picture: Picture | null, isFurther: boolean): string {
+  const name = person.isLocal ? `${person.name} (you)` : person.name;
+  if (!isFurther || !picture) return name;
+  return picture.source === 'screen' ? `${name} · screen` : `${name} · ${picture.name || 'video'}`;
+}
