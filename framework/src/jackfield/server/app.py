@@ -93,12 +93,10 @@ class Server:
         """Listening from now on; `SettingsError` names the port that somebody else has."""
         context = _tls(self.settings)
         self._media = await self._start_media()
-        self._runner = web.AppRunner(self._app(self._media), access_log=None)
+        self._runner = web.AppRunner(self._app(self._media), access_log=None, shutdown_timeout=2)
         try:
             await self._runner.setup()
-            site = web.TCPSite(
-                self._runner, self.settings.host, self.settings.port, ssl_context=context, shutdown_timeout=2
-            )
+            site = web.TCPSite(self._runner, self.settings.host, self.settings.port, ssl_context=context)
             await site.start()
         except OSError as exc:
             await self.close()
