@@ -1,1 +1,1 @@
-"""Synthetic camera, microphone and speaker for Jackfield: test card, tone, media file."""
+"""Made-up cameras, microphones and a loudspeaker for Jackfield, and readers that recognise what they made."""
