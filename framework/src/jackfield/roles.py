@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from jackfield.links import JoinLink
     from jackfield.values.devices import Device, DeviceChange, DeviceKind
     from jackfield.values.errors import CallError
     from jackfield.values.formats import AudioFormat, Encoding, MediaFormat
     from jackfield.values.media import AudioBlock, EncodedFrame, Media, VideoFrame
-    from jackfield.values.people import CallToken, LogIn, Place
+    from jackfield.values.people import CallToken, LogIn, Place, Role
 
 Unwatch = Callable[[], None]
 
@@ -39,6 +40,24 @@ class TokenProvider(Protocol):
 
     async def close(self) -> None:
         """Connections are closed."""
+
+
+@runtime_checkable
+class MakesInvites(Protocol):
+    """A token provider that can let others in."""
+
+    async def invite(
+        self, log_in: LogIn, session_id: str, *, role: Role = "participant", ttl_s: float = 86_400
+    ) -> JoinLink:
+        """A link whose holder may join this one session, for so long."""
+
+
+@runtime_checkable
+class AcceptsInvites(Protocol):
+    """A token provider that lets in who holds an invite, with no log-in."""
+
+    async def accept_invite(self, session_id: str, invite: str, *, name: str = "") -> CallToken:
+        """A guest's call token; `AuthTokenError` when the invite does not hold."""
 
 
 class TokenProviderFactory(Protocol):
