@@ -5,49 +5,22 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
-from aiohttp import web
 
 from jackfield import tokens
 from jackfield.server.app import Server
 from jackfield.server.settings import ServerSettings
+from jackfield.testing import service
+from jackfield.testing.service import SilentMedia, settings
 from jackfield.values.errors import SettingsError
 
-KEY, SECRET, LOGIN_KEY = "APIseen", "secret-of-this-server-32-letters!", "login-key-0123456789"
+KEY, SECRET, LOGIN_KEY = service.API_KEY, service.API_SECRET, service.LOGIN_KEY
 OTHER_SECRET = "secret-of-other-server-32-letters"
-
-
-class StandInMedia:
-    """Counts nobody and forwards nothing; has the face that `jackfield.server.app.MediaServer` asks for."""
-
-    udp_port = 4242
-
-    def __init__(self) -> None:
-        self.participant_count = 0
-        self.drained_for: float | None = None
-        self.closed = False
-
-    async def start(self) -> None: ...
-
-    async def drain(self, timeout_s: float) -> None:
-        self.drained_for = timeout_s
-
-    async def close(self) -> None:
-        self.closed = True
-
-    def routes(self) -> list[web.RouteDef]:
-        async def validate(request: web.Request) -> web.Response:
-            return web.Response(text="success", headers={"Access-Control-Allow-Origin": "*"})
-
-        return [web.get("/rtc/validate", validate)]
-
-    def metrics(self) -> Mapping[str, float]:
-        return {"participants": float(self.participant_count)}
 
 
 class Asker:
@@ -69,22 +42,10 @@ class Asker:
         return str(answer["auth_token"])
 
 
-def settings(**changed: Any) -> ServerSettings:
-    values = {"keys": {KEY: SECRET}, "login_key": LOGIN_KEY, "port": 0, "udp_port": 0} | changed
-    return ServerSettings(**values)
-
-
 @contextlib.asynccontextmanager
-async def running(
-    wanted: ServerSettings, clock: Callable[[], float] = time.time, **options: Any
-) -> AsyncIterator[Asker]:
-    server = Server(wanted, lambda *_: StandInMedia(), clock=clock, **options)
-    await server.start()
-    try:
-        async with aiohttp.ClientSession() as session:
-            yield Asker(server, session)
-    finally:
-        await server.close()
+async def running(wanted: ServerSettings, **options: Any) -> AsyncIterator[Asker]:
+    async with service.running(wanted, **options) as server, aiohttp.ClientSession() as session:
+        yield Asker(server, session)
 
 
 @pytest.fixture
@@ -403,7 +364,7 @@ async def test_draining_server_gives_no_token(asker: Asker) -> None:
 # --- ports --------------------------------------------------------------------------------------------------------
 async def test_port_in_use_is_one_clear_error(asker: Asker) -> None:
     """A second server on the same port says which port and what to do."""
-    media = StandInMedia()
+    media = SilentMedia()
     second = Server(settings(port=asker.server.port), lambda *_: media)
     with pytest.raises(SettingsError) as caught:
         await second.start()
@@ -416,7 +377,7 @@ async def test_port_in_use_is_one_clear_error(asker: Asker) -> None:
 async def test_address_of_another_machine_is_refused() -> None:
     """An address that this machine does not have is named."""
     with pytest.raises(SettingsError, match="is not an address of this machine"):
-        await Server(settings(host="192.0.2.77"), lambda *_: StandInMedia()).start()
+        await Server(settings(host="192.0.2.77"), lambda *_: SilentMedia()).start()
 
 
 async def test_idleness_counts_from_the_last_of_it() -> None:
