@@ -50,7 +50,7 @@ class Plugins:
         provider, choice = self._search("token provider").first(self.offers("register_token_providers"), use)
         self.choices["token provider"] = choice
         if provider is None:
-            raise PluginError(_nothing("source of call tokens", choice, "tokens-local"))
+            raise PluginError(_nothing("source of call tokens", choice, "tokens-…"))
         return provider
 
     # --- settings
@@ -311,5 +311,5 @@ def _instead(name: str, known: Collection[str], plugin: str) -> str:
 
 def _nothing(what: str, choice: Choice, plugin: str) -> str:
     if not choice.passed_over:
-        return f"no {what} is installed: pip install jackfield-{plugin}"
+        return f"no {what} is installed; plugins that bring one are called jackfield-{plugin}"
     return f"no {what} can be used: " + "; ".join(map(str, choice.passed_over))

@@ -1,0 +1,15 @@
+"""The command line: one file per command, found by name and imported when it is called.
+
+A command is a module of this folder that defines ``command``; the first line of its docstring is its short help.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and answers with its exit code (``jackfield.cli.frame.exits``); a user's mistake never raises."""
+    from jackfield.cli.frame import group
+
+    return group.run(arguments)

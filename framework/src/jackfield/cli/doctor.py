@@ -1,0 +1,165 @@
+"""Say what is missing on this machine, and the command that fixes it."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Literal
+
+import attrs
+import click
+from attrs import frozen
+
+from jackfield.cli.frame import output
+from jackfield.cli.frame.exits import Exit
+from jackfield.cli.frame.group import Frame
+from jackfield.values.errors import CallError
+
+if TYPE_CHECKING:
+    from jackfield.plugins import Choice, Plugins
+
+EPILOG = """
+\b
+Examples:
+  jackfield doctor             what works here, and what does not
+  jackfield doctor --fresh     probe every codec again, whatever was remembered
+  jackfield doctor --json
+
+Ends with 0 when all is well, with 1 when something is missing or broken.
+"""
+
+State = Literal["ok", "note", "missing"]
+MARKS = {"ok": "✓", "note": "·", "missing": "✗"}
+
+
+@frozen
+class Check:
+    """One thing that was looked at, what was found, and what would fix it."""
+
+    what: str
+    state: State
+    found: str
+    fix: str = ""
+    choice: Any = None
+
+
+@click.command("doctor", epilog=EPILOG)
+@click.option("--fresh", is_flag=True, help="Probe codecs again, whatever was remembered.")
+@output.json_option
+@click.pass_obj
+def command(frame: Frame, fresh: bool, as_json: bool) -> int:
+    """Look at the machine, the plugins, the devices and the codecs, and say what to do about each lack."""
+    plugins = frame.plugins()
+    checks = list(examine(plugins, fresh=fresh))
+    if as_json:
+        output.print_json(checks)
+    else:
+        for check in checks:
+            _show(check)
+    return Exit.FAILED if any(check.state == "missing" for check in checks) else Exit.OK
+
+
+def examine(plugins: Plugins, *, fresh: bool = False) -> Iterator[Check]:
+    """Every check, in the order in which one builds on another."""
+    yield _python()
+    yield from _configuration(plugins)
+    yield from _plugins(plugins)
+    yield _tokens(plugins)
+    for kind in ("camera", "microphone", "speaker"):
+        yield _device(plugins, kind)
+    yield from _codecs(plugins, fresh)
+    yield _renderers(plugins)
+    yield _tools()
+
+
+def _python() -> Check:
+    found = f"Python {sys.version.split()[0]}"
+    return Check("python", "ok" if sys.version_info >= (3, 11) else "missing", found, "install Python 3.11 or later")
+
+
+def _configuration(plugins: Plugins) -> Iterator[Check]:
+    path = plugins.config.path
+    errors = [finding for finding in plugins.findings if finding.severity == "error"]
+    if not errors:
+        yield Check("configuration", "ok", str(path) if path else "no jackfield.toml here: defaults and environment")
+    for finding in plugins.findings:
+        state: State = "missing" if finding.severity == "error" else "note"
+        yield Check("configuration", state, f"{finding.key}: {finding.found}", finding.fix)
+
+
+def _plugins(plugins: Plugins) -> Iterator[Check]:
+    works = [row.name for row in plugins.rows if row.state == "ok"]
+    yield Check("plugins", "ok" if works else "missing", ", ".join(works) or "none works", "pip install plugins")
+    for row in plugins.rows:
+        if row.state in ("failed", "refused"):
+            fix = f"pip install --upgrade {row.distribution or row.name}, or uninstall it"
+            yield Check(f"plugin {row.name}", "missing", row.reason, fix)
+        elif row.state == "disabled":
+            yield Check(f"plugin {row.name}", "note", row.reason)
+
+
+def _tokens(plugins: Plugins) -> Check:
+    place = plugins.config.place()
+    if place.url is None and not place.api_key:
+        # This machine's own server makes its keys when it is first needed.
+        place = attrs.evolve(place, url="http://127.0.0.1", api_key="made-then", api_secret="made-then")
+    reasons = []
+    for offer in plugins.offers("register_token_providers"):
+        reason = offer.thing.unsuited(place)
+        if reason is None:
+            return Check("call tokens", "ok", f"{offer.thing.name} ({offer.plugin})")
+        reasons.append(f"{offer.thing.name}: {reason}")
+    found = "; ".join(reasons) or "no plugin gives call tokens"
+    return Check("call tokens", "missing", found, "pip install a plugin whose name begins with jackfield-tokens-")
+
+
+def _device(plugins: Plugins, kind: Any) -> Check:
+    call = plugins.config.tables.get("call", {})
+    try:
+        _, _, choice = plugins.device(kind, call.get(kind))
+    except CallError as exc:
+        fix = "attach one, or install the plugin that drives it; `jackfield devices` lists what is there"
+        return Check(kind, "note", exc.message, fix)
+    return Check(kind, "ok", choice.chosen or choice.why, choice=choice)
+
+
+def _codecs(plugins: Plugins, fresh: bool) -> Iterator[Check]:
+    if fresh:
+        for offer in plugins.offers("register_codecs"):
+            plugins.prober.probe(offer, fresh=True)
+    settings = plugins.config.tables.get("call", {})
+    prefer = settings.get("encoders", ())
+    found: dict[tuple[str, str], Choice] = {}
+    for makes in ("encoder", "decoder"):
+        for codec in plugins.codecs(makes):
+            found[makes, codec] = plugins.usable(makes, codec, prefer if isinstance(prefer, list) else ())
+    for (makes, codec), choice in found.items():
+        state: State = "ok" if choice.chosen else "note"
+        yield Check(f"{codec} {makes}", state, choice.chosen or str(choice), choice=choice)
+    for makes in ("encoder", "decoder"):
+        usable = {codec.lower() for (each, codec), choice in found.items() if each == makes and choice.chosen}
+        fix = "pip install a plugin that brings one, or mend one of those above"
+        if not usable & {"h264", "vp8", "vp9", "av1"}:
+            yield Check(f"video {makes}", "missing", "none works", fix)
+        if "opus" not in usable:
+            yield Check(f"audio {makes}", "missing", "none works", fix)
+
+
+def _renderers(plugins: Plugins) -> Check:
+    names = [offer.thing.name for offer in plugins.offers("register_renderers")]
+    fix = "pip install a plugin whose name begins with jackfield-render-"
+    return Check("renderers", "ok" if names else "note", ", ".join(names) or "none: calls are not shown", fix)
+
+
+def _tools() -> Check:
+    found = shutil.which("ffprobe")
+    return Check("ffprobe", "ok" if found else "note", found or "not found; only useful to look into recordings")
+
+
+def _show(check: Check) -> None:
+    fix = f"  → {check.fix}" if check.fix and check.state != "ok" else ""
+    click.echo(f"{MARKS[check.state]} {check.what}: {check.found}{fix}")
+    if check.choice is not None:
+        for other in check.choice.passed_over:
+            click.echo(f"    passed over {other}")

@@ -1,0 +1,1 @@
+"""What all commands stand on: finding them, exit codes, output."""
