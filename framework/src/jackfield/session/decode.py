@@ -81,6 +81,11 @@ class DecodeThread:
         self._intake.close()
         self._outlet.close()
 
+    @property
+    def alive(self) -> bool:
+        """Whether the thread still runs."""
+        return self._thread.is_alive()
+
     def join(self, timeout_s: float = 1.0) -> None:
         """Waits for the thread; off the event loop."""
         if self._thread.is_alive():

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 from attrs import define
+from numpy.typing import NDArray
 
 from jackfield.roles import Encoder, ForcesKeyframe, SetsBitrate
 from jackfield.session.handover import Handover, Outlet
@@ -21,9 +24,11 @@ logger = logging.getLogger("jackfield.encode")
 
 #: A keyframe that is asked for while no picture comes is made of the last picture after this long.
 STILL_S = 0.1
-#: An encoder that fails is opened anew this often before the publication is given up.
-ATTEMPTS = 3
+#: An encoder that fails twice in a row is replaced; after this many failures in a row the publication is given up.
+ATTEMPTS = 6
 
+#: An encoded frame and, for sound, how loud it is: 0 (loudest) to 127 dB below full scale (RFC 6464).
+Encoded = tuple[EncodedFrame, int | None]
 #: Opens an encoder for this width and height (0, 0 for sound); called on the encoding thread.
 Opener = Callable[[int, int], Encoder]
 
@@ -51,15 +56,17 @@ class EncodeThread:
         self,
         name: str,
         intake: Handover[VideoFrame | AudioBlock],
-        outlet: Outlet[EncodedFrame],
+        outlet: Outlet[Encoded],
         opener: Opener,
         failed: Callable[[CallError], None],
         *,
         encoder: Encoder | None = None,
         sound: AudioEncoding | None = None,
+        replace: Callable[[EncoderError], None] = lambda error: None,
     ) -> None:
         self.counts = EncodeCounts()
         self._intake, self._outlet, self._opener, self._failed = intake, outlet, opener, failed
+        self._replace = replace
         self._encoder: Any = encoder
         self._size: tuple[int, int] | None = None
         self._reblocker = Reblocker(sound.rate, sound.channels, sound.ptime_ms) if sound else None
@@ -143,7 +150,7 @@ class EncodeThread:
         self.counts.seconds += time.perf_counter() - began
         self._count(frames)
         for frame in frames:
-            self._outlet.put(frame)
+            self._outlet.put((frame, loudness(media.samples) if isinstance(media, AudioBlock) else None))
 
     def _ready(self, size: tuple[int, int]) -> Encoder:
         if self._encoder is not None and self._size not in (None, size):
@@ -162,6 +169,8 @@ class EncodeThread:
         if self._failures >= ATTEMPTS:
             raise error
         logger.warning("the encoder failed and is opened anew: %s", error)
+        if self._failures > 1:
+            self._replace(error)
         if self._encoder is not None:
             self._encoder.close()
             self._encoder = None
@@ -176,3 +185,9 @@ class EncodeThread:
                 counts.keyframes += 1
                 self._keyframe_wanted = False
         counts.dropped = self._intake.dropped
+
+
+def loudness(samples: NDArray[np.int16]) -> int:
+    """How loud a block is, as RFC 6464 counts: 0 is full scale, 127 silence."""
+    mean = float(np.square(samples, dtype=np.float64).mean()) if samples.size else 0.0
+    return 127 if mean < 1.0 else max(0, min(127, round(-10 * math.log10(mean / 32768.0**2))))

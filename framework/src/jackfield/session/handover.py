@@ -76,6 +76,11 @@ class Outlet(Generic[Item]):
         self._scheduled = False
         self._closed = False
 
+    @property
+    def full(self) -> bool:
+        """Whether the event loop is behind."""
+        return len(self._items) >= self._limit
+
     def put(self, item: Item) -> None:
         """Called on the worker's thread."""
         with self._room:

@@ -12,6 +12,7 @@ from jackfield.values.events import NetworkQuality
 from jackfield.values.people import Role
 
 if TYPE_CHECKING:
+    from jackfield.session.remote_track import RemoteTrack
     from jackfield.session.streams import AudioMedia, VideoMedia
 
 #: Attributes that mean the same to every Jackfield participant.
@@ -48,6 +49,31 @@ class Participant:
     audio: AudioMedia | None = field(default=None, repr=False)
     screen: VideoMedia | None = field(default=None, repr=False)
     screen_audio: AudioMedia | None = field(default=None, repr=False)
+    #: Subscribed tracks by sid.
+    tracks: dict[str, RemoteTrack] = field(factory=dict, repr=False)
+    named: dict[tuple[str, str], VideoMedia | AudioMedia] = field(factory=dict, repr=False)
+
+    def video_named(self, name: str) -> VideoMedia:
+        """What they publish as a picture under this name, now or later."""
+        from jackfield.session.streams import VideoMedia
+
+        media = self._named("video", name, VideoMedia)
+        assert isinstance(media, VideoMedia)
+        return media
+
+    def audio_named(self, name: str) -> AudioMedia:
+        """What they publish as sound under this name, now or later."""
+        from jackfield.session.streams import AudioMedia
+
+        media = self._named("audio", name, AudioMedia)
+        assert isinstance(media, AudioMedia)
+        return media
+
+    def _named(self, kind: str, name: str, make: type[VideoMedia | AudioMedia]) -> VideoMedia | AudioMedia:
+        if (kind, name) not in self.named:
+            media = self.named[kind, name] = make()
+            media.bind(next((each for each in self.tracks.values() if (each.kind, each.name) == (kind, name)), None))
+        return self.named[kind, name]
 
     def take(self, info: ParticipantInfo) -> dict[str, str]:
         """Takes over what the server says, and answers with the attributes that changed ("" where one is gone)."""

@@ -51,7 +51,7 @@ class RemoteTrack:
         self.source = _source(info, self.kind)
         self.participant = participant
         self.ended = False
-        self._receiver, self._decoder, self._failed = receiver, decoder, failed
+        self.receiver, self._decoder, self._failed = receiver, decoder, failed
         self._loop = asyncio.get_running_loop()
         self._encoded: list[Encoded] = []
         self._decoded: list[Decoded] = []
@@ -62,7 +62,7 @@ class RemoteTrack:
     @property
     def codec(self) -> str:
         """The codec that arrives."""
-        return self._receiver.codec
+        return self.receiver.codec
 
     @property
     def muted(self) -> bool:
@@ -92,12 +92,12 @@ class RemoteTrack:
     def request_keyframe(self) -> None:
         """A keyframe comes as soon as the sender can give one."""
         if self.kind == "video" and not self.ended:
-            self._receiver.request_keyframe()
+            self.receiver.request_keyframe()
 
     def stats(self) -> dict[str, Any]:
         """The receiver's counters and the decoder's, by W3C name."""
         found = {"kind": self.kind, "codec": self.codec, "source": self.source, "muted": self.muted}
-        found |= self._receiver.stats()
+        found |= self.receiver.stats()
         if self._thread is not None:
             counts = self._thread.counts
             found |= {
@@ -114,7 +114,7 @@ class RemoteTrack:
     def end(self) -> list[DecodeThread]:
         """No more comes; answers with the threads that are ending, to be joined off the loop."""
         self.ended = True
-        self._receiver.on_frame = lambda frame: None
+        self.receiver.on_frame = lambda frame: None
         self._stop()
         self._encoded.clear()
         self._decoded.clear()
@@ -145,7 +145,7 @@ class RemoteTrack:
     def _stop(self) -> None:
         if self._thread is not None:
             self._thread.stop()
-            self._stopped = [thread for thread in (*self._stopped, self._thread) if thread._thread.is_alive()]
+            self._stopped = [thread for thread in (*self._stopped, self._thread) if thread.alive]
             self._thread = None
 
     def _arrived(self, frame: EncodedFrame) -> None:

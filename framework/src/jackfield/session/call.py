@@ -1,0 +1,468 @@
+"""The call as a program holds it: who is here, what we send, what happens, and what may be done."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any
+
+from livekit.protocol.models import DataPacket, UserPacket
+from livekit.protocol.rtc import LeaveRequest, UpdateParticipantMetadata
+
+from jackfield.plugins import Choice, Plugins
+from jackfield.roles import Unwatch
+from jackfield.rtc import signalling
+from jackfield.session.connection import Connection
+from jackfield.session.listeners import Callback, EventStream, Listeners
+from jackfield.session.moderation import Moderation
+from jackfield.session.outputs import Outputs
+from jackfield.session.own_media import OwnMedia, Publishable
+from jackfield.session.participant import Participant
+from jackfield.session.publication import Publication
+from jackfield.session.remote_track import RemoteTrack
+from jackfield.session.room import Room
+from jackfield.session.statistics import Rates
+from jackfield.session.subscriptions import Subscriptions
+from jackfield.values import events
+from jackfield.values.devices import Device, DeviceKind
+from jackfield.values.errors import CallError, NetworkError, NotAllowed
+from jackfield.values.events import Event, LeaveReason
+from jackfield.values.findings import Finding
+from jackfield.values.people import CallToken, Role
+from jackfield.values.settings import Layout, SessionSettings
+
+logger = logging.getLogger("jackfield.call")
+
+#: Application data of one message; more does not fit every path (LiveKit's own limit for reliable packets is 15 KiB).
+DATA_LIMIT = 60_000
+END_TIMEOUT_S = 6.0
+UPDATE_TIMEOUT_S = 5.0
+
+
+class CallSession:
+    """One call, joined. Made by `Calls.join_session`; use it on its event loop.
+
+    ``session_id`` and ``settings`` are what it was joined with, ``local`` is our own `Participant`, ``findings`` are the
+    warnings about the settings, ``view`` is what the first renderer draws into.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        own: OwnMedia,
+        moderation: Moderation,
+        token: CallToken,
+        listeners: Listeners,
+        plugins: Plugins,
+        findings: Sequence[Finding] = (),
+    ) -> None:
+        self.settings: SessionSettings = own.settings
+        self.session_id, self.token, self.findings = token.session_id, token, tuple(findings)
+        self.layout: Layout = self.settings.layout
+        self.on_over: Callable[[], Coroutine[Any, Any, None]] | None = None
+        self._connection, self._own, self._moderation = connection, own, moderation
+        self._listeners, self._plugins = listeners, plugins
+        self._subscriptions = Subscriptions(self._emit, self._decoder, self._failed)
+        self._room = Room(connection.signal.joined, token.role, self._subscriptions.furnish)
+        self._outputs = Outputs(self, plugins, self._failed)
+        self._rates = Rates()
+        self._left: asyncio.Future[LeaveReason] = asyncio.get_running_loop().create_future()
+        self._ending: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._requests: dict[int, asyncio.Future[None]] = {}
+        self._joined = False
+
+    # --- beginning
+    async def begin(self, container: Any = None) -> None:
+        """Messages are acted on, our media is published, renderers and loudspeaker are open."""
+        connection = self._connection
+        connection.on_message, connection.on_end = self._message, self._ended_by_server
+        connection.on_track = lambda receiver: self._subscriptions.receiver_came(receiver, self._room)
+        connection.on_track_ended = self._subscriptions.receiver_went
+        connection.on_data = self._data
+        connection.start()
+        self._joined = True
+        self._emit(events.SessionJoined(self))
+        for event in self._room.first_events:
+            self._emit(event)
+        async with asyncio.TaskGroup() as jobs:
+            jobs.create_task(self._own.connect(connection))
+            jobs.create_task(self._outputs.open(container))
+
+    # --- who and what
+    @property
+    def local(self) -> Participant:
+        """Ourselves."""
+        return self._room.local
+
+    @property
+    def participants(self) -> Mapping[str, Participant]:
+        """Everyone else, by uid."""
+        return self._room.participants
+
+    @property
+    def uid(self) -> str:
+        """Our uid."""
+        return self._room.local.uid
+
+    @property
+    def role(self) -> Role:
+        """What we may do."""
+        return self.token.role
+
+    @property
+    def publications(self) -> tuple[Publication, ...]:
+        """What we publish."""
+        return tuple(self._own.publications)
+
+    @property
+    def dominant_speaker(self) -> Participant | None:
+        """Who speaks loudest now."""
+        return self._room.dominant
+
+    @property
+    def view(self) -> Any:
+        """What the first renderer draws into; None without one that has a view."""
+        return self._outputs.view
+
+    @property
+    def is_active(self) -> bool:
+        """Whether we are in the call."""
+        return self._joined and self._ending is None
+
+    @property
+    def is_audio_muted(self) -> bool:
+        """Whether our microphone is off, or there is none."""
+        microphone = self._own.of("microphone")
+        return microphone is None or microphone.muted
+
+    @property
+    def is_video_paused(self) -> bool:
+        """Whether our camera is off, or there is none."""
+        camera = self._own.of("camera")
+        return camera is None or camera.muted
+
+    def tracks(self) -> Sequence[RemoteTrack]:
+        """Remote tracks that arrive now."""
+        return tuple(self._subscriptions.tracks.values())
+
+    def devices(self, kind: DeviceKind | None = None) -> list[Device]:
+        """Cameras, microphones, screens and loudspeakers that are there now; nothing is opened."""
+        return self._plugins.devices(kind)
+
+    def device(self, kind: DeviceKind) -> Device | None:
+        """The camera, microphone or speaker in use."""
+        if kind == "speaker":
+            return self._outputs.speaker
+        publication = self._own.of(kind)
+        return publication.device if publication else None
+
+    # --- hearing about it
+    def on(self, name: str, callback: Callback | None = None) -> Any:
+        """Calls back at each event of this name: as a decorator, or with ``callback`` for a function that ends it."""
+        return self._listeners.on(name, callback) if callback is not None else self._listeners.on(name)
+
+    def add_listener(self, listener: object) -> Unwatch:
+        """Every method of ``listener`` that is named like an event hears it (`CallListener`)."""
+        return self._listeners.add_listener(listener)
+
+    def events(self) -> EventStream:
+        """Every event from now on, for ``async for``; ends with the call."""
+        return self._listeners.events()
+
+    async def until_left(self) -> LeaveReason:
+        """Returns, with the reason, when the call is over for us."""
+        return await asyncio.shield(self._left)
+
+    def _emit(self, event: Event) -> None:
+        if not self._left.done():
+            self._listeners.emit(event)
+
+    # --- our media
+    async def mute_audio(self) -> None:
+        """Our microphone is off."""
+        await self._own.set_muted("microphone", True)
+
+    async def unmute_audio(self) -> None:
+        """Our microphone is on. `DeviceError` where there is none."""
+        await self._own.set_muted("microphone", False)
+
+    async def pause_video(self) -> None:
+        """Our camera is off, its light too."""
+        await self._own.set_muted("camera", True)
+
+    async def resume_video(self) -> None:
+        """Our camera is on. `DeviceError` where there is none, or it cannot be opened any more."""
+        await self._own.set_muted("camera", False)
+
+    async def set_camera(self, wish: str | Sequence[str] | None) -> Device | None:
+        """The camera is this one from now on (id, label, address, a list in order, None for the best)."""
+        return await self._own.set_device("camera", wish)
+
+    async def set_microphone(self, wish: str | Sequence[str] | None) -> Device | None:
+        """The microphone is this one from now on."""
+        return await self._own.set_device("microphone", wish)
+
+    async def set_speaker(self, wish: str | Sequence[str] | None) -> Device | None:
+        """The loudspeaker is this one from now on."""
+        device = await self._outputs.set_speaker(wish)
+        self._emit(events.SpeakerChanged(device))
+        return device
+
+    async def publish(
+        self, what: Publishable, *, name: str = "", source: signalling.Source | None = None, muted: bool = False
+    ) -> Publication:
+        """Publishes a `VideoSource`, an `AudioSource` or a device, beside what is published already.
+
+        ``source`` is what others see it as; by default the first picture is the camera and the first sound the
+        microphone, where there is none yet. `NotAllowed` when the token does not let us publish.
+        """
+        self._check_active()
+        return await self._own.publish(what, name=name, source=source, muted=muted)
+
+    async def unpublish(self, publication: Publication) -> None:
+        """It is over; the others go on."""
+        await self._own.unpublish(publication)
+
+    # --- data, attributes
+    async def send_data(
+        self, payload: bytes | str, *, reliable: bool = True, topic: str = "", to: Sequence[str] = ()
+    ) -> None:
+        """Sends a message of at most 60 000 bytes to everyone, or ``to`` these uids; others hear event ``data``.
+
+        ``reliable``: in order, sent again when lost. `NotAllowed` when the token does not let us.
+        """
+        self._check_active()
+        data = payload.encode() if isinstance(payload, str) else bytes(payload)
+        if len(data) > DATA_LIMIT:
+            raise ValueError(f"a message holds at most {DATA_LIMIT} bytes; this one has {len(data)}")
+        permission = self._room.permission
+        if self._connection.signal.joined.participant.HasField("permission") and not permission.can_publish_data:
+            raise NotAllowed("this token does not let us send data")
+        user = UserPacket(payload=data, participant_sid=self.local.pid, participant_identity=self.uid)
+        user.destination_identities.extend(to)
+        if topic:
+            user.topic = topic
+        packet = DataPacket(
+            kind=DataPacket.Kind.RELIABLE if reliable else DataPacket.Kind.LOSSY,
+            user=user,
+            participant_identity=self.uid,
+            participant_sid=self.local.pid,
+            destination_identities=list(to),
+        )
+        await self._connection.send_data(packet, reliable=reliable)
+
+    async def set_attributes(self, attributes: Mapping[str, str]) -> None:
+        """Adds to our attributes, which everyone sees; "" takes one away. `NotAllowed` when the token does not let us."""
+        await self._update_ourselves(attributes=dict(attributes))
+
+    async def set_metadata(self, metadata: str) -> None:
+        """Our metadata is this text, which everyone sees."""
+        await self._update_ourselves(metadata=metadata)
+
+    async def set_name(self, name: str) -> None:
+        """Everyone sees us under this name."""
+        await self._update_ourselves(name=name)
+
+    async def _update_ourselves(self, **changes: Any) -> None:
+        self._check_active()
+        number = len(self._requests) + 1
+        while number in self._requests:
+            number += 1
+        answer = self._requests[number] = asyncio.get_running_loop().create_future()
+        fields = {"metadata": self.local.metadata, "name": self.local.name, **changes}
+        self._connection.signal.send(update_metadata=UpdateParticipantMetadata(request_id=number, **fields))
+        try:
+            async with asyncio.timeout(UPDATE_TIMEOUT_S):
+                await answer
+        except TimeoutError as exc:
+            raise NetworkError("the server did not confirm the change in time") from exc
+        finally:
+            del self._requests[number]
+
+    # --- a moderator's
+    async def remove_participant(self, participant: Participant | str) -> None:
+        """They are out of the call. `NotAllowed` for whom the token makes no moderator."""
+        self._check_active()
+        await self._moderation.remove(participant if isinstance(participant, str) else participant.uid)
+
+    async def mute_participant(self, participant: Participant | str) -> None:
+        """Their microphone is off; they can turn it on again. `NotAllowed` for whom the token makes no moderator."""
+        await self._mute_other(participant, "microphone")
+
+    async def pause_participant_video(self, participant: Participant | str) -> None:
+        """Their camera is off; they can turn it on again. `NotAllowed` for whom the token makes no moderator."""
+        await self._mute_other(participant, "camera")
+
+    async def _mute_other(self, participant: Participant | str, source: signalling.Source) -> None:
+        self._check_active()
+        uid = participant if isinstance(participant, str) else participant.uid
+        person = self._room.by_uid(uid)
+        infos = person.track_infos.values() if person else ()
+        found = [info.sid for info in infos if signalling.source_name(info.source) == source and not info.muted]
+        for sid in found or ([""] if self.role != "moderator" else []):
+            await self._moderation.mute(uid, sid)
+
+    async def end_for_all(self) -> None:
+        """The call is over for everybody. `NotAllowed` for whom the token makes no moderator."""
+        self._check_active()
+        await self._moderation.end()
+
+    # --- how it goes
+    def stats(self) -> dict[str, Any]:
+        """Counters and rates of the connection, each publication and each remote track, by W3C name; rates are over the
+        time since the last look."""
+        publications = [self._rates.add(each.cid, each.stats()) for each in self._own.publications]
+        tracks = []
+        for track in self.tracks():
+            counters = {"sid": track.sid, "name": track.name, "uid": track.participant.uid, **track.stats()}
+            tracks.append(self._rates.add(track.sid, counters))
+        self._rates.keep({each.cid for each in self._own.publications} | {each.sid for each in self.tracks()})
+        return {
+            "session_id": self.session_id,
+            "uid": self.uid,
+            "participants": 1 + len(self.participants),
+            "connection": {
+                "signalRoundTripTime": self._connection.signal.rtt_ms / 1000,
+                "publisher": self._connection.publisher.stats(),
+                "subscriber": self._connection.subscriber.stats(),
+            },
+            "publications": publications,
+            "tracks": tracks,
+        }
+
+    def explain(self) -> list[Choice]:
+        """Which plugin serves each role, and why each other was passed over; `str` of one is for people."""
+        return self._plugins.explain()
+
+    # --- what the server says
+    def _message(self, kind: str, message: Any) -> None:
+        match kind:
+            case "update":
+                self._take(self._room.update(message.participants))
+                self._confirm(None)
+            case "speakers_changed":
+                self._take(self._room.speakers(message.speakers))
+            case "connection_quality":
+                self._take(self._room.qualities(message.updates))
+            case "mute":
+                self._muted_by_server(message.sid, message.muted)
+            case "track_unpublished":
+                self._unpublished_by_server(message.track_sid)
+            case "room_update":
+                self._room.metadata = message.room.metadata
+            case "refresh_token":
+                self._moderation.token = message
+            case "request_response":
+                self._confirm(message)
+            case "subscription_response":
+                logger.warning("the server cannot give us track %s (error %s)", message.track_sid, message.err)
+
+    def _take(self, happened: Sequence[Event]) -> None:
+        self._subscriptions.match(self._room)
+        for event in happened:
+            if isinstance(event, events.ParticipantLeft):
+                self._subscriptions.forget(event.participant)
+            self._emit(event)
+
+    def _confirm(self, response: Any) -> None:
+        """An answer to `set_attributes` and its like; servers that do not answer confirm by an update."""
+        for number, answer in self._requests.items():
+            if answer.done() or (response is not None and response.request_id != number):
+                continue
+            if response is None or response.reason == 0:
+                answer.set_result(None)
+            else:
+                answer.set_exception(NotAllowed(f"the server refuses the change: {response.message or response.reason}"))
+
+    def _muted_by_server(self, sid: str, muted: bool) -> None:
+        publication = next((each for each in self._own.publications if each.sid == sid), None)
+        if publication is None or publication.muted == muted:
+            return
+        if publication is self._own.of(publication.source):
+            self._task(self._own.set_muted(publication.source, muted, by_moderator=True))
+        else:
+            self._task(publication.mute() if muted else publication.unmute())
+
+    def _unpublished_by_server(self, sid: str) -> None:
+        for publication in [each for each in self._own.publications if each.sid == sid]:
+            self._task(self._own.unpublish(publication))
+
+    def _data(self, packet: DataPacket) -> None:
+        if packet.WhichOneof("value") != "user":
+            return
+        uid = packet.participant_identity or packet.user.participant_identity
+        person = self._room.by_uid(uid) if uid else self._room.by_pid(packet.user.participant_sid)
+        reliable = packet.kind == DataPacket.Kind.RELIABLE
+        self._emit(events.Data(packet.user.payload, person, packet.user.topic, reliable))
+
+    def _decoder(self, codec: str, channels: int) -> Any:
+        return self._plugins.decoder(codec, channels=channels)[0]
+
+    def _failed(self, error: CallError, source: str) -> None:
+        logger.warning("%s: %s", source, error)
+        self._emit(events.Error(error, source))
+
+    def _task(self, job: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.create_task(self._reported(job))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _reported(self, job: Coroutine[Any, Any, Any]) -> None:
+        try:
+            await job
+        except CallError as error:
+            self._failed(error, "a moderator's wish")
+
+    # --- the end
+    def _check_active(self) -> None:
+        if not self.is_active:
+            raise NetworkError("the call is over; join again")
+
+    def _ended_by_server(self, reason: LeaveReason, message: str) -> None:
+        self._end(reason, message, lost=reason in ("network", "server"))
+
+    async def leave(self) -> None:
+        """We are out, and every device, thread and connection of the call is closed. Fine to call twice."""
+        await asyncio.shield(self._end("left", "", lost=False))
+
+    def _end(self, reason: LeaveReason, message: str, *, lost: bool) -> asyncio.Task[None]:
+        if self._ending is None:
+            if lost:
+                self._emit(events.ConnectionLost(message))
+            self._ending = asyncio.create_task(self._finish(reason, message), name=f"leave {self.session_id}")
+        return self._ending
+
+    async def _finish(self, reason: LeaveReason, message: str) -> None:
+        said = None
+        if reason == "left":
+            said = LeaveRequest(reason=1, action=LeaveRequest.Action.DISCONNECT)  # CLIENT_INITIATED
+        for step in (self._outputs.close(), self._own.close(), self._connection.close(leave=said)):
+            await _within(step)
+        for task in self._tasks:
+            task.cancel()
+        await _within(self._subscriptions.close())
+        for person in list(self._room.participants.values()):
+            self._subscriptions.forget(person)
+        if self.on_over is not None:
+            await _within(self.on_over())
+        self._emit(events.ConnectionClosed(message))
+        self._emit(events.SessionLeft(reason, message))
+        self._left.set_result(reason)
+        self._listeners.end()
+
+    async def __aenter__(self) -> CallSession:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.leave()
+
+
+async def _within(step: Coroutine[Any, Any, Any]) -> None:
+    """One step of leaving, which neither hangs nor stops the next."""
+    try:
+        async with asyncio.timeout(END_TIMEOUT_S):
+            await step
+    except Exception:
+        logger.warning("a step of leaving failed", exc_info=True)

@@ -1,0 +1,69 @@
+"""What a moderator may do to others, through LiveKit's RoomService (Twirp) with the call's own token."""
+
+from __future__ import annotations
+
+import asyncio
+from urllib.parse import urlsplit, urlunsplit
+
+import aiohttp
+from google.protobuf.message import Message
+from livekit.protocol.room import DeleteRoomRequest, MuteRoomTrackRequest, RoomParticipantIdentity
+
+from jackfield.session.signal_client import tls, unreachable
+from jackfield.values.errors import NetworkError, NotAllowed, ResponseError
+from jackfield.values.people import Role
+
+TIMEOUT_S = 10.0
+
+
+class Moderation:
+    """Calls of one session's RoomService; `NotAllowed` for whom the token makes no moderator."""
+
+    def __init__(
+        self, http: aiohttp.ClientSession, server: str, token: str, session_id: str, role: Role, fingerprint: str | None
+    ) -> None:
+        self._http, self._server, self.token = http, server, token
+        self._session_id, self._role, self._fingerprint = session_id, role, fingerprint
+
+    async def remove(self, uid: str) -> None:
+        """They are out of the call; their token lets them in again until it expires."""
+        await self._call("RemoveParticipant", RoomParticipantIdentity(room=self._session_id, identity=uid))
+
+    async def mute(self, uid: str, track_sid: str) -> None:
+        """Their track is off; they can turn it on again themselves."""
+        request = MuteRoomTrackRequest(room=self._session_id, identity=uid, track_sid=track_sid, muted=True)
+        await self._call("MutePublishedTrack", request)
+
+    async def end(self) -> None:
+        """The call is over for everybody."""
+        await self._call("DeleteRoom", DeleteRoomRequest(room=self._session_id))
+
+    async def _call(self, method: str, request: Message) -> None:
+        if self._role != "moderator":
+            raise NotAllowed("only a moderator may do this; ask for a token with that role", details={"role": self._role})
+        parts = urlsplit(self._server)
+        scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
+        path = f"{parts.path.rstrip('/')}/twirp/livekit.RoomService/{method}"
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/protobuf"}
+        try:
+            async with (
+                asyncio.timeout(TIMEOUT_S),
+                self._http.post(
+                    urlunsplit((scheme, parts.netloc, path, "", "")),
+                    data=request.SerializeToString(),
+                    headers=headers,
+                    ssl=tls(self._fingerprint),
+                ) as answer,
+            ):
+                if answer.status != 200:
+                    _raise(answer.status, (await answer.text(errors="replace"))[:300], method)
+        except (aiohttp.ClientError, OSError, TimeoutError) as exc:
+            raise unreachable(self._server, exc) from exc
+
+
+def _raise(status: int, text: str, method: str) -> None:
+    if status in (401, 403):
+        raise NotAllowed(f"the server refuses {method}: {text}")
+    if status >= 500:
+        raise NetworkError(f"the server could not do {method}: {text}")
+    raise ResponseError(f"the server does not do {method} (HTTP {status}): {text}")

@@ -1,0 +1,116 @@
+"""Where the call goes on this machine: renderers, and the loudspeaker."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from jackfield.plugins import Plugins
+from jackfield.roles import Renderer
+from jackfield.session.playback import Playback
+from jackfield.values.devices import Device
+from jackfield.values.errors import CallError, ContainerError, DeviceError, PluginError
+
+logger = logging.getLogger("jackfield.output")
+
+SPEAKER_TIMEOUT_S = 10.0
+
+
+class Outputs:
+    """The renderers that the settings name, and one loudspeaker that plays everyone."""
+
+    def __init__(self, call: Any, plugins: Plugins, failed: Callable[[CallError, str], None]) -> None:
+        self._call, self._plugins, self._failed = call, plugins, failed
+        self._renderers: list[Renderer] = []
+        self._playback: Playback | None = None
+        self._opening: asyncio.Task[None] | None = None
+
+    @property
+    def view(self) -> Any:
+        """What the first renderer that has one draws into."""
+        return next((each.view for each in self._renderers if each.view is not None), None)
+
+    @property
+    def speaker(self) -> Device | None:
+        """The loudspeaker in use."""
+        return self._playback.device if self._playback else None
+
+    def wanted(self, container: Any) -> list[Any]:
+        """The factories of the renderers that the settings name, recording included; `ContainerError` when there is a
+        container and nothing that draws."""
+        settings = self._call.settings
+        factories = [self._plugins.renderer(name) for name in settings.renderers]
+        if settings.record_to and not any("record_to" in getattr(each, "acts_on", ()) for each in factories):
+            factories.append(_recorder(self._plugins))
+        if container is not None and not settings.renderers:
+            raise ContainerError("nothing draws into the container: name a renderer in settings.renderers")
+        return factories
+
+    async def open(self, container: Any = None) -> None:
+        """Renderers are open; the loudspeaker opens meanwhile, and a wish for one that is not there is an error."""
+        for factory in self.wanted(container):
+            self._renderers.append(await _opened(factory, self._call, container))
+        settings = self._call.settings
+        try:
+            device, driver, _ = self._plugins.device("speaker", settings.speaker)
+        except DeviceError as error:
+            if settings.speaker is not None:
+                raise
+            logger.info("the call is not heard here: %s", error.message)
+            return
+        if device is not None:
+            self._opening = asyncio.create_task(self._open_speaker(device, driver), name="open speaker")
+
+    async def _open_speaker(self, device: Device, driver: Any) -> None:
+        playback = Playback(self._call, device, driver)
+        try:
+            async with asyncio.timeout(SPEAKER_TIMEOUT_S):
+                await playback.open()
+        except CallError as error:
+            self._failed(error, device.label)
+            return
+        except TimeoutError:
+            self._failed(DeviceError(f"{device.label} did not open in time"), device.label)
+            return
+        self._playback = playback
+
+    async def set_speaker(self, wish: str | Sequence[str] | None) -> Device | None:
+        """Another loudspeaker plays from now on."""
+        device, driver, _ = self._plugins.device("speaker", wish)
+        await self._silence()
+        if device is not None:
+            await self._open_speaker(device, driver)
+        return device
+
+    async def _silence(self) -> None:
+        if self._opening is not None:
+            await asyncio.gather(self._opening, return_exceptions=True)
+            self._opening = None
+        playback, self._playback = self._playback, None
+        if playback is not None:
+            await playback.close()
+
+    async def close(self) -> None:
+        """Files are whole, windows gone, the loudspeaker silent."""
+        ending, self._renderers = self._renderers, []
+        await asyncio.gather(*(each.close() for each in ending), self._silence(), return_exceptions=True)
+
+
+async def _opened(factory: Any, call: Any, container: Any) -> Renderer:
+    try:
+        renderer: Renderer = await factory.open(call, container)
+    except CallError:
+        raise
+    except Exception as exc:
+        raise PluginError(f"renderer {factory.name} failed to open: {type(exc).__name__}: {exc}") from exc
+    return renderer
+
+
+def _recorder(plugins: Plugins) -> Any:
+    offers = [offer.thing for offer in plugins.offers("register_renderers")]
+    found = next((each for each in offers if "record_to" in getattr(each, "acts_on", ())), None)
+    if found is None:
+        raise PluginError("record_to is set, and no renderer that records is installed")
+    return found

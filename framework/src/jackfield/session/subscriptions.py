@@ -1,0 +1,108 @@
+"""Remote tracks: a receiver and what the server says about its track make one, in whichever order they come."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from jackfield.roles import Decoder
+from jackfield.session.decode import DecodeThread
+from jackfield.session.participant import Participant
+from jackfield.session.remote_track import RemoteTrack
+from jackfield.session.room import Room
+from jackfield.session.streams import AudioMedia, VideoMedia
+from jackfield.values.errors import CallError
+from jackfield.values.events import Event, TrackSubscribed, TrackUnsubscribed
+
+logger = logging.getLogger("jackfield.tracks")
+
+
+class Subscriptions:
+    """Every remote track that arrives. ``emit`` hears of those that come and go."""
+
+    def __init__(
+        self,
+        emit: Callable[[Event], None],
+        decoder: Callable[[str, int], Decoder],
+        failed: Callable[[CallError, str], None],
+    ) -> None:
+        self.tracks: dict[str, RemoteTrack] = {}
+        self._receivers: dict[str, Any] = {}
+        self._emit, self._decoder, self._failed = emit, decoder, failed
+        self._ending: list[DecodeThread] = []
+
+    def furnish(self, person: Participant) -> None:
+        """Gives a participant what their media is read from."""
+        person.video, person.audio = VideoMedia(), AudioMedia()
+        person.screen, person.screen_audio = VideoMedia(), AudioMedia()
+
+    def receiver_came(self, receiver: Any, room: Room) -> None:
+        """Media of a track begins; the server may not have told us of the track yet."""
+        self._receivers[receiver.track_sid] = receiver
+        self.match(room)
+
+    def receiver_went(self, receiver: Any) -> None:
+        """Media of a track has ended."""
+        if receiver.track_sid is not None and self._receivers.get(receiver.track_sid) is receiver:
+            del self._receivers[receiver.track_sid]
+        track = self.tracks.get(receiver.track_sid)
+        if track is not None and track.receiver is receiver:
+            self._end(track)
+
+    def match(self, room: Room) -> None:
+        """Brings together receivers and tracks, after either changed; ends tracks whose people have gone."""
+        infos = {sid: (person, info) for person in room.participants.values() for sid, info in person.track_infos.items()}
+        for sid, track in list(self.tracks.items()):
+            if sid not in infos:
+                self._receivers.pop(sid, None)
+                self._end(track)
+        for sid, receiver in list(self._receivers.items()):
+            if sid in infos and sid not in self.tracks:
+                person, info = infos[sid]
+                self._begin(RemoteTrack(info, person, receiver, self._decoder, self._failed))
+
+    def forget(self, person: Participant) -> None:
+        """They have gone: whoever reads them comes to an end."""
+        for track in list(person.tracks.values()):
+            self._receivers.pop(track.sid, None)
+            self._end(track)
+        for media in (person.video, person.audio, person.screen, person.screen_audio, *person.named.values()):
+            if media is not None:
+                media.end()
+
+    def _begin(self, track: RemoteTrack) -> None:
+        self.tracks[track.sid] = track.participant.tracks[track.sid] = track
+        for media in self._media(track):
+            media.bind(track)
+        self._emit(TrackSubscribed(track))
+
+    def _end(self, track: RemoteTrack) -> None:
+        self.tracks.pop(track.sid, None)
+        track.participant.tracks.pop(track.sid, None)
+        others = [each for each in track.participant.tracks.values() if each.kind == track.kind]
+        for media in self._media(track):
+            if media.track is track:
+                media.bind(next((each for each in others if media in self._media(each)), None))
+        self._ending = [thread for thread in self._ending if thread.alive] + track.end()
+        self._emit(TrackUnsubscribed(track))
+
+    def _media(self, track: RemoteTrack) -> list[VideoMedia | AudioMedia]:
+        person = track.participant
+        slots: dict[str, Any] = {
+            "camera": person.video,
+            "microphone": person.audio,
+            "screen": person.screen,
+            "screen_audio": person.screen_audio,
+        }
+        found = [slots.get(track.source), person.named.get((track.kind, track.name))]
+        return [media for media in found if media is not None]
+
+    async def close(self) -> None:
+        """Every track has ended and every decoding thread with it, within seconds."""
+        for track in list(self.tracks.values()):
+            self._end(track)
+        self._receivers.clear()
+        threads = [thread for thread in self._ending if thread.alive]
+        await asyncio.gather(*(asyncio.to_thread(thread.join) for thread in threads))
