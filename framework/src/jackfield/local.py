@@ -35,11 +35,15 @@ _children: list[subprocess.Popen[bytes]] = []
 
 @frozen
 class LocalServer:
-    """This machine's own server. ``started``: it was not there before. ``said`` tells a person what was done."""
+    """This machine's own server. ``started``: it was not there before. ``said`` tells a person what was done.
+
+    ``join_url`` is its address for people, on other machines too where it is open to them.
+    """
 
     place: Place
     pid: int
     started: bool
+    join_url: str
     said: str
 
 
@@ -67,7 +71,7 @@ async def local_server(
             if not start:
                 raise NetworkError("no server runs on this machine; start one with `jackfield serve`, or name its url")
             record, started = await _start(idle_s, until, clock), True
-    found = LocalServer(_place(record), record.pid, started, _said(record, started))
+    found = LocalServer(_place(record), record.pid, started, record.join_url or record.url, _said(record, started))
     logger.info("%s", found.said)
     return found
 

@@ -30,6 +30,8 @@ class RuntimeRecord:
     fingerprint: str | None = None
     #: Ends by itself this long after the last participant left; 0: runs until it is stopped.
     idle_s: float = 0.0
+    #: Where people reach it, from other machines if they can.
+    join_url: str = ""
 
 
 def path() -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import sys
 from pathlib import Path
@@ -11,13 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from jackfield.cli.frame import output
+from jackfield.cli.frame.exits import Exit
+from jackfield.cli.frame.group import Frame
+
 if TYPE_CHECKING:
-    from jackfield.plugins.config import ServerOptions
+    from jackfield.plugins import ServerOptions
     from jackfield.server.launch import Started
     from jackfield.server.settings import ServerSettings
     from jackfield.values.findings import Finding
 
-EXAMPLES = """
+EPILOG = """
 \b
 Examples:
   jackfield serve                              this machine alone; calls here find it by themselves
@@ -25,11 +28,11 @@ Examples:
   JACKFIELD_KEYS="key: secret" jackfield serve --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem
   jackfield serve --keys-file keys.txt --behind-proxy --public-url https://calls.example.com
 
-Ends with 0 after SIGTERM, SIGINT or (--local) when idle, with 2 when it cannot be started as asked.
+Ends with 0 after SIGTERM, Ctrl-C or (--local) when idle, and with 3 when it cannot be opened as asked.
 """
 
 
-@click.command("serve", epilog=EXAMPLES, short_help="Run the embedded server.")
+@click.command("serve", epilog=EPILOG)
 @click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65535), help="TCP port; 0: any.  [default: 7880]")
 @click.option("--udp-port", type=click.IntRange(0, 65535), help="UDP port for media; 0: any.  [default: 7882]")
@@ -51,35 +54,40 @@ Ends with 0 after SIGTERM, SIGINT or (--local) when idle, with 2 when it cannot 
 @click.option("--local", is_flag=True, help="Be this machine's own server: ends when idle.")
 @click.option("--idle-seconds", "idle_s", type=click.FloatRange(0), help="End after this long with nobody in a call.")
 @click.option("--verbose", is_flag=True, help="Log what happens.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object once it listens.")
+@output.json_option
+@click.pass_obj
 def command(
-    config: Path | None, keys_file: Path | None, session: str, verbose: bool, as_json: bool, **flags: Any
-) -> None:
+    frame: Frame,
+    /,
+    config: Path | None,
+    keys_file: Path | None,
+    session: str,
+    verbose: bool,
+    as_json: bool,
+    **flags: Any,
+) -> int:
     """Run the embedded server: signalling, log-ins and pages on one TCP port, media on one UDP port."""
     from jackfield.server import launch, settings
     from jackfield.server.options import server_settings
-    from jackfield.values.errors import CallError
 
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
     )
-    try:
-        wanted = server_settings(_given(flags, None if flags["local"] else _configured(config), keys_file))
-        warnings = [*settings.check(wanted), *_seen(flags)]
+    options = None if flags["local"] else _configured(frame, config)
+    wanted = server_settings(_given(flags, options, keys_file))
+    warnings = [*settings.check(wanted), *_seen(flags)]
 
-        def told(started: Started) -> None:
-            _tell(started, wanted, session, warnings, as_json)
+    def told(started: Started) -> None:
+        _tell(started, wanted, session, warnings, as_json)
 
-        asyncio.run(launch.host(wanted, told))
-    except CallError as exc:
-        click.echo(f"jackfield serve: {exc.message}", err=True)
-        sys.exit(2)
+    asyncio.run(launch.host(wanted, told))
+    return Exit.OK
 
 
-def _configured(config: Path | None) -> ServerOptions:
-    from jackfield.plugins.config import load_config
+def _configured(frame: Frame, config: Path | None) -> ServerOptions:
+    from jackfield.plugins import load_config
 
-    found = load_config(config)
+    found = load_config(config) if config else frame.config()
     found.raise_for_errors()
     return found.server
 
@@ -90,7 +98,8 @@ def _given(flags: dict[str, Any], options: ServerOptions | None, keys_file: Path
 
     given: dict[str, Any] = {}
     if options is not None:
-        names = ("host", "port", "announce", "lan", "tls_cert", "tls_key", "login_key", "ice_servers", "drain_s")
+        names = ["host", "port", "announce", "lan", "tls_cert", "tls_key", "login_key", "ice_servers", "drain_s"]
+        names += ["public_url", "behind_proxy", "allow_origins", "open_metrics"]
         given = {name: getattr(options, name) for name in names}
         given["udp_port"] = options.udp_port or None
         given["keys"] = options.keys if isinstance(options.keys, str) else options.key_pairs() or None
@@ -125,12 +134,11 @@ def _tell(started: Started, settings: ServerSettings, session: str, warnings: li
         facts = {"url": started.url, "port": started.port, "udp_port": started.udp_port, "pid": started.pid}
         facts |= {"findable": started.findable, "fingerprint": settings.tls_fingerprint}
         facts |= {"session": session, "links": links, "warnings": [str(warning) for warning in warnings]}
-        click.echo(json.dumps(facts))
+        output.print_json_line(facts)
     else:
-        for warning in warnings:
-            click.echo(f"warning: {warning}", err=True)
+        output.warn(warnings)
         _show(started, settings, session, links)
-    sys.stdout.flush()
+        sys.stdout.flush()
 
 
 def _show(started: Started, settings: ServerSettings, session: str, links: list[str]) -> None:

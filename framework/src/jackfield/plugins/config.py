@@ -27,6 +27,7 @@ PLAIN_VARIABLES: Mapping[str, tuple[str, str] | None] = {
     "JACKFIELD_CONFIG": None,
     "JACKFIELD_STATE_DIR": None,
     "JACKFIELD_DEBUG": None,
+    "JACKFIELD_LOCAL_IDLE_S": None,
     "JACKFIELD_URL": ("server", "url"),
     "JACKFIELD_API_KEY": ("server", "api_key"),
     "JACKFIELD_API_SECRET": ("server", "api_secret"),
@@ -57,6 +58,14 @@ class ServerOptions:
     keys: str | dict[str, str] | None = field(default=None, repr=False)
     ice_servers: tuple[dict[str, Any], ...] = field(default=(), repr=False)
     drain_s: float = field(default=30.0, validator=validators.ge(0))
+    #: How other machines name the server, where that is not its own address.
+    public_url: str | None = None
+    #: A proxy that speaks https stands in front, and is believed about who asks.
+    behind_proxy: bool = False
+    #: Origins whose pages may ask ``/api``.
+    allow_origins: tuple[str, ...] = ()
+    #: Other machines may read ``/metrics``.
+    open_metrics: bool = False
 
     def key_pairs(self) -> dict[str, str]:
         """API key → secret, of ``keys`` and of ``api_key`` with ``api_secret``."""

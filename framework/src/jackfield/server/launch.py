@@ -14,6 +14,7 @@ import attrs
 
 from jackfield import runtime, state
 from jackfield.server.app import MakeMedia, MediaServer, Server, run
+from jackfield.server.options import join_addresses
 from jackfield.server.settings import ServerSettings
 from jackfield.values.errors import SettingsError
 
@@ -89,7 +90,14 @@ async def _register(server: Server, clock: Callable[[], float]) -> bool:
     if not settings.development:
         return False  # who looks for this machine's server holds the development keys alone
     record = runtime.RuntimeRecord(
-        server.url, os.getpid(), server.instance, server.udp_port, clock(), settings.tls_fingerprint, settings.idle_s
+        url=server.url,
+        pid=os.getpid(),
+        instance=server.instance,
+        udp_port=server.udp_port,
+        started_at=clock(),
+        fingerprint=settings.tls_fingerprint,
+        idle_s=settings.idle_s,
+        join_url=join_addresses(settings, server.port)[0],
     )
     if settings.local:  # whoever started this process holds the lock and waits for the record
         runtime.write(record)
