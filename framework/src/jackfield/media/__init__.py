@@ -1,0 +1,1 @@
+"""What media needs on its way: clocks, jitter buffers, mixing, resampling, statistics."""

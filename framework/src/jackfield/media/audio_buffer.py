@@ -1,0 +1,146 @@
+"""The audio jitter buffer: packets come when the network likes and leave at an even pace, as early as they can.
+
+How long a packet is kept follows the jitter of the last few seconds: the delay jumps up when a packet would have been
+late, and shrinks back slowly enough not to be heard. Time is kept by the caller: `AudioBuffer.due_ns` says when
+`AudioBuffer.take` is worth calling.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections import deque
+
+from attrs import frozen
+
+from jackfield.media import opus
+from jackfield.values.media import AUDIO_CLOCK_RATE, EncodedFrame
+
+_MS = 1_000_000
+_HELD_MAX = 256
+#: A timestamp that moved this far from the clock is a new beginning, not jitter.
+_DISCONTINUITY_NS = 2_000 * _MS
+
+
+class ArrivalSpread:
+    """How much later than the fastest one packets came, over the last ``size`` of them."""
+
+    def __init__(self, size: int = 250) -> None:
+        self._size = size
+        self._recent: deque[int] = deque()
+        self._sorted: list[int] = []
+
+    def add(self, transit_ns: int) -> None:
+        """A packet was under way for this long, on clocks with any fixed offset."""
+        if len(self._recent) == self._size:
+            del self._sorted[bisect_left(self._sorted, self._recent.popleft())]
+        self._recent.append(transit_ns)
+        insort(self._sorted, transit_ns)
+
+    @property
+    def fastest_ns(self) -> int:
+        """The shortest transit."""
+        return self._sorted[0]
+
+    def covering(self, share: float) -> int:
+        """The spread in ns within which this share of packets came."""
+        return self._sorted[min(int(share * len(self._sorted)), len(self._sorted) - 1)] - self._sorted[0]
+
+    def clear(self) -> None:
+        """Forgets everything."""
+        self._recent.clear()
+        self._sorted.clear()
+
+    def __len__(self) -> int:
+        return len(self._sorted)
+
+
+@frozen(eq=False)
+class _Held:
+    timestamp: int
+    payload: bytes
+    arrival_ns: int
+
+
+class AudioBuffer:
+    """One stream's packets. The delay is between ``least_ms`` and ``most_ms``: 20 to 60 ms on a healthy network."""
+
+    def __init__(
+        self, codec: str = "opus", *, rate: int = AUDIO_CLOCK_RATE, least_ms: float = 20, most_ms: float = 200
+    ) -> None:
+        self.frames_released = 0
+        self.late = 0
+        self.lost = 0
+        self._codec = codec
+        self._rate = rate
+        self._least_ns = round(least_ms * _MS)
+        self._most_ns = round(most_ms * _MS)
+        self._spread = ArrivalSpread()
+        self._delay_ns = self._least_ns
+        self._held: dict[int, _Held] = {}
+        self._next: int | None = None
+
+    @property
+    def delay_ms(self) -> float:
+        """How long a packet that came as fast as any is kept."""
+        return self._delay_ns / _MS
+
+    def insert(self, sequence: int, timestamp: int, payload: bytes, arrival_ns: int) -> None:
+        """Takes a packet; ``sequence`` and ``timestamp`` grow for ever. Duplicates and late ones are left out."""
+        if sequence in self._held:
+            return
+        self._measure(arrival_ns - self._media_ns(timestamp))
+        if self._next is not None and sequence < self._next:
+            self.late += 1
+            return
+        self._held[sequence] = _Held(timestamp, payload, arrival_ns)
+        if len(self._held) > _HELD_MAX:
+            del self._held[min(self._held)]
+
+    def due_ns(self) -> int | None:
+        """When the next packet is to leave; None when there is none."""
+        if not self._held:
+            return None
+        return self._leaves_ns(self._held[min(self._held)])
+
+    def take(self, now_ns: int) -> list[EncodedFrame]:
+        """The frames whose time has come, in order; `EncodedFrame.lost_before` counts those that never came."""
+        frames: list[EncodedFrame] = []
+        while self._held:
+            sequence = min(self._held)
+            if self._leaves_ns(self._held[sequence]) > now_ns:
+                break
+            held = self._held.pop(sequence)
+            missing = 0 if self._next is None else sequence - self._next
+            self._next = sequence + 1
+            self.lost += missing
+            if held.payload:
+                frames.append(self._frame(held, missing))
+        self.frames_released += len(frames)
+        return frames
+
+    def restart(self) -> None:
+        """The numbering begins anew: what is held is dropped, what was learnt of the network stays."""
+        self._held.clear()
+        self._next = None
+        self._spread.clear()
+
+    def _frame(self, held: _Held, missing: int) -> EncodedFrame:
+        duration_ns = opus.duration_ns(held.payload)
+        return EncodedFrame(
+            held.payload, self._codec, True, held.arrival_ns, held.timestamp, duration_ns, lost_before=missing
+        )
+
+    def _media_ns(self, timestamp: int) -> int:
+        return timestamp * 1_000_000_000 // self._rate
+
+    def _leaves_ns(self, held: _Held) -> int:
+        return self._media_ns(held.timestamp) + self._spread.fastest_ns + self._delay_ns
+
+    def _measure(self, transit_ns: int) -> None:
+        if len(self._spread) and abs(transit_ns - self._spread.fastest_ns) > _DISCONTINUITY_NS:
+            self._spread.clear()
+        self._spread.add(transit_ns)
+        wanted_ns = self._spread.covering(0.98) + 5 * _MS
+        wanted_ns = max(self._least_ns, min(wanted_ns, self._most_ns))
+        # One twentieth of the time may be taken back: a player makes up for that without being heard.
+        self._delay_ns = max(wanted_ns, self._delay_ns - _MS)

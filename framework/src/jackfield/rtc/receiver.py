@@ -1,0 +1,183 @@
+"""One remote track."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from jackfield.media.clock import Clock
+from jackfield.media.statistics import Rate
+from jackfield.rtc import payload
+from jackfield.rtc.codecs import canonical
+from jackfield.rtc.history import unwrap_rtx
+from jackfield.rtc.link import ignore
+from jackfield.rtc.receive_stream import AudioStream, Feedback, ReceiveStream, VideoStream
+from jackfield.rtc.rtcp import ReportBlock, SenderReport
+from jackfield.rtc.rtp import RtpPacket
+from jackfield.rtc.sdp import CodecParameters
+from jackfield.rtc.timeline import ntp_middle
+from jackfield.values.media import EncodedFrame, Kind
+
+logger = logging.getLogger(__name__)
+_COUNTED = ("packets_received", "bytes_received", "packets_retransmitted", "frames_received", "keyframes_received")
+
+
+class RtpReceiver:
+    """One remote track, made by `SubscriberPeer`. ``on_frame`` gets each encoded frame, in order, on the event loop.
+
+    ``codec`` is that of the last packet; frames carry their own. ``participant_sid`` and ``track_sid`` are LiveKit's,
+    from the msid; ``stream_id`` and ``track_id`` are the msid's two parts as they are.
+    """
+
+    def __init__(self, kind: Kind, *, stream_id: str, track_id: str, clock: Clock, feedback: Feedback) -> None:
+        self.kind = kind
+        self.stream_id = stream_id
+        self.track_id = track_id
+        self.mid = ""
+        self.codec = ""
+        self.ssrc: int | None = None
+        self.rtx_ssrc: int | None = None
+        self.on_frame: Callable[[EncodedFrame], None] = ignore
+        self._clock = clock
+        self._feedback = feedback
+        self._codecs: Mapping[int, str] = {}
+        self._repairs: Mapping[int, int] = {}
+        self._stream: ReceiveStream | None = None
+        self._past: Counter[str] = Counter()
+        self._report: tuple[int, int] | None = None
+        self._counts: Counter[str] = Counter(dict.fromkeys(_COUNTED, 0))
+        self._bytes, self._frames = Rate(), Rate()
+        self._closed = False
+
+    @property
+    def participant_sid(self) -> str:
+        """Whose track it is: the msid's stream up to the bar."""
+        return self.stream_id.partition("|")[0]
+
+    @property
+    def track_sid(self) -> str:
+        """Which track it is: the msid's track, else its stream after the bar."""
+        return self.track_id or self.stream_id.partition("|")[2]
+
+    # --- negotiated -------------------------------------------------------------------------------------------------
+    def settle(self, mid: str, codecs: list[CodecParameters]) -> None:
+        """The section and payload types it uses from now on."""
+        self.mid = mid
+        known = {codec.payload_type: canonical(codec.name) or "" for codec in codecs if not codec.is_rtx}
+        self._codecs = {number: name for number, name in known.items() if name in payload.CODECS}
+        self._repairs = {codec.payload_type: codec.apt for codec in codecs if codec.is_rtx and codec.apt is not None}
+        if self.codec not in self._codecs.values():
+            self.codec = next(iter(self._codecs.values()), "")
+
+    def use(self, ssrc: int | None, rtx_ssrc: int | None) -> None:
+        """It comes from these sources from now on; another source than before begins with a clean slate."""
+        if ssrc != self.ssrc:
+            self._end_stream()
+            self._report = None
+        self.ssrc, self.rtx_ssrc = ssrc, rtx_ssrc
+
+    def accepts(self, payload_type: int) -> bool:
+        """Whether this payload type was agreed on."""
+        return payload_type in self._codecs or payload_type in self._repairs
+
+    def repairs(self, payload_type: int) -> bool:
+        """Whether this payload type carries retransmissions."""
+        return payload_type in self._repairs
+
+    # --- media ------------------------------------------------------------------------------------------------------
+    def receive(self, packet: RtpPacket, arrival_ns: int) -> None:
+        """Takes a packet of its source or of the source that repairs it."""
+        if self._closed:
+            return
+        self._counts["packets_received"] += 1
+        self._counts["bytes_received"] += len(packet.payload)
+        self._bytes.add(arrival_ns, len(packet.payload))
+        repairs = self._repairs.get(packet.payload_type)
+        if repairs is not None:
+            self._counts["packets_retransmitted"] += 1
+            original = unwrap_rtx(packet, payload_type=repairs, ssrc=self.ssrc or 0)
+            if original is not None and self._stream is not None:
+                self._stream.receive(original, arrival_ns, repaired=True)
+            return
+        codec = self._codecs.get(packet.payload_type)
+        if codec is not None:
+            self._stream_of(codec, packet.ssrc).receive(packet, arrival_ns, repaired=False)
+
+    def request_keyframe(self) -> None:
+        """A keyframe is asked for until it comes, at most every 300 ms."""
+        if self._stream is not None:
+            self._stream.request_keyframe()
+        elif self.kind == "video" and self.ssrc is not None:
+            self._feedback.send_pli(self.ssrc)
+
+    def _stream_of(self, codec: str, ssrc: int) -> ReceiveStream:
+        stream = self._stream
+        if stream is None or stream.codec != codec:
+            self._end_stream()
+            self.codec = codec
+            kind = VideoStream if self.kind == "video" else AudioStream
+            stream = kind(codec, ssrc, clock=self._clock, feedback=self._feedback, deliver=self._deliver)
+            self._stream = stream
+        return stream
+
+    def _end_stream(self) -> None:
+        if self._stream is not None:
+            self._past.update(self._stream.counts())
+            self._stream.close()
+            self._stream = None
+
+    def _deliver(self, frame: EncodedFrame) -> None:
+        self._counts["frames_received"] += 1
+        self._counts["keyframes_received"] += frame.keyframe
+        self._frames.add(self._clock.now_ns())
+        try:
+            self.on_frame(frame)
+        except Exception:
+            logger.exception("a frame of %s was not taken", self.track_sid)
+
+    # --- reports ----------------------------------------------------------------------------------------------------
+    def reported(self, report: SenderReport) -> None:
+        """The sender tied its timestamps to its wall clock."""
+        self._report = (ntp_middle(report.ntp_time), self._clock.now_ns())
+
+    def report(self) -> ReportBlock | None:
+        """What came since the last report; None before anything did."""
+        if self._stream is None or self.ssrc is None:
+            return None
+        reception = self._stream.reception
+        lsr, seen_ns = self._report or (0, self._clock.now_ns())
+        return ReportBlock(
+            self.ssrc,
+            reception.fraction_lost(),
+            reception.lost,
+            reception.highest,
+            reception.jitter,
+            lsr,
+            (self._clock.now_ns() - seen_ns) * 65536 // 1_000_000_000 if lsr else 0,
+        )
+
+    def stats(self) -> dict[str, Any]:
+        """Counts since the beginning, rates over the last second, and how things are at this moment."""
+        now_ns = self._clock.now_ns()
+        known: dict[str, Any] = {
+            "kind": self.kind,
+            "codec": self.codec,
+            "ssrc": self.ssrc,
+            "fps": self._frames.per_second(now_ns),
+            "bitrate_bps": 8 * self._bytes.per_second(now_ns),
+        }
+        counts = Counter(self._counts)
+        counts.update(self._past)
+        if self._stream is not None:
+            counts.update(self._stream.counts())
+            known |= self._stream.gauges()
+            known["packets_lost"] = self._stream.reception.lost
+            known["jitter_ms"] = self._stream.reception.jitter_ms
+        return known | counts
+
+    def close(self) -> None:
+        """Delivers nothing more and leaves no timer."""
+        self._closed = True
+        self._end_stream()

@@ -1,0 +1,176 @@
+"""One encoding on its way out: frames become packets, are numbered, kept for repair, paced and sent."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from attrs import frozen
+
+from jackfield.media.clock import Clock
+from jackfield.media.statistics import Rate
+from jackfield.rtc import payload
+from jackfield.rtc.history import SentHistory, wrap_rtx
+from jackfield.rtc.keyframes import KeyframeGate
+from jackfield.rtc.pacer import Pacer
+from jackfield.rtc.rtcp import ReportBlock, SenderReport
+from jackfield.rtc.rtp import RtpPacket
+from jackfield.rtc.timeline import Timeline, ntp_middle
+from jackfield.values.media import AUDIO_CLOCK_RATE, VIDEO_CLOCK_RATE, EncodedFrame, Kind
+
+
+@frozen
+class SendParameters:
+    """What the answer settled for one track. Extension ids are None where they were not agreed on."""
+
+    mid: str
+    payload_type: int
+    rtx_payload_type: int | None = None
+    mid_extension: int | None = None
+    level_extension: int | None = None
+    transport_cc_extension: int | None = None
+
+
+class PacketSink(Protocol):
+    """Where packets go: numbered transport-wide where that was agreed on, encrypted, sent."""
+
+    def send_packet(self, packet: RtpPacket, transport_cc_extension: int | None) -> bool:
+        """Sends; False when there is no path."""
+
+
+class SendStream:
+    """One source (SSRC) and its retransmission source. Without parameters it sends nothing."""
+
+    def __init__(self, kind: Kind, codec: str, *, clock: Clock, sink: PacketSink, keyframe: Callable[[], None]) -> None:
+        self.ssrc, self.rtx_ssrc = new_ssrc(), new_ssrc()
+        self.rtt_ms: float | None = None
+        self.parameters: SendParameters | None = None
+        self.gate = KeyframeGate(clock, keyframe)
+        self._kind = kind
+        self._codec = codec
+        self._clock = clock
+        self._sink = sink
+        self._clock_rate = VIDEO_CLOCK_RATE if kind == "video" else AUDIO_CLOCK_RATE
+        self._packetizer = payload.packetizer(codec)
+        self._history = SentHistory()
+        self._pacer = Pacer(clock, self._send_packet)
+        self._sequence, self._rtx_sequence = secrets.randbits(15), secrets.randbits(15)
+        self._timeline = Timeline(self._clock_rate, gapless=kind == "audio")
+        self._extensions: dict[int, bytes] = {}
+        self._last_ns = 0
+        self._interval_s = 1 / 30
+        self._remote = ReportBlock(self.ssrc)
+        self._bytes, self._rate = Rate(), Rate()
+        self._frames = self._keyframes = self._packets = self._octets = self._nacked = self._repaired = 0
+
+    def settle(self, parameters: SendParameters | None) -> None:
+        """Sends with these from now on; None: nothing more."""
+        self.parameters = parameters
+        if parameters is not None and parameters.mid_extension is not None:
+            self._extensions = {parameters.mid_extension: parameters.mid.encode()}
+
+    def send(self, frame: EncodedFrame, level_dbov: int | None) -> None:
+        """Sends a frame; keeps its payloads for a while, and not the frame."""
+        parameters = self.parameters
+        packets = self._packetize(frame, parameters, level_dbov) if parameters is not None else []
+        if not packets:
+            return
+        now_ns = self._clock.now_ns()
+        for packet in packets:
+            self._history.add(packet, now_ns)
+        self._frames += 1
+        self._keyframes += frame.keyframe
+        self._rate.add(now_ns)
+        if self._kind == "audio":
+            self._send_packet(packets[0])
+            return
+        self._interval_s += (min(max((now_ns - self._last_ns) / 1e9, 0.005), 0.05) - self._interval_s) * 0.1
+        self._last_ns = now_ns
+        self._pacer.send(packets, self._interval_s)
+
+    def _packetize(self, frame: EncodedFrame, parameters: SendParameters, level_dbov: int | None) -> list[RtpPacket]:
+        timestamp = self._timeline.stamp(frame) & 0xFFFFFFFF
+        extensions = self._extensions
+        if level_dbov is not None and parameters.level_extension is not None:
+            extensions = extensions | {parameters.level_extension: bytes([0x80 | min(max(level_dbov, 0), 127)])}
+        packets = []
+        for data in self._packetizer.packetize(frame):
+            packets.append(
+                RtpPacket(parameters.payload_type, self._sequence, timestamp, self.ssrc, data, False, extensions)
+            )
+            self._sequence = (self._sequence + 1) & 0xFFFF
+        if packets and self._kind == "video":
+            packets[-1].marker = True
+        return packets
+
+    def _send_packet(self, packet: RtpPacket) -> None:
+        parameters = self.parameters
+        if parameters is not None and self._sink.send_packet(packet, parameters.transport_cc_extension):
+            self._packets += 1
+            self._octets += len(packet.payload)
+            self._bytes.add(self._clock.now_ns(), len(packet.payload))
+
+    def nacked(self, lost: tuple[int, ...]) -> None:
+        """Packets are asked for again: they go over the retransmission source where there is one."""
+        parameters = self.parameters
+        if parameters is None:
+            return
+        now_ns = self._clock.now_ns()
+        self._nacked += len(lost)
+        for sequence in lost:
+            packet = self._history.repair(sequence, now_ns)
+            if packet is None:
+                continue
+            self._repaired += 1
+            payload_type = parameters.rtx_payload_type
+            if payload_type is not None:
+                self._rtx_sequence = (self._rtx_sequence + 1) & 0xFFFF
+                packet = wrap_rtx(packet, payload_type=payload_type, ssrc=self.rtx_ssrc, sequence=self._rtx_sequence)
+            self._sink.send_packet(packet, parameters.transport_cc_extension)
+
+    def reported(self, block: ReportBlock, now_ntp: int) -> None:
+        """What the other end received of this source."""
+        self._remote = block
+        passed = (ntp_middle(now_ntp) - block.lsr - block.dlsr) & 0xFFFFFFFF
+        if block.lsr and passed < 0x80000000:
+            self.rtt_ms = passed * 1000 / 65536
+
+    def report(self, now_ns: int, now_ntp: int) -> SenderReport | None:
+        """Ties the timestamps to the wall clock; None before anything was sent."""
+        timestamp = self._timeline.at(now_ns)
+        if timestamp is None or not self._packets:
+            return None
+        return SenderReport(self.ssrc, now_ntp, timestamp & 0xFFFFFFFF, self._packets, self._octets)
+
+    def stats(self) -> dict[str, Any]:
+        """Counts since the beginning, rates over the last second, and what the other end reported."""
+        now_ns = self._clock.now_ns()
+        return {
+            "codec": self._codec,
+            "ssrc": self.ssrc,
+            "frames_sent": self._frames,
+            "keyframes_sent": self._keyframes,
+            "packets_sent": self._packets,
+            "bytes_sent": self._octets,
+            "fps": self._rate.per_second(now_ns),
+            "bitrate_bps": 8 * self._bytes.per_second(now_ns),
+            "nacks_received": self._nacked,
+            "packets_repaired": self._repaired,
+            "keyframe_requests": self.gate.requests,
+            "rtt_ms": self.rtt_ms,
+            "remote_packets_lost": self._remote.packets_lost,
+            "remote_fraction_lost": self._remote.fraction_lost / 256,
+            "remote_jitter_ms": self._remote.jitter * 1000 / self._clock_rate,
+        }
+
+    def close(self) -> None:
+        """Sends nothing more and leaves no timer."""
+        self.parameters = None
+        self._pacer.close()
+        self.gate.close()
+
+
+def new_ssrc() -> int:
+    """A random source number, never 0."""
+    return secrets.randbits(31) + 1
