@@ -56,7 +56,7 @@ def test_a_plugin_comes_and_goes(installed: Installed, files: Path, wheel: Path)
     assert re.search(r"\b1\d passed|\b2\d passed", test.stdout)
 
     installed.pip("uninstall", "-y", "jackfield-grey")
-    missed = installed.run("jackfield", "devices")
+    missed = installed.run("jackfield", "join", "stand-up", "--seconds", "1")
     (installed.home / "jackfield.toml").unlink()
     assert missed.returncode == 3
     assert "pip install jackfield-grey" in missed.stderr
