@@ -109,7 +109,7 @@ class CaptureDriver(Protocol):
         """Reports plugging and unplugging (on any thread) until the answer is called."""
 
     def open(self, device: Device, format: MediaFormat) -> Capture:
-        """The device, opened in the nearest format it has; ``DeviceError`` says why not. May block: runs in a thread."""
+        """The device, opened in the nearest format it has, or ``DeviceError``. May block: runs in a thread."""
 
 
 # --- made-up media that can be told from any other ----------------------------------------------------------------
@@ -147,7 +147,7 @@ class Encoder(Protocol):
     """One running encoder; used by one thread at a time."""
 
     def encode(self, media: VideoFrame | AudioBlock) -> Sequence[EncodedFrame]:
-        """Encodes one picture, or one block of ``ptime_ms``; usually answers with one frame. ``EncoderError`` if it broke."""
+        """Encodes one picture, or one block of ``ptime_ms``, mostly to one frame; ``EncoderError`` if it broke."""
 
     def close(self) -> None:
         """Gives the hardware back."""
@@ -263,7 +263,9 @@ class RenderedCall(Protocol):
 class Renderer(Protocol):
     """One open output of a call."""
 
-    view: Any
+    @property
+    def view(self) -> Any:
+        """What a program places or shows: a widget, an address, the files; None where there is nothing to."""
 
     async def close(self) -> None:
         """Files are whole, windows gone."""
