@@ -1,0 +1,124 @@
+"""A selective forwarding unit that speaks LiveKit's signalling protocol v0. It opens no codec.
+
+`Sfu` is the whole of it: give its `routes` to an aiohttp application, `start` it, and clients that hold a token signed
+with one of its keys meet in rooms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from aiohttp import web
+from attrs import frozen
+
+from jackfield.media.clock import LoopClock
+from jackfield.rtc.link import IceServer
+from jackfield.rtc.transport import Certificate
+from jackfield.server.sfu.connection import Surroundings
+from jackfield.server.sfu.http import Signalling
+from jackfield.server.sfu.limits import Limits
+from jackfield.server.sfu.participant import Reason
+from jackfield.server.sfu.pulse import Pulse
+from jackfield.server.sfu.rooms import Rooms
+from jackfield.server.sfu.sockets import MediaSockets
+from jackfield.server.sfu.tokens import Verifier
+from jackfield.server.sfu.twirp import RoomService
+
+__all__ = ["Limits", "Load", "Sfu"]
+
+
+@frozen
+class Load:
+    """What a server carries at the moment. Datagrams and bytes are counted over the participants of this moment."""
+
+    rooms: int
+    participants: int
+    tracks: int
+    subscriptions: int
+    sockets: int
+    packets_received: int
+    packets_sent: int
+    bytes_received: int
+    bytes_sent: int
+    retransmitted: int
+    keyframe_requests: int
+
+
+class Sfu:
+    """Rooms, their participants and their media.
+
+    ``keys`` maps API key names to secrets. ``host`` is bound with one UDP socket for each local address, all on
+    ``udp_port`` (0: a free one); ``announce`` adds addresses that peers can reach us at, such as a NAT's.
+    """
+
+    def __init__(
+        self,
+        *,
+        keys: Mapping[str, str],
+        host: str = "127.0.0.1",
+        udp_port: int = 0,
+        announce: Sequence[str] = (),
+        ice_servers: Sequence[IceServer] = (),
+        limits: Limits | None = None,
+    ) -> None:
+        self.limits = limits or Limits()
+        self.rooms = Rooms(self.limits)
+        self._sockets = MediaSockets(host, udp_port, announce=announce, limits=self.limits)
+        clock = LoopClock()
+        around = Surroundings(self._sockets, Certificate.generate(), clock, self.limits)
+        verifier = Verifier(keys)
+        self._signalling = Signalling(verifier, self.rooms, around, self.limits, tuple(ice_servers))
+        self._service = RoomService(verifier, self.rooms)
+        self._pulse = Pulse(self.rooms, clock)
+
+    @property
+    def udp_port(self) -> int:
+        """The port of all media, once started."""
+        return self._sockets.port
+
+    @property
+    def participant_count(self) -> int:
+        """How many take part, in all rooms."""
+        return len(self.rooms.participants())
+
+    def routes(self) -> list[web.RouteDef]:
+        """`/rtc…` and the RoomService under `/twirp`."""
+        return [*self._signalling.routes(), *self._service.routes()]
+
+    async def start(self) -> None:
+        """Media can come. `OSError` when the UDP port is taken."""
+        self._sockets.open()
+        self._pulse.start()
+
+    async def drain(self, timeout_s: float = 5.0) -> None:
+        """Nobody is let in any more; everybody is told to leave, and has left or the time is up."""
+        self._signalling.is_draining = True
+        for room in self.rooms:
+            self.rooms.close(room, Reason.SERVER_SHUTDOWN)
+        await self.rooms.ended(timeout_s)
+
+    async def close(self) -> None:
+        """Everybody is gone and the sockets are closed."""
+        await self.drain()
+        await self._pulse.stop()
+        self._sockets.close()
+
+    def metrics(self) -> Load:
+        """What the server carries now."""
+        participants = self.rooms.participants()
+        transports = [side.transport for one in participants for side in (one.publisher, one.subscriber)]
+        downs = [down for one in participants for down in one.subscriber.downs.values()]
+        layers = [layer for one in participants for layer in one.publisher.layers()]
+        return Load(
+            rooms=len(self.rooms),
+            participants=len(participants),
+            tracks=sum(len(room.publications()) for room in self.rooms),
+            subscriptions=len(downs),
+            sockets=len(self._sockets),
+            packets_received=sum(transport.packets_received for transport in transports),
+            packets_sent=sum(transport.packets_sent for transport in transports),
+            bytes_received=sum(transport.bytes_received for transport in transports),
+            bytes_sent=sum(transport.bytes_sent for transport in transports),
+            retransmitted=sum(down.retransmitted for down in downs),
+            keyframe_requests=sum(layer.keyframe_requests for layer in layers),
+        )

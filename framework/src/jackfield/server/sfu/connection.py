@@ -1,0 +1,106 @@
+"""The server's end of one peer connection: an ICE-lite link and the transport over it. A participant has two."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+
+from attrs import frozen
+
+from jackfield.media.clock import Clock
+from jackfield.rtc.sdp import MediaSection, SessionDescription, Setup
+from jackfield.rtc.transport import Certificate, Transport
+from jackfield.server.sfu.limits import Limits
+from jackfield.server.sfu.sockets import MediaSockets
+
+logger = logging.getLogger(__name__)
+
+_CLOSE_S = 2.0
+
+
+@frozen
+class Surroundings:
+    """What every connection of a server shares."""
+
+    sockets: MediaSockets
+    certificate: Certificate
+    clock: Clock
+    limits: Limits
+
+
+class Connection:
+    """DTLS is started once, with the peer's first description; its part in the handshake is always the client's."""
+
+    def __init__(self, around: Surroundings, *, name: str) -> None:
+        self.name = name
+        self.link = around.sockets.link()
+        self.transport = Transport(self.link, around.certificate)
+        self._sockets = around.sockets
+        self._certificate = around.certificate
+        self._clock = around.clock
+        self._limits = around.limits
+        self._starting: asyncio.Task[None] | None = None
+        self._remote_ufrag = ""
+
+    def describe(self, setup: Setup) -> Callable[[MediaSection], MediaSection]:
+        """Puts our ICE and DTLS into each section it is called with, the candidates into the first.
+
+        Candidates in any other section of the bundle are ignored by the Rust SDK.
+        """
+        candidates = self._sockets.candidates()
+
+        def apply(section: MediaSection) -> MediaSection:
+            if section.port:
+                section.ice_ufrag, section.ice_pwd = self.link.ufrag, self.link.pwd
+                section.fingerprints = self._certificate.fingerprints
+                section.setup = setup
+                section.candidates, section.end_of_candidates = list(candidates), bool(candidates)
+                candidates.clear()
+            return section
+
+        return apply
+
+    def start(self, remote: SessionDescription) -> None:
+        """DTLS goes ahead with the fingerprint, and SCTP with the port, that ``remote`` says."""
+        section = remote.transport_section
+        if section is None:
+            return
+        self._remote_ufrag = section.ice_ufrag
+        for application in remote.media:
+            if application.kind == "application" and not application.rejected:
+                size = application.max_message_size or 65536
+                self.transport.channels.start(application.sctp_port or 5000, size)
+        if self._starting is None:
+            self._starting = asyncio.get_running_loop().create_task(self._start(remote))
+        elif self.transport.state == "connected":
+            self._starting = asyncio.get_running_loop().create_task(self.transport.channels.associate())
+
+    def restarts_ice(self, remote: SessionDescription) -> bool:
+        """Whether ``remote`` brings new ICE credentials."""
+        section = remote.transport_section
+        return section is not None and self._remote_ufrag not in ("", section.ice_ufrag)
+
+    def renew(self) -> None:
+        """Our ICE credentials are new ones; the path stays until checks come with them."""
+        self._sockets.renew(self.link)
+
+    async def _start(self, remote: SessionDescription) -> None:
+        section = remote.transport_section
+        try:
+            await self.transport.start(section.fingerprints if section else [], "server")
+        except ConnectionError as exc:
+            logger.info("%s: %s", self.name, exc)
+
+    async def close(self) -> None:
+        """The transport and the link are gone, within two seconds."""
+        if self._starting is not None:
+            self._starting.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._starting
+        try:
+            await asyncio.wait_for(self.transport.close(), _CLOSE_S)
+        except TimeoutError:
+            logger.info("%s: did not close in time", self.name)
+        await self.link.close()

@@ -1,0 +1,154 @@
+"""The HTTP face of signalling: `/rtc`, `/rtc/validate`, and a plain no to protocol v1.
+
+Every reply under `/rtc` has CORS headers, refusals too: the browser SDK falls back from v1 only if it can read the 404.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+from livekit.protocol import models, rtc
+
+from jackfield.rtc.link import IceServer
+from jackfield.server.sfu.connection import Surroundings
+from jackfield.server.sfu.limits import Limits
+from jackfield.server.sfu.participant import DISCONNECT, RECONNECT, Participant, Reason
+from jackfield.server.sfu.requests import handle
+from jackfield.server.sfu.room import Room
+from jackfield.server.sfu.rooms import Rooms
+from jackfield.server.sfu.signal import SignalSocket
+from jackfield.server.sfu.tokens import Grants, Refused, Verifier
+
+logger = logging.getLogger(__name__)
+
+CORS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
+    "Access-Control-Allow-Headers": "*",
+    "Access-Control-Max-Age": "86400",
+}
+PING_INTERVAL_S, PING_TIMEOUT_S = 5, 15
+PROTOCOL = 15
+VERSION = "1.9.0"
+_HEARTBEAT_S = 15.0
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def access_token(request: web.Request) -> str:
+    """The token of a request: its bearer header, else its `access_token`."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else request.query.get("access_token", "")
+
+
+class Signalling:
+    """Lets clients in, and serves each until it leaves."""
+
+    def __init__(
+        self, verifier: Verifier, rooms: Rooms, around: Surroundings, limits: Limits, ice_servers: tuple[IceServer, ...]
+    ) -> None:
+        self._verifier = verifier
+        self._rooms = rooms
+        self._around = around
+        self._limits = limits
+        self._ice_servers = ice_servers
+        self.is_draining = False
+
+    def routes(self) -> list[web.RouteDef]:
+        """What an aiohttp application serves for us."""
+        paths = {"/rtc": self._join, "/rtc/validate": self._validate}
+        found = [web.get(path, handler, allow_head=False) for path, handler in paths.items()]
+        found += [web.route("OPTIONS", path, self._preflight) for path in (*paths, "/rtc/{rest:.*}")]
+        return [*found, web.route("*", "/rtc/{rest:.*}", self._not_found)]
+
+    async def _preflight(self, request: web.Request) -> web.Response:
+        return web.Response(status=204, headers=CORS)
+
+    async def _not_found(self, request: web.Request) -> web.Response:
+        return web.Response(status=404, text="this server speaks protocol v0 at /rtc", headers=CORS)
+
+    async def _validate(self, request: web.Request) -> web.Response:
+        try:
+            self._admit(request)
+        except Refused as refusal:
+            return self._refused(request, refusal)
+        return web.Response(text="success", headers=CORS)
+
+    def _refused(self, request: web.Request, refusal: Refused) -> web.Response:
+        logger.info("%s from %s refused: %s", request.path, request.remote, refusal.reason)
+        return web.Response(status=refusal.status, text=refusal.reason, headers=CORS)
+
+    def _admit(self, request: web.Request) -> Grants:
+        grants = self._verifier.verify(access_token(request))
+        grants.require_join()
+        if self.is_draining:
+            raise Refused("this server is shutting down", 503)
+        room = self._rooms.get(grants.room)
+        if room is not None and room.is_full and grants.identity not in room.participants:
+            raise Refused(f"the room is full ({room.max_participants} participants)", 403)
+        return grants
+
+    async def _join(self, request: web.Request) -> web.StreamResponse:
+        websocket = web.WebSocketResponse(
+            max_msg_size=self._limits.message_bytes, heartbeat=_HEARTBEAT_S, compress=False
+        )
+        websocket.headers.update(CORS)
+        try:
+            grants = self._admit(request)
+            if not websocket.can_prepare(request).ok:
+                raise Refused("this address is for WebSockets", 426)
+            room = self._rooms.obtain(grants.room)
+        except Refused as refusal:
+            return self._refused(request, refusal)
+        await websocket.prepare(request)
+        socket = SignalSocket(websocket, request.transport, self._limits)
+        if request.query.get("reconnect") == "1":
+            leave = rtc.LeaveRequest(reason=Reason.STATE_MISMATCH, action=RECONNECT, can_reconnect=True)
+            socket.send(rtc.SignalResponse(leave=leave))
+            await socket.close()
+        else:
+            await self._serve(request, socket, room, grants)
+        return websocket
+
+    async def _serve(self, request: web.Request, socket: SignalSocket, room: Room, grants: Grants) -> None:
+        wants_all = request.query.get("auto_subscribe", "1") in ("1", "true")
+        participant = Participant(room, grants, socket, self._around, auto_subscribe=wants_all)
+        reason = Reason.SIGNAL_CLOSE
+        try:
+            socket.send(rtc.SignalResponse(join=self._welcome(room, participant)))
+            room.join(participant)
+            room.consider_all(participant)
+            participant.subscriber.negotiate()
+            async for message in socket.requests():
+                handle(participant, message)
+        except ValueError as exc:
+            logger.info("%s/%s sent a request that does not hold: %s", room.name, participant.identity, exc)
+            reason = Reason.STATE_MISMATCH
+        except Exception:
+            logger.exception("%s/%s cannot be served", room.name, participant.identity)
+            reason = Reason.MEDIA_FAILURE
+        finally:
+            ending = participant.end(reason, DISCONNECT)
+            self._rooms.ending(ending)
+            await ending
+
+    def _welcome(self, room: Room, participant: Participant) -> rtc.JoinResponse:
+        others = [other.info() for other in room.participants.values() if not other.is_hidden]
+        return rtc.JoinResponse(
+            room=room.info(),
+            participant=participant.info(),
+            other_participants=[info for info in others if info.identity != participant.identity],
+            server_version=VERSION,
+            ice_servers=[
+                rtc.ICEServer(urls=server.urls, username=server.username or "", credential=server.credential or "")
+                for server in self._ice_servers
+            ],
+            subscriber_primary=True,
+            ping_timeout=PING_TIMEOUT_S,
+            ping_interval=PING_INTERVAL_S,
+            server_info=models.ServerInfo(version=VERSION, protocol=PROTOCOL, region="", node_id="jackfield"),
+            enabled_publish_codecs=room.info().enabled_codecs,
+            fast_publish=True,
+        )

@@ -1,0 +1,42 @@
+"""What one server, room, peer or message may grow to. Everything that a peer can make longer is bounded here."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+
+@frozen
+class Limits:
+    """Bounds; a request beyond one is refused with its name, a peer that keeps pushing is disconnected."""
+
+    rooms: int = 1000
+    participants_per_room: int = 200
+    tracks_per_participant: int = 32
+    #: m= sections in a publisher's offer.
+    media_sections: int = 256
+    #: RTP sources that one publisher may send.
+    sources_per_publisher: int = 96
+    #: Addresses from which one peer may have been heard.
+    addresses_per_link: int = 8
+    #: One WebSocket message.
+    message_bytes: int = 1 << 20
+    #: What may wait for a slow WebSocket reader before it is dropped.
+    queued_messages: int = 512
+    queued_bytes: int = 8 << 20
+    write_timeout_s: float = 10.0
+    #: Signal requests of one peer in one second.
+    requests_per_second: int = 500
+    name_length: int = 256
+    metadata_bytes: int = 64 << 10
+    #: All keys and values of a participant's attributes together.
+    attributes_bytes: int = 64 << 10
+    data_packet_bytes: int = 64 << 10
+    #: Reliable packets kept for a participant whose data channel is still being opened.
+    early_data_packets: int = 128
+    #: Retransmissions to one subscriber in one second.
+    retransmissions_per_second: int = 3000
+    #: A subscriber answers an offer within this time, or is told to connect anew.
+    answer_timeout_s: float = 15.0
+    #: A room that nobody ever joined, and one that everybody left, is closed after this time.
+    empty_room_s: float = 300.0
+    departed_room_s: float = 20.0

@@ -1,0 +1,228 @@
+"""One participant: what others are told of it, what it publishes, what it receives, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from livekit.protocol import models, rtc
+
+from jackfield.server.sfu import data
+from jackfield.server.sfu.connection import Surroundings
+from jackfield.server.sfu.publication import Publication, new_sid
+from jackfield.server.sfu.publisher import PublisherConnection
+from jackfield.server.sfu.signal import SignalSocket
+from jackfield.server.sfu.subscriber import SubscriberConnection
+from jackfield.server.sfu.tokens import Grants
+
+if TYPE_CHECKING:
+    from jackfield.rtc.transport import DataChannel
+    from jackfield.server.sfu.room import Room
+
+logger = logging.getLogger(__name__)
+
+DISCONNECT = rtc.LeaveRequest.Action.DISCONNECT
+RECONNECT = rtc.LeaveRequest.Action.RECONNECT
+State = models.ParticipantInfo.State
+Reason = models.DisconnectReason
+
+
+class Participant:
+    """Lives from the join until `end`, which may be called by anybody and any number of times."""
+
+    def __init__(
+        self, room: Room, grants: Grants, socket: SignalSocket, around: Surroundings, *, auto_subscribe: bool = True
+    ) -> None:
+        self.room = room
+        self.grants = grants
+        self.identity = grants.identity
+        self.sid = new_sid("PA")
+        self.socket = socket
+        self.limits = around.limits
+        self.name, self.metadata = grants.name, grants.metadata
+        self.attributes = dict(grants.attributes)
+        self.permission = grants.permission
+        self.state = State.JOINED
+        self.publications: dict[str, Publication] = {}
+        self.auto_subscribe = auto_subscribe
+        #: Explicit choices by track sid, and how each track is wanted.
+        self.choices: dict[str, bool] = {}
+        self.settings: dict[str, rtc.UpdateTrackSettings] = {}
+        #: Who may subscribe to what is published here; None: everybody.
+        self.allowed: rtc.SubscriptionPermission | None = None
+        self.quality = models.ConnectionQuality.EXCELLENT
+        self.reason = Reason.UNKNOWN_REASON
+        self.joined_at_ms = round(time.time() * 1000)
+        self._version = 0
+        self._ending: asyncio.Task[None] | None = None
+        name = f"{room.name}/{self.identity}"
+        self.publisher = PublisherConnection(around, name=f"{name} publisher")
+        self.subscriber = SubscriberConnection(
+            around,
+            name=f"{name} subscriber",
+            on_offer=lambda offer: self.send(offer=offer),
+            on_answered=self._answered,
+            on_silent=self._offer_unanswered,
+        )
+        self.publisher.transport.channels.on_channel = self._channel_opened
+        self.subscriber.transport.on_state = self._subscriber_state
+
+    # --- what others see ---
+    @property
+    def is_hidden(self) -> bool:
+        """Others do not see it."""
+        return self.permission.hidden
+
+    def info(self) -> models.ParticipantInfo:
+        """As it stands now."""
+        self._version += 1
+        return models.ParticipantInfo(
+            sid=self.sid,
+            identity=self.identity,
+            state=self.state,
+            tracks=[publication.info for publication in self.publications.values() if publication.track],
+            metadata=self.metadata,
+            joined_at=self.joined_at_ms // 1000,
+            joined_at_ms=self.joined_at_ms,
+            name=self.name,
+            version=self._version,
+            permission=self.permission,
+            is_publisher=any(publication.track for publication in self.publications.values()),
+            kind=self.grants.kind,
+            attributes=self.attributes,
+            disconnect_reason=self.reason,
+        )
+
+    def send(
+        self,
+        *,
+        offer: rtc.SessionDescription | None = None,
+        answer: rtc.SessionDescription | None = None,
+        response: rtc.SignalResponse | None = None,
+    ) -> None:
+        """A message to the client; never waits."""
+        self.socket.send(response if response is not None else rtc.SignalResponse(offer=offer, answer=answer))
+
+    def describe(
+        self, *, name: str | None = None, metadata: str | None = None, attributes: Mapping[str, str] | None = None
+    ) -> str:
+        """Takes a new name, metadata or attributes (an empty value removes one); else says what is too long."""
+        merged = {**self.attributes, **(attributes or {})}
+        merged = {key: value for key, value in merged.items() if value}
+        if sum(len(key.encode()) + len(value.encode()) for key, value in merged.items()) > self.limits.attributes_bytes:
+            return f"attributes may have {self.limits.attributes_bytes} bytes in all"
+        if metadata is not None and len(metadata.encode()) > self.limits.metadata_bytes:
+            return f"metadata may have {self.limits.metadata_bytes} bytes"
+        if name is not None and len(name) > self.limits.name_length:
+            return f"a name may have {self.limits.name_length} characters"
+        self.attributes = merged
+        self.metadata = self.metadata if metadata is None else metadata
+        self.name = self.name if name is None else name
+        return ""
+
+    def permit(self, permission: models.ParticipantPermission) -> None:
+        """What it may do has changed: what it may not do any more ends."""
+        self.permission = permission
+        for publication in list(self.publications.values()):
+            if not self.may_publish(publication.info.source):
+                self.unpublish(publication)
+        self.room.consider_all(self)
+
+    def may_publish(self, source: models.TrackSource) -> bool:
+        """Whether it may publish from this source."""
+        sources = self.permission.can_publish_sources
+        return self.permission.can_publish and (not sources or source in sources)
+
+    def admits(self, publication: Publication, subscriber: Participant) -> bool:
+        """Whether ``subscriber`` may have this publication of ours."""
+        if self.allowed is None or self.allowed.all_participants:
+            return True
+        for entry in self.allowed.track_permissions:
+            if subscriber.identity == entry.participant_identity or subscriber.sid == entry.participant_sid:
+                return entry.all_tracks or publication.sid in entry.track_sids
+        return False
+
+    # --- what it receives ---
+    def wants(self, publication: Publication) -> bool:
+        """Whether it is to receive this."""
+        owner = publication.owner
+        if owner is self or owner.is_hidden or not self.permission.can_subscribe:
+            return False
+        return self.choices.get(publication.sid, self.auto_subscribe) and owner.admits(publication, self)
+
+    def consider(self, publication: Publication) -> None:
+        """Receives it from now on, or no more, as `wants` says."""
+        if self.wants(publication):
+            self.subscriber.add(publication, self.settings.get(publication.sid))
+        else:
+            self.subscriber.remove(publication.sid)
+
+    def forget(self, publication: Publication) -> None:
+        """It is not published any more."""
+        self.subscriber.remove(publication.sid)
+        self.choices.pop(publication.sid, None)
+        self.settings.pop(publication.sid, None)
+
+    def _answered(self, flowing: list[str], refused: list[str]) -> None:
+        for track_sid in refused:
+            self.subscriber.remove(track_sid)
+            response = rtc.SubscriptionResponse(track_sid=track_sid, err=models.SubscriptionError.SE_CODEC_UNSUPPORTED)
+            self.send(response=rtc.SignalResponse(subscription_response=response))
+        for track_sid in flowing:
+            self.room.subscribed(track_sid)
+
+    def _offer_unanswered(self) -> None:
+        logger.warning("%s: an offer was not answered in time", self.subscriber.name)
+        self.end(Reason.STATE_MISMATCH, RECONNECT)
+
+    def _subscriber_state(self, state: str) -> None:
+        if state == "connected" and self.state != State.ACTIVE:
+            self.state = State.ACTIVE
+            self.room.tell_of(self)
+
+    # --- what it publishes ---
+    def unpublish(self, publication: Publication, *, told: bool = True) -> None:
+        """The publication is over; its client is told where it is not its own doing."""
+        if self.publications.pop(publication.sid, None) is None:
+            return
+        self.room.unpublished(publication)
+        if told:
+            response = rtc.TrackUnpublishedResponse(track_sid=publication.sid)
+            self.send(response=rtc.SignalResponse(track_unpublished=response))
+
+    def _channel_opened(self, channel: DataChannel) -> None:
+        kind = data.LABELS.get(channel.label)
+        if kind is not None:
+            channel.on_message = lambda message: self._data_came(message, kind)
+
+    def _data_came(self, message: bytes, kind: data.Kind) -> None:
+        packet = data.read(message) if len(message) <= self.limits.data_packet_bytes else None
+        if packet is None or not self.permission.can_publish_data:
+            return
+        data.stamp(packet, identity=self.identity, sid=self.sid, kind=kind)
+        self.room.deliver(packet, kind, sender=self)
+
+    # --- the end ---
+    @property
+    def has_ended(self) -> bool:
+        """It takes no more part."""
+        return self._ending is not None
+
+    def end(self, reason: models.DisconnectReason, action: rtc.LeaveRequest.Action = DISCONNECT) -> asyncio.Task[None]:
+        """Takes no more part from this moment; its client is told why, and the task ends when all is closed."""
+        if self._ending is None:
+            self.reason = reason
+            self.state = State.DISCONNECTED
+            self._ending = asyncio.get_running_loop().create_task(self._end())
+            leave = rtc.LeaveRequest(reason=reason, action=action, can_reconnect=action != DISCONNECT)
+            self.send(response=rtc.SignalResponse(leave=leave))
+            self.room.left(self)
+        return self._ending
+
+    async def _end(self) -> None:
+        await self.socket.close()
+        await asyncio.gather(self.publisher.close(), self.subscriber.close())
+        self.publications.clear()

@@ -1,0 +1,70 @@
+"""What happens again and again: feedback to publishers, speakers, layers, reports, ratings, empty rooms."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+from jackfield.media.clock import Clock
+from jackfield.server.sfu.participant import RECONNECT, Participant, Reason
+from jackfield.server.sfu.rooms import Rooms
+
+logger = logging.getLogger(__name__)
+
+#: The period of feedback; the others are multiples of it.
+BEAT_S = 0.05
+_HEAR, _TEND, _REPORT, _RATE = 8, 10, 20, 60
+
+
+class Pulse:
+    """One task for a whole server. A participant that cannot be served is told to connect anew; nobody else notices."""
+
+    def __init__(self, rooms: Rooms, clock: Clock) -> None:
+        self._rooms = rooms
+        self._clock = clock
+        self._count = 0
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Beats until `stop`."""
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def stop(self) -> None:
+        """Beats no more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+
+    async def _run(self) -> None:
+        due = time.monotonic()
+        while True:
+            due = max(due + BEAT_S, time.monotonic())
+            await asyncio.sleep(due - time.monotonic())
+            self.beat()
+
+    def beat(self) -> None:
+        """One beat: fifty milliseconds have passed."""
+        self._count += 1
+        for participant in self._rooms.participants():
+            self._guard(participant, participant.publisher.feed_back)
+            if self._count % _TEND == 0:
+                self._guard(participant, participant.subscriber.tend)
+            if self._count % _REPORT == 0:
+                self._guard(participant, participant.publisher.report)
+        if self._count % _HEAR == 0:
+            for room in self._rooms:
+                room.hear()
+        if self._count % _RATE == 0:
+            for room in self._rooms:
+                room.rate(self._clock.now_ns())
+        if self._count % _REPORT == 0:
+            self._rooms.sweep()
+
+    def _guard(self, participant: Participant, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except Exception:
+            logger.exception("%s cannot be served", participant.identity)
+            self._rooms.ending(participant.end(Reason.MEDIA_FAILURE, RECONNECT))

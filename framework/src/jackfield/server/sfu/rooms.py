@@ -1,0 +1,78 @@
+"""The rooms of one server: made by the first join or by the API, closed when nobody comes or everybody has left."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+
+from livekit.protocol import models
+
+from jackfield.server.sfu.limits import Limits
+from jackfield.server.sfu.participant import DISCONNECT, Participant, Reason
+from jackfield.server.sfu.room import Room
+from jackfield.server.sfu.tokens import Refused
+
+
+class Rooms:
+    """By name."""
+
+    def __init__(self, limits: Limits, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limits = limits
+        self._clock = clock
+        self._rooms: dict[str, Room] = {}
+        #: Participants that are leaving; their connections are still being closed.
+        self._endings: set[asyncio.Task[None]] = set()
+
+    def __iter__(self) -> Iterator[Room]:
+        return iter(list(self._rooms.values()))
+
+    def __len__(self) -> int:
+        return len(self._rooms)
+
+    def get(self, name: str) -> Room | None:
+        """The room of this name."""
+        return self._rooms.get(name)
+
+    def obtain(self, name: str, *, max_participants: int = 0, empty_s: int = 0, departed_s: int = 0) -> Room:
+        """The room of this name, made if it is not there; `Refused` when there are too many."""
+        room = self._rooms.get(name)
+        if room is None:
+            if len(self._rooms) >= self._limits.rooms:
+                raise Refused(f"this server has {self._limits.rooms} rooms and takes no more", 503)
+            most = self._limits.participants_per_room
+            room = self._rooms[name] = Room(
+                name,
+                max_participants=min(max_participants or most, most),
+                empty_s=empty_s or self._limits.empty_room_s,
+                departed_s=departed_s or self._limits.departed_room_s,
+                clock=self._clock,
+            )
+        return room
+
+    def participants(self) -> list[Participant]:
+        """Everybody in every room."""
+        return [participant for room in self for participant in room.participants.values()]
+
+    def close(self, room: Room, reason: models.DisconnectReason = Reason.ROOM_DELETED) -> None:
+        """Everybody in it is told to leave, and it is gone."""
+        if self._rooms.get(room.name) is room:
+            del self._rooms[room.name]
+        for participant in list(room.participants.values()):
+            self.ending(participant.end(reason, DISCONNECT))
+
+    def ending(self, task: asyncio.Task[None]) -> None:
+        """Somebody is leaving; `ended` waits for it."""
+        self._endings.add(task)
+        task.add_done_callback(self._endings.discard)
+
+    def sweep(self) -> None:
+        """Closes rooms that are over."""
+        for room in self:
+            if room.is_over:
+                self.close(room, Reason.ROOM_CLOSED)
+
+    async def ended(self, timeout_s: float) -> None:
+        """Everybody who was leaving has left, or the time is up."""
+        if self._endings:
+            await asyncio.wait(set(self._endings), timeout=timeout_s)

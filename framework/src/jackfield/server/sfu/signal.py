@@ -1,0 +1,129 @@
+"""The signalling WebSocket of one peer: requests come out of it, responses go into it and never wait for the reader."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+
+from aiohttp import WSMsgType, web
+from livekit.protocol import rtc
+
+from jackfield.rtc.signalling import decode, encode
+from jackfield.server.sfu.limits import Limits
+
+logger = logging.getLogger(__name__)
+
+_FLUSH_S = 1.0
+
+
+class SignalSocket:
+    """Protobuf in binary frames, protojson in text frames; a peer that has sent text is answered in text.
+
+    Responses are queued and written by a task of this socket. A peer that does not read them is dropped.
+    """
+
+    def __init__(
+        self,
+        websocket: web.WebSocketResponse,
+        transport: asyncio.Transport | None,
+        limits: Limits,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._websocket = websocket
+        self._transport = transport
+        self._limits = limits
+        self._clock = clock
+        self._queue: deque[rtc.SignalResponse | None] = deque()
+        self._queued_bytes = 0
+        self._wakened = asyncio.Event()
+        self._text = False
+        self._writer = asyncio.get_running_loop().create_task(self._write())
+        self.closed = False
+
+    def send(self, response: rtc.SignalResponse) -> None:
+        """Queued; the peer is dropped instead when too much waits already."""
+        if self.closed:
+            return
+        self._queued_bytes += response.ByteSize()
+        self._queue.append(response)
+        if len(self._queue) > self._limits.queued_messages or self._queued_bytes > self._limits.queued_bytes:
+            logger.warning("a peer does not read its signalling; it is dropped with %d messages", len(self._queue))
+            self.abort()
+        self._wakened.set()
+
+    async def _write(self) -> None:
+        try:
+            while True:
+                while self._queue:
+                    response = self._queue.popleft()
+                    if response is None:
+                        return
+                    self._queued_bytes -= response.ByteSize()
+                    await asyncio.wait_for(self._write_one(response), self._limits.write_timeout_s)
+                self._wakened.clear()
+                await self._wakened.wait()
+        except (TimeoutError, ConnectionError, RuntimeError) as exc:
+            logger.info("signalling cannot be written: %r", exc)
+            self.abort()
+
+    async def _write_one(self, response: rtc.SignalResponse) -> None:
+        frame = encode(response, text=self._text)
+        if isinstance(frame, str):
+            await self._websocket.send_str(frame)
+        else:
+            await self._websocket.send_bytes(frame)
+
+    async def requests(self) -> AsyncIterator[rtc.SignalRequest]:
+        """Each request of the peer until it is gone; one that cannot be read, or too many, ends it."""
+        window_start, count = self._clock(), 0
+        async for message in self._websocket:
+            if self.closed:
+                return
+            now = self._clock()
+            if now - window_start >= 1:
+                window_start, count = now, 0
+            count += 1
+            if count > self._limits.requests_per_second:
+                logger.warning("a peer sends more than %d requests a second; it is dropped", count - 1)
+                return
+            if message.type in (WSMsgType.BINARY, WSMsgType.TEXT):
+                self._text = message.type is WSMsgType.TEXT
+                try:
+                    yield read_request(message.data)
+                except ValueError as exc:
+                    logger.info("signalling cannot be read: %s", exc)
+                    return
+
+    def abort(self) -> None:
+        """The connection is cut, whatever waits."""
+        self.closed = True
+        self._queue.clear()
+        self._queue.append(None)
+        self._wakened.set()
+        if self._transport is not None:
+            self._transport.abort()
+
+    async def close(self) -> None:
+        """What waits is written, for a second at most, and the connection closed."""
+        if not self.closed:
+            self.closed = True
+            self._queue.append(None)
+            self._wakened.set()
+        await asyncio.wait({self._writer}, timeout=_FLUSH_S)
+        self._writer.cancel()
+        try:
+            await asyncio.wait_for(self._websocket.close(), _FLUSH_S)
+        except (TimeoutError, ConnectionError, RuntimeError):
+            self.abort()
+
+
+def read_request(frame: bytes | str) -> rtc.SignalRequest:
+    """The request in a frame; `ValueError` when there is none."""
+    try:
+        return decode(rtc.SignalRequest, frame)
+    except RecursionError as exc:
+        raise ValueError("nested too deeply") from exc

@@ -1,0 +1,262 @@
+"""Media of one publication as it comes in: its layers, what is asked of the publisher, and who is fed from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal, Protocol
+
+from attrs import frozen
+
+from jackfield.media.clock import Clock
+from jackfield.rtc import rtcp
+from jackfield.rtc.keyframes import KeyframeGate
+from jackfield.rtc.link import ignore
+from jackfield.rtc.payload import is_keyframe
+from jackfield.rtc.rtp import extension_block, header_length
+from jackfield.server.sfu.history import History, Kept
+from jackfield.server.sfu.packets import extension
+from jackfield.server.sfu.window import SequenceWindow
+
+#: A layer that sent nothing for this long is not chosen.
+_ALIVE_NS = 1_500_000_000
+#: The id of the dependency descriptor towards subscribers.
+DEPENDENCY_DESCRIPTOR_ID = 1
+
+
+@frozen
+class Anchor:
+    """A publisher's sender report: this RTP time was this wall-clock time (NTP, 32.32), and when we heard of it."""
+
+    ntp_time: int
+    rtp_time: int
+    arrival_ns: int
+
+
+class Feed(Protocol):
+    """One subscriber's side of a track."""
+
+    def forward(self, number: int, timestamp: int, marker: int, block: bytes, payload: bytes) -> None:
+        """A packet of the layer that it is fed from."""
+
+    def switch(self, layer: Layer, number: int, timestamp: int, arrival_ns: int) -> None:
+        """It is fed from this layer, beginning with this packet."""
+
+    def report(self, layer: Layer) -> None:
+        """The publisher's clocks were tied together anew."""
+
+    def retarget(self) -> None:
+        """Layers have come or gone: choose anew."""
+
+
+class UpTrack:
+    """What is published under one track id. ``send_rtcp`` reaches the publisher."""
+
+    def __init__(
+        self,
+        *,
+        kind: Literal["audio", "video"],
+        codec: str,
+        payload_type: int,
+        clock_rate: int,
+        clock: Clock,
+        send_rtcp: Callable[[bytes], object],
+        feedback_ssrc: int,
+        rids: Sequence[str] = (),
+        descriptor_id: int | None = None,
+        level_id: int | None = None,
+    ) -> None:
+        self.kind = kind
+        self.codec = codec
+        self.payload_type = payload_type
+        self.clock_rate = clock_rate
+        self.clock = clock
+        self.send_rtcp = send_rtcp
+        self.feedback_ssrc = feedback_ssrc
+        #: Names of the layers, the smallest picture first; one nameless layer without simulcast.
+        self.rids: tuple[str, ...] = tuple(rids) or ("",)
+        #: Where the publisher puts the AV1 dependency descriptor; it is forwarded, the pictures need it.
+        self.descriptor_id = descriptor_id
+        #: Where it says how loud it is; ``on_level`` gets each packet's level, 0 (loudest) to 127.
+        self.level_id = level_id
+        self.on_level: Callable[[int], object] = ignore
+        self.layers: dict[str, Layer] = {}
+        self.feeds: list[Feed] = []
+        self.muted = False
+
+    @property
+    def is_video(self) -> bool:
+        """Whether it has keyframes, and packets that are worth sending again."""
+        return self.kind == "video"
+
+    def layer(self, rid: str, ssrc: int) -> Layer:
+        """The layer ``rid``, which from now on is what comes from ``ssrc``."""
+        old = self.layers.get(rid)
+        if old is not None and old.ssrc == ssrc:
+            return old
+        new = Layer(self, rid, ssrc)
+        self.layers[rid] = new
+        if old is not None:
+            old.close()
+        for feed in list(self.feeds):
+            feed.retarget()
+        return new
+
+    def choose(self, wanted: int) -> Layer | None:
+        """The best layer that flows and is not above index ``wanted``; else the smallest that flows; else any."""
+        if not self.layers:
+            return None
+        now_ns = self.clock.now_ns()
+        ordered = [self.layers[rid] for rid in self.rids if rid in self.layers]
+        flowing = [layer for layer in ordered if now_ns - layer.heard_ns < _ALIVE_NS] or ordered
+        below = [layer for layer in flowing if self.rids.index(layer.rid) <= wanted]
+        return below[-1] if below else flowing[0]
+
+    def mute(self, muted: bool) -> None:
+        """Nothing is forwarded while muted; pictures go on with a keyframe."""
+        self.muted = muted
+        for feed in list(self.feeds):
+            feed.retarget()
+
+    def close(self) -> None:
+        """The publication has ended."""
+        for layer in self.layers.values():
+            layer.close()
+        self.layers.clear()
+
+
+class Layer:
+    """One encoding of a track, from one SSRC: deduplicated, closed up, remembered, and handed to those it feeds."""
+
+    def __init__(self, track: UpTrack, rid: str, ssrc: int) -> None:
+        self.track = track
+        self.rid = rid
+        self.ssrc = ssrc
+        self.window = SequenceWindow()
+        self.history = History()
+        self.keyframes = KeyframeGate(track.clock, self._request_keyframe)
+        self.keyframe_requests = 0
+        self.current: list[Feed] = []
+        self.waiting: list[Feed] = []
+        self.anchor: Anchor | None = None
+        self.heard_ns = track.clock.now_ns()
+        self.octets = 0
+        self.nacked = 0
+        self._jitter = 0
+        self._transit: int | None = None
+
+    @property
+    def newest(self) -> int:
+        """The number of the newest packet handed on."""
+        return self.window.newest
+
+    # --- packets ---
+    def receive(self, packet: bytes, arrival_ns: int) -> None:
+        """An RTP packet of this SSRC. `ValueError` when it is malformed."""
+        if packet[1] & 0x7F != self.track.payload_type:
+            return
+        start = header_length(packet)
+        self._measure_jitter(packet, arrival_ns)
+        self._take(packet, packet[2] << 8 | packet[3], start, arrival_ns, repaired=False)
+
+    def receive_repair(self, packet: bytes, arrival_ns: int) -> None:
+        """A retransmission of this layer's on an SSRC of its own (RFC 4588). `ValueError` when it is malformed."""
+        start = header_length(packet) + 2
+        padding = packet[-1] if packet[0] & 0x20 else 0
+        if len(packet) - padding <= start:
+            return
+        self._take(packet, packet[start - 2] << 8 | packet[start - 1], start, arrival_ns, repaired=True)
+
+    def _take(self, packet: bytes, sequence: int, start: int, arrival_ns: int, *, repaired: bool) -> None:
+        end = len(packet) - (packet[-1] if packet[0] & 0x20 else 0)
+        window = self.window
+        self.heard_ns = arrival_ns
+        self.octets += len(packet)
+        number = window.accept(sequence, end <= start, arrival_ns, repaired=repaired)
+        if window.gap and self.track.is_video:
+            window.gap = False
+            self.ask_again(arrival_ns)
+        if self.track.level_id is not None:
+            self._hear(packet)
+        if number is None or not (self.current or self.waiting):
+            return
+        timestamp = int.from_bytes(packet[4:8], "big")
+        block = self._forwarded_block(packet) if self.track.descriptor_id is not None else b""
+        kept = Kept(arrival_ns, timestamp, packet[1] & 0x80, block, packet[start:end])
+        if self.track.is_video:
+            self.history.put(number, kept)
+        for feed in self.current:
+            feed.forward(number, timestamp, kept.marker, block, kept.payload)
+        if self.waiting and (not self.track.is_video or is_keyframe(self.track.codec, kept.payload)):
+            self._start_waiting(number, kept)
+
+    def _start_waiting(self, number: int, kept: Kept) -> None:
+        """A keyframe begins: those who wait for one are fed from it on, also from what overtook it."""
+        starting, self.waiting = self.waiting, []
+        overtaken = range(number + 1, self.newest + 1) if self.track.is_video else ()
+        for feed in starting:
+            feed.switch(self, number, kept.timestamp, kept.arrival_ns)
+            feed.forward(number, *kept[1:])
+            for later in overtaken:
+                packet = self.history.get(later)
+                if packet is not None:
+                    feed.forward(later, *packet[1:])
+
+    def _forwarded_block(self, packet: bytes) -> bytes:
+        value = extension(packet, self.track.descriptor_id or 0)
+        return extension_block({DEPENDENCY_DESCRIPTOR_ID: value}) if value else b""
+
+    def _hear(self, packet: bytes) -> None:
+        value = extension(packet, self.track.level_id or 0)
+        if value:
+            self.track.on_level(value[0] & 0x7F)
+
+    def _measure_jitter(self, packet: bytes, arrival_ns: int) -> None:
+        """RFC 3550 appendix A.8, in sixteenths."""
+        arrival = arrival_ns * self.track.clock_rate // 1_000_000_000
+        transit = (arrival - int.from_bytes(packet[4:8], "big")) & 0xFFFFFFFF
+        if self._transit is not None:
+            step = (transit - self._transit) & 0xFFFFFFFF
+            step = min(step, 0x100000000 - step)
+            if step < self.track.clock_rate:
+                self._jitter += step - ((self._jitter + 8) >> 4)
+        self._transit = transit
+
+    # --- towards the publisher ---
+    def ask_again(self, now_ns: int) -> None:
+        """NACKs what is missing and due."""
+        lost = self.window.lost(now_ns)
+        if lost:
+            self.nacked += len(lost)
+            self.track.send_rtcp(rtcp.serialise(rtcp.Nack(self.track.feedback_ssrc, self.ssrc, tuple(lost))))
+
+    def _request_keyframe(self) -> None:
+        self.keyframe_requests += 1
+        self.track.send_rtcp(rtcp.serialise(rtcp.Pli(self.track.feedback_ssrc, self.ssrc)))
+
+    def report_block(self, now_ns: int) -> rtcp.ReportBlock:
+        """What a receiver report says of this layer."""
+        fraction, lost, highest = self.window.report()
+        lsr = dlsr = 0
+        if self.anchor is not None:
+            lsr = self.anchor.ntp_time >> 16 & 0xFFFFFFFF
+            dlsr = ((now_ns - self.anchor.arrival_ns) << 16) // 1_000_000_000 & 0xFFFFFFFF
+        return rtcp.ReportBlock(self.ssrc, fraction, lost, highest, self._jitter >> 4, lsr, dlsr)
+
+    def sender_report(self, report: rtcp.SenderReport, arrival_ns: int) -> None:
+        """The publisher tied this layer's RTP clock to its wall clock; those who are fed hear of it."""
+        self.anchor = Anchor(report.ntp_time, report.rtp_time, arrival_ns)
+        for feed in self.current:
+            feed.report(self)
+
+    def leave(self, feed: Feed) -> None:
+        """``feed`` takes nothing more from this layer."""
+        for feeds in (self.current, self.waiting):
+            if feed in feeds:
+                feeds.remove(feed)
+        if not self.current and not self.waiting:
+            self.history.clear()
+
+    def close(self) -> None:
+        """Its source is gone."""
+        self.keyframes.close()
+        self.history.clear()
