@@ -13,7 +13,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO, Final
@@ -57,12 +57,13 @@ async def local_server(
     start: bool = True,
     idle_s: float | None = None,
     timeout_s: float = START_S,
+    program: Sequence[str] = (sys.executable, "-m", "jackfield"),
     clock: Callable[[], float] = time.monotonic,
 ) -> LocalServer:
     """This machine's own server, found or (with ``start``) started; waits ``timeout_s`` seconds at most.
 
     A server started here ends ``idle_s`` seconds after the last participant left (default: 60 s, or
-    ``JACKFIELD_LOCAL_IDLE_S``).
+    ``JACKFIELD_LOCAL_IDLE_S``); ``program`` is what serves there.
     """
     until = clock() + timeout_s
     async with _turn(until, clock):
@@ -70,7 +71,7 @@ async def local_server(
         if record is None:
             if not start:
                 raise NetworkError("no server runs on this machine; start one with `jackfield serve`, or name its url")
-            record, started = await _start(idle_s, until, clock), True
+            record, started = await _start(program, idle_s, until, clock), True
     found = LocalServer(_place(record), record.pid, started, record.join_url or record.url, _said(record, started))
     logger.info("%s", found.said)
     return found
@@ -103,13 +104,15 @@ async def _found() -> runtime.RuntimeRecord | None:
     return None
 
 
-async def _start(idle_s: float | None, until: float, clock: Callable[[], float]) -> runtime.RuntimeRecord:
+async def _start(
+    program: Sequence[str], idle_s: float | None, until: float, clock: Callable[[], float]
+) -> runtime.RuntimeRecord:
     if idle_s is None:
         idle_s = float(os.environ.get("JACKFIELD_LOCAL_IDLE_S") or IDLE_S)
     log = state.directory() / "server.log"
     state.write_private(log, b"")
     with log.open("ab") as output:
-        child = _spawn(["serve", "--local", "--idle-seconds", f"{idle_s:g}"], output)
+        child = _spawn([*program, "serve", "--local", "--idle-seconds", f"{idle_s:g}"], output)
     _children.append(child)
     while child.poll() is None:
         record = runtime.read()
@@ -123,10 +126,10 @@ async def _start(idle_s: float | None, until: float, clock: Callable[[], float])
     raise NetworkError(f"this machine's server could not be started: {_last_words(log)}", details={"log": str(log)})
 
 
-def _spawn(arguments: list[str], output: IO[bytes]) -> subprocess.Popen[bytes]:
+def _spawn(command: Sequence[str], output: IO[bytes]) -> subprocess.Popen[bytes]:
     """A process that hears no Ctrl-C meant for us. Its arguments hold no secret: it reads the same state directory."""
     return subprocess.Popen(
-        [sys.executable, "-m", "jackfield", *arguments],
+        command,
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=output,
