@@ -29,6 +29,13 @@ from jackfield.values.errors import (
 from jackfield.values.findings import Finding
 
 if TYPE_CHECKING:
+    from jackfield.calls import Calls, init
+    from jackfield.calls.default import generate_token, join_session, login, logout
+    from jackfield.session.call import CallSession
+    from jackfield.session.call_listener import CallListener
+    from jackfield.session.participant import Participant
+    from jackfield.session.publication import Publication
+    from jackfield.session.sources import AudioSource, VideoSource
     from jackfield.values.devices import Device, DeviceChange
     from jackfield.values.formats import AudioEncoding, AudioFormat, VideoEncoding, VideoFormat
     from jackfield.values.media import AudioBlock, EncodedFrame, VideoFrame
@@ -44,8 +51,23 @@ if TYPE_CHECKING:
     )
     from jackfield.values.settings_builder import SessionSettingsBuilder
 
+    logged_in_user: LogIn | None
+    auth_token: str | None
+
 #: Public name → its module, imported when the name is first used: a plugin's import stays fast.
 _WHERE = {
+    "Calls": "calls",
+    "init": "calls",
+    "login": "calls.default",
+    "logout": "calls.default",
+    "generate_token": "calls.default",
+    "join_session": "calls.default",
+    "CallSession": "session.call",
+    "CallListener": "session.call_listener",
+    "Participant": "session.participant",
+    "Publication": "session.publication",
+    "AudioSource": "session.sources",
+    "VideoSource": "session.sources",
     "Device": "values.devices",
     "DeviceChange": "values.devices",
     "AudioEncoding": "values.formats",
@@ -69,11 +91,18 @@ _WHERE = {
 }
 
 
+#: Attributes of the default `Calls`; None before `init`.
+_OF_DEFAULT = frozenset({"logged_in_user", "auth_token"})
+
+
 def __getattr__(name: str) -> Any:
+    if name in _OF_DEFAULT:
+        calls = import_module("jackfield.calls.default").current()
+        return getattr(calls, name) if calls is not None else None
     if name not in _WHERE:
         raise AttributeError(f"module 'jackfield' has no attribute {name!r}")
     return getattr(import_module(f"jackfield.{_WHERE[name]}"), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_WHERE})
+    return sorted({*globals(), *_WHERE, *_OF_DEFAULT})

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
-from livekit.protocol.models import DataPacket, UserPacket
+from livekit.protocol.models import DataPacket, DisconnectReason, UserPacket
 from livekit.protocol.rtc import LeaveRequest, UpdateParticipantMetadata
 
 from jackfield.plugins import Choice, Plugins
@@ -22,7 +22,7 @@ from jackfield.session.participant import Participant
 from jackfield.session.publication import Publication
 from jackfield.session.remote_track import RemoteTrack
 from jackfield.session.room import Room
-from jackfield.session.statistics import Rates
+from jackfield.session.statistics import w3c
 from jackfield.session.subscriptions import Subscriptions
 from jackfield.values import events
 from jackfield.values.devices import Device, DeviceKind
@@ -43,8 +43,8 @@ UPDATE_TIMEOUT_S = 5.0
 class CallSession:
     """One call, joined. Made by `Calls.join_session`; use it on its event loop.
 
-    ``session_id`` and ``settings`` are what it was joined with, ``local`` is our own `Participant`, ``findings`` are the
-    warnings about the settings, ``view`` is what the first renderer draws into.
+    ``session_id`` and ``settings`` are what it was joined with, ``findings`` are the warnings
+    about the settings.
     """
 
     def __init__(
@@ -66,7 +66,6 @@ class CallSession:
         self._subscriptions = Subscriptions(self._emit, self._decoder, self._failed)
         self._room = Room(connection.signal.joined, token.role, self._subscriptions.furnish)
         self._outputs = Outputs(self, plugins, self._failed)
-        self._rates = Rates()
         self._left: asyncio.Future[LeaveReason] = asyncio.get_running_loop().create_future()
         self._ending: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -254,7 +253,7 @@ class CallSession:
         await self._connection.send_data(packet, reliable=reliable)
 
     async def set_attributes(self, attributes: Mapping[str, str]) -> None:
-        """Adds to our attributes, which everyone sees; "" takes one away. `NotAllowed` when the token does not let us."""
+        """Adds to our attributes, which everyone sees; "" takes one away. `NotAllowed` when the token forbids it."""
         await self._update_ourselves(attributes=dict(attributes))
 
     async def set_metadata(self, metadata: str) -> None:
@@ -311,22 +310,21 @@ class CallSession:
 
     # --- how it goes
     def stats(self) -> dict[str, Any]:
-        """Counters and rates of the connection, each publication and each remote track, by W3C name; rates are over the
-        time since the last look."""
-        publications = [self._rates.add(each.cid, each.stats()) for each in self._own.publications]
-        tracks = []
-        for track in self.tracks():
-            counters = {"sid": track.sid, "name": track.name, "uid": track.participant.uid, **track.stats()}
-            tracks.append(self._rates.add(track.sid, counters))
-        self._rates.keep({each.cid for each in self._own.publications} | {each.sid for each in self.tracks()})
+        """Counts of the connection, each publication and each remote track, and rates over the last second, by W3C name
+        and in W3C units."""
+        publications = [each.stats() for each in self._own.publications]
+        tracks = [
+            {"sid": track.sid, "name": track.name, "uid": track.participant.uid, **track.stats()}
+            for track in self.tracks()
+        ]
         return {
             "session_id": self.session_id,
             "uid": self.uid,
             "participants": 1 + len(self.participants),
             "connection": {
                 "signalRoundTripTime": self._connection.signal.rtt_ms / 1000,
-                "publisher": self._connection.publisher.stats(),
-                "subscriber": self._connection.subscriber.stats(),
+                "publisher": _transport(self._connection.publisher.stats()),
+                "subscriber": _transport(self._connection.subscriber.stats()),
             },
             "publications": publications,
             "tracks": tracks,
@@ -374,7 +372,9 @@ class CallSession:
             if response is None or response.reason == 0:
                 answer.set_result(None)
             else:
-                answer.set_exception(NotAllowed(f"the server refuses the change: {response.message or response.reason}"))
+                answer.set_exception(
+                    NotAllowed(f"the server refuses the change: {response.message or response.reason}")
+                )
 
     def _muted_by_server(self, sid: str, muted: bool) -> None:
         publication = next((each for each in self._own.publications if each.sid == sid), None)
@@ -437,7 +437,7 @@ class CallSession:
     async def _finish(self, reason: LeaveReason, message: str) -> None:
         said = None
         if reason == "left":
-            said = LeaveRequest(reason=1, action=LeaveRequest.Action.DISCONNECT)  # CLIENT_INITIATED
+            said = LeaveRequest(reason=DisconnectReason.CLIENT_INITIATED, action=LeaveRequest.Action.DISCONNECT)
         for step in (self._outputs.close(), self._own.close(), self._connection.close(leave=said)):
             await _within(step)
         for task in self._tasks:
@@ -457,6 +457,10 @@ class CallSession:
 
     async def __aexit__(self, *_: object) -> None:
         await self.leave()
+
+
+def _transport(counters: Mapping[str, Any]) -> dict[str, Any]:
+    return w3c({name: value for name, value in counters.items() if name != "tracks"})
 
 
 async def _within(step: Coroutine[Any, Any, Any]) -> None:

@@ -71,21 +71,20 @@ class Connection:
 
     def start(self) -> None:
         """Messages are read from now on."""
-        for peer, target in ((self.publisher, signalling.PUBLISHER), (self.subscriber, signalling.SUBSCRIBER)):
-            peer.on_candidate = lambda init, target=target: self._trickle(init, target)
-            peer.on_state = lambda state, target=target: self._peer_state(state, target)
+        self.publisher.on_candidate = lambda init: self._trickle(init, signalling.PUBLISHER)
+        self.subscriber.on_candidate = lambda init: self._trickle(init, signalling.SUBSCRIBER)
+        self.publisher.on_state = lambda state: self._peer_state(state, "sending")
+        self.subscriber.on_state = lambda state: self._peer_state(state, "receiving")
         self.subscriber.on_track, self.subscriber.on_track_ended = self._track, self._track_ended
         self.subscriber.on_channel = self._subscribe_channel
-        for label, retransmits in ((RELIABLE, None), (LOSSY, 0)):
-            channel = self.publisher.open_channel(label, ordered=label == RELIABLE, max_retransmits=retransmits)
-            channel.on_open = self._open[label].set
-            self._channels[label] = channel
         self.signal.on_message, self.signal.on_closed = self._message, self._signal_closed
         self._task(self._negotiations(), "negotiations")
         self.signal.start()
 
     # --- publishing
-    async def add_track(self, request: AddTrackRequest, kind: signalling.Kind, codec: str) -> tuple[TrackInfo, RtpSender]:
+    async def add_track(
+        self, request: AddTrackRequest, kind: signalling.Kind, codec: str
+    ) -> tuple[TrackInfo, RtpSender]:
         """Publishes: the server knows the track and has been offered it. `NotAllowed` when it does not take it."""
         answer: asyncio.Future[TrackInfo] = asyncio.get_running_loop().create_future()
         self._publishing[request.cid] = answer
@@ -128,6 +127,7 @@ class Connection:
                 self._answer = asyncio.get_running_loop().create_future()
                 self._offer_id += 1
                 sdp = await self.publisher.create_offer()
+                self._open_channels()
                 self.signal.send(offer=SessionDescription(type="offer", sdp=sdp, id=self._offer_id))
                 async with asyncio.timeout(ANSWER_TIMEOUT_S):
                     await self.publisher.set_answer(await self._answer)
@@ -135,6 +135,14 @@ class Connection:
             self._end("network", f"the media connection could not be negotiated: {exc or 'no answer in time'}")
         finally:
             self._offering = False
+
+    def _open_channels(self) -> None:
+        if self._channels:
+            return
+        for label, retransmits in ((RELIABLE, None), (LOSSY, 0)):
+            channel = self.publisher.open_channel(label, ordered=label == RELIABLE, max_retransmits=retransmits)
+            channel.on_open = self._open[label].set
+            self._channels[label] = channel
 
     # --- data
     async def send_data(self, packet: DataPacket, *, reliable: bool) -> None:
@@ -225,12 +233,11 @@ class Connection:
         self.signal.send(trickle=TrickleRequest(candidateInit=init, target=target))
 
     # --- ends
-    def _peer_state(self, state: str, target: Any) -> None:
-        if state == "connected" and target == signalling.PUBLISHER:
+    def _peer_state(self, state: str, purpose: str) -> None:
+        if state == "connected" and purpose == "sending":
             self.sending.set()
         if state == "failed":
-            name = "sending" if target == signalling.PUBLISHER else "receiving"
-            self._end("network", f"the connection for {name} media failed")
+            self._end("network", f"the connection for {purpose} media failed")
 
     def _signal_closed(self, reason: str) -> None:
         self._end("network", reason)

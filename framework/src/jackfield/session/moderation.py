@@ -40,7 +40,9 @@ class Moderation:
 
     async def _call(self, method: str, request: Message) -> None:
         if self._role != "moderator":
-            raise NotAllowed("only a moderator may do this; ask for a token with that role", details={"role": self._role})
+            raise NotAllowed(
+                "only a moderator may do this; ask for a token with that role", details={"role": self._role}
+            )
         parts = urlsplit(self._server)
         scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
         path = f"{parts.path.rstrip('/')}/twirp/livekit.RoomService/{method}"

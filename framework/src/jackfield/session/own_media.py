@@ -128,7 +128,9 @@ class OwnMedia:
         if isinstance(what, Device):
             kind, wish = what.kind, what.id
         else:
-            found = {each.id: each.kind for each in self._plugins.devices() if what in (each.id, each.label, each.address)}
+            found = {
+                each.id: each.kind for each in self._plugins.devices() if what in (each.id, each.label, each.address)
+            }
             kind, wish = next(iter(found.values()), "camera"), what
         if kind == "speaker":
             raise DeviceGone("a loudspeaker cannot be published")

@@ -18,6 +18,7 @@ from jackfield.rtc import signalling
 from jackfield.session.encode import Encoded, EncodeThread
 from jackfield.session.feed import Feed, Intake
 from jackfield.session.handover import Outlet
+from jackfield.session.statistics import w3c
 from jackfield.values.errors import CallError, EncoderError
 from jackfield.values.formats import AudioEncoding, Encoding, VideoEncoding, VideoFormat
 from jackfield.values.media import EncodedFrame
@@ -271,7 +272,7 @@ class Publication:
             capture.set_bitrate_bps(bitrate_bps)
 
     def _passed_through(self, frame: EncodedFrame) -> None:
-        """An encoded frame, on the capture's thread; when the loop is behind, all up to the next keyframe are dropped."""
+        """An encoded frame, on the capture's thread; all up to the next keyframe go when the loop is behind."""
         self._waits_for_keyframe = (self._waits_for_keyframe and not frame.keyframe) or self._outlet.full
         if self._waits_for_keyframe or not self._may_send:
             self._waits_for_keyframe = True
@@ -314,7 +315,7 @@ class Publication:
             "muted": self.muted,
         }
         if self._sender is not None:
-            found |= self._sender.stats()
+            found |= w3c(self._sender.stats())
         if self._thread is not None:
             counts = self._thread.counts
             found |= {

@@ -11,6 +11,7 @@ from jackfield.roles import Decoder, Unwatch
 from jackfield.rtc import signalling
 from jackfield.session.decode import BLOCKS, PICTURES, DecodeThread
 from jackfield.session.handover import Outlet
+from jackfield.session.statistics import w3c
 from jackfield.values.errors import CallError
 from jackfield.values.media import AudioBlock, EncodedFrame, VideoFrame
 
@@ -97,7 +98,7 @@ class RemoteTrack:
     def stats(self) -> dict[str, Any]:
         """The receiver's counters and the decoder's, by W3C name."""
         found = {"kind": self.kind, "codec": self.codec, "source": self.source, "muted": self.muted}
-        found |= self.receiver.stats()
+        found |= w3c(self.receiver.stats())
         if self._thread is not None:
             counts = self._thread.counts
             found |= {

@@ -1,48 +1,50 @@
-"""Counters made into rates: what changed since the statistics were last looked at."""
+"""Statistics by their W3C names (https://www.w3.org/TR/webrtc-stats/), in W3C units: seconds, bits per second."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-#: Counter → the rate made of it, and the factor.
-RATES: Mapping[str, tuple[str, float]] = {
-    "bytesSent": ("bitrate", 8.0),
-    "bytesReceived": ("bitrate", 8.0),
-    "framesSent": ("framesPerSecond", 1.0),
-    "framesEncoded": ("framesPerSecond", 1.0),
-    "framesReceived": ("framesPerSecond", 1.0),
-    "framesDecoded": ("framesPerSecond", 1.0),
+_MS = 0.001
+#: What the RTP layer calls it → the W3C's name, and the factor to its unit.
+NAMES: Mapping[str, tuple[str, float]] = {
+    "bitrate_bps": ("bitrate", 1),
+    "bytes_received": ("bytesReceived", 1),
+    "bytes_sent": ("bytesSent", 1),
+    "delay_ms": ("jitterBufferTargetDelay", _MS),
+    "fps": ("framesPerSecond", 1),
+    "frames_dropped": ("framesDropped", 1),
+    "frames_lost": ("concealmentEvents", 1),
+    "frames_received": ("framesReceived", 1),
+    "frames_sent": ("framesSent", 1),
+    "jitter_ms": ("jitter", _MS),
+    "keyframe_requests": ("pliCount", 1),
+    "keyframes_received": ("keyFramesReceived", 1),
+    "keyframes_sent": ("keyFramesSent", 1),
+    "nacks_received": ("nackCount", 1),
+    "nacks_sent": ("nackCount", 1),
+    "packets_late": ("packetsDiscarded", 1),
+    "packets_lost": ("packetsLost", 1),
+    "packets_received": ("packetsReceived", 1),
+    "packets_recovered": ("packetsRecovered", 1),
+    "packets_repaired": ("retransmittedPacketsSent", 1),
+    "packets_retransmitted": ("retransmittedPacketsReceived", 1),
+    "packets_sent": ("packetsSent", 1),
+    "remote_fraction_lost": ("fractionLost", 1),
+    "remote_jitter_ms": ("jitter", _MS),
+    "remote_packets_lost": ("packetsLost", 1),
+    "rtt_ms": ("roundTripTime", _MS),
+    "target_bitrate_bps": ("targetBitrate", 1),
+    "srtp_profile": ("srtpCipher", 1),
+    "waiting_for_keyframe": ("waitingForKeyframe", 1),
 }
-#: Rates over less than this are noise: the ones before are given again.
-SHORTEST_S = 0.5
 
 
-class Rates:
-    """Adds bits and frames per second to counters. One instance serves all tracks of a call, by key."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._before: dict[str, tuple[float, dict[str, float]]] = {}
-        self._rates: dict[str, dict[str, float]] = {}
-
-    def add(self, key: str, counters: dict[str, Any]) -> dict[str, Any]:
-        """The counters, and the rates since the last time that is at least `SHORTEST_S` ago."""
-        now = self._clock()
-        values = {name: float(counters[name]) for name in RATES if name in counters}
-        then, before = self._before.get(key, (now, values))
-        if now - then >= SHORTEST_S:
-            self._rates[key] = {
-                RATES[name][0]: max(0.0, value - before.get(name, 0.0)) * RATES[name][1] / (now - then)
-                for name, value in values.items()
-            }
-        if now - then >= SHORTEST_S or key not in self._before:
-            self._before[key] = (now, values)
-        return {**counters, **self._rates.get(key, {"bitrate": 0.0, "framesPerSecond": 0.0})}
-
-    def keep(self, keys: set[str]) -> None:
-        """Forgets every other track."""
-        for gone in set(self._before) - keys:
-            self._before.pop(gone, None)
-            self._rates.pop(gone, None)
+def w3c(counters: Mapping[str, Any]) -> dict[str, Any]:
+    """The same figures by W3C name; what has none keeps its own."""
+    found: dict[str, Any] = {}
+    for name, value in counters.items():
+        known, factor = NAMES.get(name, (name, 1))
+        scaled = isinstance(value, int | float) and not isinstance(value, bool) and factor != 1
+        found[known] = value * factor if scaled else value
+    return found

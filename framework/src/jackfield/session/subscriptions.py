@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jackfield.roles import Decoder
+from jackfield.rtc.receiver import RtpReceiver
 from jackfield.session.decode import DecodeThread
 from jackfield.session.participant import Participant
 from jackfield.session.remote_track import RemoteTrack
@@ -29,7 +30,7 @@ class Subscriptions:
         failed: Callable[[CallError, str], None],
     ) -> None:
         self.tracks: dict[str, RemoteTrack] = {}
-        self._receivers: dict[str, Any] = {}
+        self._receivers: dict[str, RtpReceiver] = {}
         self._emit, self._decoder, self._failed = emit, decoder, failed
         self._ending: list[DecodeThread] = []
 
@@ -38,22 +39,25 @@ class Subscriptions:
         person.video, person.audio = VideoMedia(), AudioMedia()
         person.screen, person.screen_audio = VideoMedia(), AudioMedia()
 
-    def receiver_came(self, receiver: Any, room: Room) -> None:
+    def receiver_came(self, receiver: RtpReceiver, room: Room) -> None:
         """Media of a track begins; the server may not have told us of the track yet."""
         self._receivers[receiver.track_sid] = receiver
         self.match(room)
 
-    def receiver_went(self, receiver: Any) -> None:
+    def receiver_went(self, receiver: RtpReceiver) -> None:
         """Media of a track has ended."""
-        if receiver.track_sid is not None and self._receivers.get(receiver.track_sid) is receiver:
-            del self._receivers[receiver.track_sid]
-        track = self.tracks.get(receiver.track_sid)
+        sid = receiver.track_sid
+        if self._receivers.get(sid) is receiver:
+            del self._receivers[sid]
+        track = self.tracks.get(sid)
         if track is not None and track.receiver is receiver:
             self._end(track)
 
     def match(self, room: Room) -> None:
         """Brings together receivers and tracks, after either changed; ends tracks whose people have gone."""
-        infos = {sid: (person, info) for person in room.participants.values() for sid, info in person.track_infos.items()}
+        infos = {
+            sid: (person, info) for person in room.participants.values() for sid, info in person.track_infos.items()
+        }
         for sid, track in list(self.tracks.items()):
             if sid not in infos:
                 self._receivers.pop(sid, None)
