@@ -1,1 +1,1 @@
-"""A Jackfield renderer that draws nothing, for bots and servers."""
+"""A renderer that draws nothing."""

@@ -1,1 +1,1 @@
-"""Records every participant of a Jackfield call without re-encoding."""
+"""Records a call, as it arrives, into Matroska files."""

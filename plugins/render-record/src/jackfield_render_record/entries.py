@@ -1,0 +1,62 @@
+"""Track entries: what a Matroska file says of a track before its first frame."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+
+import av
+from av.video.codeccontext import VideoCodecContext
+
+from jackfield.values.media import EncodedFrame
+from jackfield_render_record import h264
+from jackfield_render_record.ebml import element, real, text, unsigned
+
+_CODEC_IDS: Mapping[str, str] = {"VP8": "V_VP8", "VP9": "V_VP9", "H264": "V_MPEG4/ISO/AVC", "opus": "A_OPUS"}
+_VIDEO, _AUDIO = 1, 2
+#: Two channels, nothing to skip, 48 kHz, no gain, simple mapping (RFC 7845, section 5.1).
+_OPUS_HEAD = b"OpusHead" + struct.pack("<BBHIhB", 1, 2, 0, 48_000, 0, 0)
+#: An Opus decoder that starts in the middle needs 80 ms to settle.
+_OPUS_PRE_ROLL_NS = 80_000_000
+
+
+def can_hold(codec: str) -> bool:
+    """Whether this codec can be recorded."""
+    return codec in _CODEC_IDS
+
+
+def entry(frame: EncodedFrame, name: str) -> tuple[bytes, ...] | None:
+    """The entry of a track that begins with this frame; None when a track cannot begin with it."""
+    parts = (unsigned(0x9C, 0), text(0x86, _CODEC_IDS[frame.codec]), text(0x536E, name), text(0x22B59C, "und"))
+    if frame.codec == "opus":
+        sound = element(0xE1, real(0xB5, 48_000.0), unsigned(0x9F, 2))
+        return (unsigned(0x83, _AUDIO), *parts, unsigned(0x56BB, _OPUS_PRE_ROLL_NS), element(0x63A2, _OPUS_HEAD), sound)
+    private = h264.configuration(frame.data) if frame.codec == "H264" else b""
+    measured = _measured(frame)
+    if private is None or measured is None:
+        return None
+    width, height = measured
+    shape = [unsigned(0xB0, width), unsigned(0xBA, height)]
+    if frame.rotation:
+        shape.append(element(0x7670, unsigned(0x7671, 0), real(0x7675, float(-frame.rotation))))
+    held = (element(0x63A2, private),) if private else ()
+    return (unsigned(0x83, _VIDEO), *parts, *held, element(0xE0, *shape))
+
+
+def content(frame: EncodedFrame) -> bytes:
+    """The frame as the file holds it."""
+    return h264.length_prefixed(frame.data) if frame.codec == "H264" else frame.data
+
+
+def _measured(frame: EncodedFrame) -> tuple[int, int] | None:
+    """The picture's size: as the frame says, else by decoding it."""
+    if frame.width and frame.height:
+        return frame.width, frame.height
+    decoder = av.CodecContext.create(frame.codec.lower(), "r")
+    assert isinstance(decoder, VideoCodecContext)
+    decoder.thread_count = 1
+    try:
+        pictures = [*decoder.decode(av.Packet(frame.data)), *decoder.decode(None)]
+    except av.FFmpegError:
+        return None
+    return next(((picture.width, picture.height) for picture in pictures), None)

@@ -1,0 +1,31 @@
+"""H.264 from Annex B, as it crosses the network, to what Matroska holds (ISO/IEC 14496-15)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+_SPS, _PPS = 7, 8
+
+
+def units(annex_b: bytes) -> list[bytes]:
+    """The NAL units of an access unit; none ends in a zero byte, so what is left of long start codes goes."""
+    return [unit for part in annex_b.split(b"\0\0\1") if (unit := part.rstrip(b"\0"))]
+
+
+def length_prefixed(annex_b: bytes) -> bytes:
+    """The access unit with a length of four bytes before each NAL unit, in place of start codes."""
+    return b"".join(len(unit).to_bytes(4, "big") + unit for unit in units(annex_b))
+
+
+def configuration(annex_b: bytes) -> bytes | None:
+    """The decoder configuration record with the parameter sets of this access unit; None when it lacks them."""
+    found = units(annex_b)
+    sps = [unit for unit in found if unit[0] & 31 == _SPS and len(unit) >= 4]
+    pps = [unit for unit in found if unit[0] & 31 == _PPS]
+    if not sps or not pps:
+        return None
+    return b"\x01" + sps[0][1:4] + b"\xff" + _counted(sps, 0xE0) + _counted(pps, 0)
+
+
+def _counted(sets: Sequence[bytes], reserved: int) -> bytes:
+    return bytes([reserved | len(sets)]) + b"".join(len(each).to_bytes(2, "big") + each for each in sets)
