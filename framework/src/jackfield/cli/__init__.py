@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command; the answer is its exit code (``jackfield.cli.frame.exits``), and a user's mistake never raises."""
+    """Runs one command; the answer is its exit code (``jackfield.cli.frame.exits``). A user's mistake never raises."""
     from jackfield.cli.frame import group
 
     return group.run(arguments)

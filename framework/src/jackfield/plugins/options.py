@@ -114,6 +114,8 @@ def _from_text(hint: Any, text: str) -> Any:
             except ValueError:
                 continue
     origins = {typing.get_origin(kind) or kind for kind in kinds}
+    if origins & {dict, Mapping} and str in kinds and not text.lstrip().startswith("{"):
+        return text
     if origins & {dict, Mapping} or (origins & {tuple, list} and text.lstrip().startswith("[")):
         return _toml(text)
     if origins & {tuple, list}:

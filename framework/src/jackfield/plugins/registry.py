@@ -14,7 +14,7 @@ from jackfield.plugins.devices import Found, Wish
 from jackfield.plugins.loader import LoadedPlugin, PluginRow
 from jackfield.plugins.loader import load as load_entry_points
 from jackfield.plugins.prober import Prober
-from jackfield.plugins.selection import Choice, Offer, PassedOver, Preference, Search
+from jackfield.plugins.selection import Choice, Offer, PassedOver, Preference, Search, Unusable
 from jackfield.roles import CaptureDriver, Decoder, Encoder, PlaybackDriver, RendererFactory, TokenProvider
 from jackfield.values.devices import Device, DeviceKind
 from jackfield.values.errors import EncoderError, PluginError, SettingsError
@@ -44,7 +44,8 @@ class Plugins:
         """A provider of the first source that suits the place; `PluginError` lists why each does not."""
 
         def use(offer: Offer) -> Any:
-            return offer.thing.unsuited(place) or offer.thing.open(place)
+            _raise_if(offer.thing.unsuited(place))
+            return offer.thing.open(place)
 
         provider: TokenProvider | None
         provider, choice = self._search("token provider").first(self.offers("register_token_providers"), use)
@@ -148,7 +149,8 @@ class Plugins:
         """A running encoder of the first backend that works; blocks for a probe. ``failed`` ones are passed over."""
 
         def use(offer: Offer) -> Any:
-            return self.prober.probe(offer) or offer.thing.open(encoding)
+            _raise_if(self.prober.probe(offer))
+            return offer.thing.open(encoding)
 
         return self._codec("encoder", codec, prefer, failed, use)
 
@@ -163,15 +165,19 @@ class Plugins:
         """A running decoder of the first backend that works; blocks for a probe."""
 
         def use(offer: Offer) -> Any:
-            return self.prober.probe(offer) or offer.thing.open(channels=channels)
+            _raise_if(self.prober.probe(offer))
+            return offer.thing.open(channels=channels)
 
         return self._codec("decoder", codec, prefer, failed, use)
 
     def usable(self, makes: str, codec: str, prefer: Sequence[str] = ()) -> Choice:
         """Which encoder or decoder would be taken; ``chosen`` is "" where none would. Opens none; may probe."""
-        use = self.prober.probe
-        search = self._search(f"{makes} {codec}", prefer)
-        return search.first(self._codecs(makes, codec), lambda offer: use(offer) or offer)[1]
+
+        def use(offer: Offer) -> Offer:
+            _raise_if(self.prober.probe(offer))
+            return offer
+
+        return self._search(f"{makes} {codec}", prefer).first(self._codecs(makes, codec), use)[1]
 
     def codecs(self, makes: str) -> list[str]:
         """Codecs for which some encoder or decoder is installed, whether it works or not."""
@@ -284,6 +290,11 @@ def _device_prefixes(config: Config) -> dict[str, str]:
         and len(plugin) > 1
         and plugin.replace("-", "").isalnum()
     }
+
+
+def _raise_if(reason: str | None) -> None:
+    if reason is not None:
+        raise Unusable(reason)
 
 
 def _checked(loaded: LoadedPlugin, settings: SessionSettings, place: Place) -> list[Finding]:

@@ -12,6 +12,10 @@ from jackfield.values.errors import CallError
 T = TypeVar("T")
 
 
+class Unusable(Exception):
+    """An offer cannot be used; the message says why."""
+
+
 @frozen
 class PassedOver:
     """A candidate that was not taken, and why."""
@@ -92,8 +96,8 @@ class Search:
     #: Offers that are known not to do, by name → why (an encoder that failed in mid-call).
     failed: Mapping[str, str] = field(factory=dict)
 
-    def first(self, offers: Iterable[Offer], use: Callable[[Offer], T | str]) -> tuple[T | None, Choice]:
-        """The first of which ``use`` makes something that is not a reason, and the choice; None where none does."""
+    def first(self, offers: Iterable[Offer], use: Callable[[Offer], T]) -> tuple[T | None, Choice]:
+        """The first of which ``use`` makes something, and the choice; None where none does. `Unusable` is a reason."""
         passed: list[PassedOver] = []
         taken: tuple[Offer, T] | None = None
         for offer in self.preference.order(offers):
@@ -110,16 +114,17 @@ class Search:
         offer = taken[0]
         return taken[1], Choice(self.asked, offer.thing.name, offer.plugin, self.preference.why(offer), tuple(passed))
 
-    def _try(self, offer: Offer, use: Callable[[Offer], T | str]) -> tuple[str, T | None]:
+    def _try(self, offer: Offer, use: Callable[[Offer], T]) -> tuple[str, T | None]:
         if offer.thing.name in self.failed:
             return self.failed[offer.thing.name], None
         try:
-            made = use(offer)
+            return "", use(offer)
+        except Unusable as exc:
+            return str(exc), None
         except CallError as exc:
             return exc.message, None
         except Exception as exc:  # a foreign error must not cost the caller the other candidates
             return f"it failed: {type(exc).__name__}: {exc}", None
-        return (made, None) if isinstance(made, str) else ("", made)
 
 
 def _none_of(passed: Sequence[PassedOver]) -> str:

@@ -1,0 +1,113 @@
+"""Probes: what touches hardware is tried in a child process, and the answer is remembered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from jackfield.plugins import Prober
+from jackfield.plugins.prober import FAILURE_HOLDS_S
+from jackfield.plugins.selection import Offer
+from jackfield.testing import install
+
+CODE = """
+    import os, time
+    from jackfield import hookimpl
+
+    class Encoder:
+        codec, rank, makes = "H264", 50, "encoder"
+        def __init__(self, name, backend, act):
+            self.name, self.backend, self.act = name, backend, act
+        def probe(self):
+            with open(os.environ["PROBED"], "a") as file:
+                file.write(self.name + " ")
+            return self.act()
+        def open(self, encoding): ...
+
+    OFFERS = [
+        Encoder("works", "card", lambda: None),
+        Encoder("lacks", "card", lambda: "no capable device"),
+        Encoder("crashes", "card", os.abort),
+        Encoder("hangs", "card", lambda: time.sleep(60)),
+        Encoder("raises", "card", lambda: 1 / 0),
+        Encoder("soft", "software", lambda: None),
+    ]
+
+    class Plugin:
+        name, api_version = "card", (1, 0)
+
+        @hookimpl
+        def register_codecs(self):
+            return OFFERS
+
+    plugin = Plugin()
+"""
+
+
+@pytest.fixture
+def offers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Offer]:
+    """The encoders of a plugin that is installed for the test, by name."""
+    install(tmp_path / "site", "card", CODE)
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    monkeypatch.setenv("PROBED", str(tmp_path / "probed"))
+    import jackfield_card  # type: ignore[import-not-found]
+
+    return {each.name: Offer("card", each, "1.0") for each in jackfield_card.OFFERS}
+
+
+def probed(folder: Path) -> list[str]:
+    path = folder / "probed"
+    return path.read_text().split() if path.exists() else []
+
+
+def test_a_hardware_backend_is_probed_in_a_child_process(tmp_path: Path, offers: dict[str, Offer]) -> None:
+    """It works, says why not, raises, crashes: each is an answer, and this process goes on."""
+    prober = Prober(tmp_path / "probes.json")
+    assert prober.probe(offers["works"]) is None
+    assert prober.probe(offers["lacks"]) == "no capable device"
+    assert prober.probe(offers["crashes"]) == "probing it crashed (SIGABRT)"
+    assert "ZeroDivisionError" in (prober.probe(offers["raises"]) or "")
+
+
+def test_a_probe_that_hangs_is_ended(tmp_path: Path, offers: dict[str, Offer]) -> None:
+    """The limit is kept, and the answer says so."""
+    assert "longer than 1.5 s" in (Prober(tmp_path / "probes.json", limit_s=1.5).probe(offers["hangs"]) or "")
+
+
+def test_an_answer_is_remembered_here_and_on_disk(tmp_path: Path, offers: dict[str, Offer]) -> None:
+    """The same prober, and one of another process, ask no second time."""
+    for _ in range(2):
+        prober = Prober(tmp_path / "probes.json")
+        assert [prober.probe(offers["works"]), prober.probe(offers["works"])] == [None, None]
+    assert probed(tmp_path) == ["works"]
+    assert prober.probe(offers["works"], fresh=True) is None
+    assert probed(tmp_path) == ["works", "works"]
+
+
+def test_a_new_version_is_asked_again(tmp_path: Path, offers: dict[str, Offer]) -> None:
+    """What was found holds for the versions it was found with."""
+    Prober(tmp_path / "probes.json").probe(offers["works"])
+    newer = Offer("card", offers["works"].thing, "2.0")
+    Prober(tmp_path / "probes.json").probe(newer)
+    assert probed(tmp_path) == ["works", "works"]
+
+
+def test_a_failure_is_not_believed_for_ever(tmp_path: Path, offers: dict[str, Offer]) -> None:
+    """After a while it is asked again: a driver may have been installed."""
+    now = [1000.0]
+    for _ in range(2):
+        assert Prober(tmp_path / "probes.json", clock=lambda: now[0]).probe(offers["lacks"]) == "no capable device"
+    assert probed(tmp_path) == ["lacks"]
+    now[0] += FAILURE_HOLDS_S
+    Prober(tmp_path / "probes.json", clock=lambda: now[0]).probe(offers["lacks"])
+    assert probed(tmp_path) == ["lacks", "lacks"]
+
+
+def test_a_cache_that_cannot_be_read_or_written_costs_a_probe_alone(tmp_path: Path, offers: dict[str, Offer]) -> None:
+    """Damage on disk does not reach the caller."""
+    path = tmp_path / "probes.json"
+    path.write_text("{ not json")
+    assert Prober(path).probe(offers["soft"]) is None
+    (tmp_path / "file").write_text("")
+    assert Prober(tmp_path / "file" / "probes.json").probe(offers["soft"]) is None
