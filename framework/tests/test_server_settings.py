@@ -6,11 +6,11 @@ import datetime
 import ssl
 import stat
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from jackfield import state
+from jackfield.rtc.link import IceServer
 from jackfield.server import addresses, certificate
 from jackfield.server.options import join_addresses, server_settings, turn_server
 from jackfield.server.settings import check, parse_keys
@@ -150,12 +150,12 @@ def test_no_secret_in_repr() -> None:
 @pytest.mark.parametrize(
     ("text", "server"),
     [
-        ("turn:u:p@h:3478?transport=udp", {"urls": ["turn:h:3478?transport=udp"], "username": "u", "credential": "p"}),
-        ("turns:u:p%40x@h", {"urls": ["turns:h"], "username": "u", "credential": "p@x"}),
-        ("stun:h:3478", {"urls": ["stun:h:3478"], "username": "", "credential": ""}),
+        ("turn:u:p@h:3478?transport=udp", IceServer(("turn:h:3478?transport=udp",), "u", "p")),
+        ("turns:u:p%40x@h", IceServer(("turns:h",), "u", "p@x")),
+        ("stun:h:3478", IceServer(("stun:h:3478",))),
     ],
 )
-def test_turn_servers(text: str, server: dict[str, Any]) -> None:
+def test_turn_servers(text: str, server: IceServer) -> None:
     """User and password stand in the address."""
     assert turn_server(text) == server
 

@@ -29,8 +29,16 @@ logger = logging.getLogger("jackfield.local")
 START_S: Final = 30.0
 IDLE_S: Final = 60.0
 _POLL_S: Final = 0.05
+
+
+class _Server(subprocess.Popen[bytes]):
+    """Outlives whoever started it, so that its running at our end is nothing to warn of."""
+
+    def __del__(self) -> None: ...
+
+
 #: Servers that this process started, so that they are reaped once they have ended.
-_children: list[subprocess.Popen[bytes]] = []
+_children: list[_Server] = []
 
 
 @frozen
@@ -126,9 +134,9 @@ async def _start(
     raise NetworkError(f"this machine's server could not be started: {_last_words(log)}", details={"log": str(log)})
 
 
-def _spawn(command: Sequence[str], output: IO[bytes]) -> subprocess.Popen[bytes]:
+def _spawn(command: Sequence[str], output: IO[bytes]) -> _Server:
     """A process that hears no Ctrl-C meant for us. Its arguments hold no secret: it reads the same state directory."""
-    return subprocess.Popen(
+    return _Server(
         command,
         stdin=subprocess.DEVNULL,
         stdout=output,

@@ -9,7 +9,7 @@ import os
 import secrets
 import ssl
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -40,7 +40,8 @@ class MediaServer(Protocol):
 
     def routes(self) -> Iterable[web.AbstractRouteDef]: ...
 
-    def metrics(self) -> Mapping[str, float]: ...
+    def metrics(self) -> object:
+        """An attrs instance whose fields are numbers."""
 
 
 #: Makes an SFU of these settings on this UDP port (0: any).
@@ -68,7 +69,7 @@ class Server:
         self._draining = False
         self._media: MediaServer | None = None
         self._runner: web.AppRunner | None = None
-        self._metrics = Metrics(lambda: self._media.metrics() if self._media else {})
+        self._metrics = Metrics(lambda: self._media.metrics() if self._media else None)
         self._issuer = Issuer(settings, clock=clock)
         self._pages = pages.Pages(static)
 

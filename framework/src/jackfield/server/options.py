@@ -8,11 +8,13 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from jackfield import state
+from jackfield.rtc.link import IceServer
 from jackfield.server import addresses, certificate
 from jackfield.server.settings import ServerSettings, is_loopback, one_mistake, parse_keys
 
 #: How long an unused server of this machine lives on.
 IDLE_S: Final = 60.0
+_ICE_SCHEMES: Final = ("turn", "turns", "stun", "stuns")
 
 
 def server_settings(given: Mapping[str, Any]) -> ServerSettings:
@@ -22,7 +24,10 @@ def server_settings(given: Mapping[str, Any]) -> ServerSettings:
     values: dict[str, Any] = {name: given[name] for name in plain if name in given}
     values["announce"] = tuple(given.get("announce", ()))
     values["allow_origins"] = tuple(origin.rstrip("/") for origin in given.get("allow_origins", ()))
-    values["ice_servers"] = (*given.get("ice_servers", ()), *(turn_server(text) for text in given.get("turn", ())))
+    values["ice_servers"] = (
+        *(_ice_server(table) for table in given.get("ice_servers", ())),
+        *(turn_server(text) for text in given.get("turn", ())),
+    )
     lan, local = bool(given.get("lan")), bool(given.get("local"))
     host = given.get("host")
     if lan and (host is None or is_loopback(host)):
@@ -57,16 +62,25 @@ def _certificate(given: Mapping[str, Any], lan: bool) -> dict[str, Any]:
     return {"tls_cert": kept.cert, "tls_key": kept.key, "tls_fingerprint": kept.fingerprint}
 
 
-def turn_server(text: str) -> dict[str, Any]:
+def turn_server(text: str) -> IceServer:
     """``turn:user:password@host:3478?transport=udp`` or ``stun:host`` as what a client is told."""
     scheme, colon, rest = text.partition(":")
-    if scheme not in ("turn", "turns", "stun", "stuns") or not colon or not rest:
+    if scheme not in _ICE_SCHEMES or not colon or not rest:
         raise one_mistake("turn", "it is no TURN or STUN address", "write turn:user:password@host:3478")
     user, at, where = rest.rpartition("@")
     name, _, password = user.partition(":")
     if scheme.startswith("turn") and not (at and name and password):
         raise one_mistake("turn", "it has no user and password", "write turn:user:password@host:3478")
-    return {"urls": [f"{scheme}:{where}"], "username": unquote(name), "credential": unquote(password)}
+    return IceServer((f"{scheme}:{where}",), unquote(name) or None, unquote(password) or None)
+
+
+def _ice_server(table: Mapping[str, Any]) -> IceServer:
+    """As browsers write it: ``urls`` (one or several), ``username``, ``credential``."""
+    urls = table.get("urls", table.get("url", ()))
+    urls = (urls,) if isinstance(urls, str) else tuple(urls)
+    if not urls or not all(isinstance(url, str) and url.partition(":")[0] in _ICE_SCHEMES for url in urls):
+        raise one_mistake("ice_servers", "one has no urls that begin with stun: or turn:", 'write urls = "turn:host"')
+    return IceServer(urls, table.get("username"), table.get("credential"))
 
 
 def join_addresses(settings: ServerSettings, port: int) -> Sequence[str]:
@@ -75,5 +89,5 @@ def join_addresses(settings: ServerSettings, port: int) -> Sequence[str]:
         return [settings.public_url.rstrip("/")]
     named = settings.host.strip("[]")
     wildcard = named in ("0.0.0.0", "::")
-    hosts = (addresses.reachable() or ["127.0.0.1"]) if wildcard else ["localhost" if is_loopback(named) else named]
+    hosts = (addresses.reachable() or ["127.0.0.1"]) if wildcard else ["127.0.0.1" if named == "localhost" else named]
     return [f"{settings.scheme}://{f'[{host}]' if ':' in host else host}:{port}" for host in hosts]

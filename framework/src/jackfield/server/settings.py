@@ -6,10 +6,11 @@ import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from attrs import field, frozen
 
+from jackfield.rtc.link import IceServer
 from jackfield.values.errors import SettingsError
 from jackfield.values.findings import Finding
 
@@ -43,7 +44,7 @@ class ServerSettings:
     local: bool = False
     idle_s: float = 0.0
     drain_s: float = 10.0
-    ice_servers: Sequence[Any] = field(default=(), repr=False)
+    ice_servers: Sequence[IceServer] = ()
 
     @property
     def signing_key(self) -> tuple[str, str]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
 from aiohttp import web
+from attrs import frozen
 
 from jackfield.server.app import Server
 from jackfield.server.service.pages import STATIC
@@ -18,6 +19,13 @@ from jackfield.values.people import Place
 API_KEY: Final = "APIseen"
 API_SECRET: Final = "secret-of-this-server-32-letters!"
 LOGIN_KEY: Final = "login-key-0123456789"
+
+
+@frozen
+class SilentLoad:
+    """What a `SilentMedia` carries."""
+
+    participants: int
 
 
 class SilentMedia:
@@ -48,9 +56,9 @@ class SilentMedia:
 
         return [web.get("/rtc/validate", validate)]
 
-    def metrics(self) -> Mapping[str, float]:
+    def metrics(self) -> SilentLoad:
         """How many take part."""
-        return {"participants": float(self.participant_count)}
+        return SilentLoad(self.participant_count)
 
 
 def settings(**changed: Any) -> ServerSettings:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
+from typing import Any
 
+import attrs
 from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -12,18 +14,19 @@ from prometheus_client.registry import Collector
 class _Media(Collector):
     """Reads the SFU's numbers at the moment of asking."""
 
-    def __init__(self, read: Callable[[], Mapping[str, float]]) -> None:
+    def __init__(self, read: Callable[[], object]) -> None:
         self._read = read
 
     def collect(self) -> Iterable[Metric]:
-        for name, value in self._read().items():
+        load: Any = self._read()
+        for name, value in attrs.asdict(load).items() if attrs.has(type(load)) else ():
             yield GaugeMetricFamily(f"jackfield_sfu_{name}", name.replace("_", " "), value=value)
 
 
 class Metrics:
     """The numbers of one server."""
 
-    def __init__(self, media: Callable[[], Mapping[str, float]]) -> None:
+    def __init__(self, media: Callable[[], object]) -> None:
         self.registry = CollectorRegistry()
         self.registry.register(_Media(media))
         labels = ("route", "status")
