@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from jackfield.roles import Player, Unwatch, Verdict
 from jackfield.values.devices import Device, DeviceChange
+from jackfield.values.errors import DeviceGone
 from jackfield.values.formats import AudioFormat
 from jackfield.values.media import AudioBlock
 from jackfield_synthetic.ticker import Ticker
@@ -44,6 +45,8 @@ class SyntheticSpeakers:
 
     def open(self, device: Device, format: AudioFormat) -> Player:
         """The loudspeaker, at any rate."""
+        if device.id != SPEAKER.id:
+            raise DeviceGone(f"{device.id} is not plugged in; there is {SPEAKER.id}")
         player = MeasuringPlayer(format, self._clock_ns)
         self._opened = [*self.players, player]
         return player

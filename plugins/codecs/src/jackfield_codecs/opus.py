@@ -115,8 +115,9 @@ class OpusDecoder:
 
     def decode(self, frame: EncodedFrame) -> Sequence[VideoFrame | AudioBlock]:
         """The block of sound in this packet."""
+        blocks = self._decode(frame.data, frame.time_ns)
         self._first_byte = _without_frames(frame.data)
-        return self._decode(frame.data, frame.time_ns)
+        return blocks
 
     def conceal(self, duration_ms: int) -> Sequence[AudioBlock]:
         """Sound that goes on from the last packet and fades, in blocks of that packet's frame length.
