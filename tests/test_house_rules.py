@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "session": _SHARED | {"media", "rtc"},
     "calls": _SHARED | {"media", "rtc", "session"},
     "server": _SHARED | {"media", "rtc"},
-    "testing": _SHARED | {"media", "rtc"},
+    "testing": _SHARED | {"media", "rtc", "server"},
     "cli": _SHARED | {"media", "rtc", "session", "calls", "server", "testing", ""},
     "": _SHARED | {"media", "rtc", "session", "calls"},
 }

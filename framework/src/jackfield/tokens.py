@@ -27,6 +27,8 @@ Clock = Callable[[], float]
 LOGIN_TTL_S: Final = 7 * 24 * 3600
 INVITE_TTL_S: Final = 24 * 3600
 CALL_TTL_S: Final = 6 * 3600
+#: The attribute of a participant that shows its role to the others; what counts is the grant.
+ROLE_ATTRIBUTE: Final = "jackfield.role"
 MAX_TEXT: Final = 256
 _LOGIN: Final = "jackfield/login"
 _INVITE: Final = "jackfield/invite"
@@ -147,7 +149,7 @@ def mint_call_token(
     if role == "moderator":
         grants["roomAdmin"] = True
     times = {"nbf": int(now), "exp": int(now + ttl_s)}
-    claims = {"iss": api_key, "sub": uid, "name": name or uid, "video": grants, "attributes": {"role": role}}
+    claims = {"iss": api_key, "sub": uid, "name": name or uid, "video": grants, "attributes": {ROLE_ATTRIBUTE: role}}
     token = _sign(claims | times, api_secret.encode())
     return CallToken(token, session_id, uid, float(times["exp"]), role, url)
 

@@ -103,7 +103,10 @@ def _given(flags: dict[str, Any], options: ServerOptions | None, keys_file: Path
         given = {name: getattr(options, name) for name in names}
         given["udp_port"] = options.udp_port or None
         given["keys"] = options.keys if isinstance(options.keys, str) else options.key_pairs() or None
-    given.update({name: value for name, value in flags.items() if value not in (None, (), False)})
+    # 0 is a wish; an option that was not given is None, an empty tuple or False.
+    given.update(
+        {name: value for name, value in flags.items() if value is not None and value is not False and value != ()}
+    )
     if keys_file is not None:
         try:
             given["keys"] = keys_file.read_text(encoding="utf-8")
