@@ -8,7 +8,9 @@ from attrs import define
 _MS = 1_000_000
 _MISSING_MAX = 1000
 #: A gap wider than this is an outage: asking for all of it would only make it worse.
-_GAP_MAX = 500
+_GAP_MAX = 250
+#: So is one of this many packets when nothing came for twice the patience: what it held is stale.
+_STALE_GAP = 20
 
 
 @define
@@ -27,6 +29,7 @@ class NackGenerator:
         self.recovered = 0
         self._missing: dict[int, _Missing] = {}
         self._highest: int | None = None
+        self._last_ns = 0
         self._rtt_ns = initial_rtt_ms * _MS
         self._reorder_ns = 0.0
 
@@ -47,7 +50,8 @@ class NackGenerator:
 
     def received(self, sequence: int, now_ns: int) -> bool:
         """A packet came, by itself or repaired; False when it opened a gap too wide to mend."""
-        highest = self._highest
+        highest, silent_ns = self._highest, now_ns - self._last_ns
+        self._last_ns = now_ns
         if highest is None:
             self._highest = sequence
             return True
@@ -57,7 +61,8 @@ class NackGenerator:
         self._highest = sequence
         if sequence == highest + 1:
             return True
-        if sequence - highest > _GAP_MAX or len(self._missing) > _MISSING_MAX:
+        stale = sequence - highest > _STALE_GAP and silent_ns > 2 * self.patience_ns
+        if stale or sequence - highest > _GAP_MAX or len(self._missing) > _MISSING_MAX:
             self._missing.clear()
             return False
         due_ns = now_ns + int(self._reorder_ns)
