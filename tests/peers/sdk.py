@@ -1,0 +1,260 @@
+"""A process that takes part in rooms with LiveKit's official Python SDK (Rust and libwebrtc inside).
+
+One JSON command a line comes in, one JSON answer a line goes out. Each participant sends a picture of one brightness
+and a tone of one pitch, so that what arrives tells from whom it came. It runs alone: nothing of Jackfield is imported.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import sys
+import time
+from array import array
+from collections import defaultdict
+from typing import Any
+
+from livekit import rtc
+
+CODECS = {"VP8": 0, "H264": 1, "AV1": 2, "VP9": 3}
+RATE, BLOCK = 48000, 480
+
+
+class Seen:
+    """What came of one remote participant."""
+
+    def __init__(self) -> None:
+        self.frames = 0
+        self.first_ms: float | None = None
+        self.sizes: dict[str, int] = defaultdict(int)
+        self.lumas: dict[int, int] = defaultdict(int)
+        self.gap_ms = 0.0
+        self.loud_blocks = self.blocks = 0
+        self.hz: float = 0
+        self._last = 0.0
+
+    def picture(self, frame: rtc.VideoFrame, joined: float) -> None:
+        now = time.monotonic()
+        if self.first_ms is None:
+            self.first_ms = (now - joined) * 1000
+        else:
+            self.gap_ms = max(self.gap_ms, (now - self._last) * 1000)
+        self._last = now
+        self.frames += 1
+        self.sizes[f"{frame.width}x{frame.height}"] += 1
+        row = bytes(frame.data[: frame.width])
+        self.lumas[round(sum(row) / len(row) / 10) * 10] += 1
+
+    def sound(self, frame: rtc.AudioFrame) -> None:
+        samples = frame.data[:: frame.num_channels]
+        self.blocks += 1
+        if len(samples) and max(samples) > 1000:
+            self.loud_blocks += 1
+            crossings = sum(1 for a, b in zip(samples, samples[1:], strict=False) if a < 0 <= b)
+            self.hz += 0.05 * (crossings * frame.sample_rate / len(samples) - self.hz)
+
+    def told(self) -> dict[str, Any]:
+        return {key: value for key, value in vars(self).items() if not key.startswith("_")}
+
+
+class Peer:
+    """One participant."""
+
+    def __init__(self) -> None:
+        self.room = rtc.Room()
+        self.seen: dict[str, Seen] = defaultdict(Seen)
+        self.data: list[dict[str, Any]] = []
+        self.events: list[list[str]] = []
+        self.joined = 0.0
+        self.join_ms = 0.0
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.tracks: dict[str, Any] = {}
+        room = self.room
+        room.on("track_subscribed", self._subscribed)
+        room.on("data_received", self._data)
+        room.on("participant_connected", lambda p: self._event("participant_connected", p.identity))
+        room.on("participant_disconnected", lambda p: self._event("participant_disconnected", p.identity))
+        room.on("disconnected", lambda reason: self._event("disconnected", str(reason)))
+        room.on("track_muted", lambda p, t: self._event("track_muted", p.identity, t.name))
+        room.on("track_unmuted", lambda p, t: self._event("track_unmuted", p.identity, t.name))
+        room.on("track_unsubscribed", lambda t, pub, p: self._event("track_unsubscribed", p.identity, pub.name))
+        room.on("track_unpublished", lambda pub, p: self._event("track_unpublished", p.identity, pub.name))
+        room.on("track_published", lambda pub, p: self._event("track_published", p.identity, pub.name))
+        room.on("local_track_subscribed", lambda t: self._event("local_track_subscribed", t.name))
+        room.on("active_speakers_changed", lambda ps: self._event("speakers", ",".join(p.identity for p in ps)))
+        room.on("participant_attributes_changed", lambda c, p: self._event("attributes", p.identity, json.dumps(c)))
+        room.on("participant_metadata_changed", lambda p, old, new: self._event("metadata", p.identity, new))
+        room.on("participant_name_changed", lambda p, old, new: self._event("name", p.identity, new))
+        room.on("room_metadata_changed", lambda old, new: self._event("room_metadata", new))
+        room.on("reconnecting", lambda: self._event("reconnecting"))
+        room.on("reconnected", lambda: self._event("reconnected"))
+        room.on("connection_quality_changed", lambda p, q: self._event("quality", p.identity, str(q)))
+
+    def _event(self, *words: str) -> None:
+        self.events.append(list(words))
+
+    def _data(self, packet: rtc.DataPacket) -> None:
+        sender = packet.participant.identity if packet.participant else ""
+        self.data.append({"text": packet.data.decode(), "from": sender, "topic": packet.topic, "kind": int(packet.kind)})
+
+    def _subscribed(self, track: Any, publication: Any, participant: Any) -> None:
+        self._event("track_subscribed", participant.identity, publication.name)
+        watch = self._watch if track.kind == rtc.TrackKind.KIND_VIDEO else self._listen
+        self._keep(watch(track, self.seen[participant.identity]))
+
+    def _keep(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def _watch(self, track: Any, seen: Seen) -> None:
+        stream = rtc.VideoStream(track, format=rtc.VideoBufferType.I420, capacity=2)
+        async for event in stream:
+            seen.picture(event.frame, self.joined)
+
+    async def _listen(self, track: Any, seen: Seen) -> None:
+        async for event in rtc.AudioStream(track, sample_rate=RATE, num_channels=1):
+            seen.sound(event.frame)
+
+    async def join(self, url: str, token: str, auto_subscribe: bool = True, **_: Any) -> dict[str, Any]:
+        self.joined = time.monotonic()
+        await self.room.connect(url, token, rtc.RoomOptions(auto_subscribe=auto_subscribe, connect_timeout=10))
+        self.join_ms = (time.monotonic() - self.joined) * 1000
+        return {"sid": self.room.local_participant.sid, "join_ms": self.join_ms}
+
+    async def publish_video(
+        self, *, width: int = 320, height: int = 180, fps: int = 15, codec: str = "VP8", simulcast: bool = False,
+        luma: int = 120, name: str = "camera", bitrate: int = 0, mode: str = "", **_: Any,
+    ) -> dict[str, Any]:  # fmt: skip
+        source = rtc.VideoSource(width, height)
+        track = rtc.LocalVideoTrack.create_video_track(name, source)
+        options = rtc.TrackPublishOptions(
+            source=rtc.TrackSource.SOURCE_CAMERA, video_codec=CODECS[codec], simulcast=simulcast
+        )
+        if bitrate:
+            options.video_encoding.max_bitrate, options.video_encoding.max_framerate = bitrate, fps
+        if mode:
+            options.scalability_mode = mode
+        publication = await self.room.local_participant.publish_track(track, options)
+        self.tracks[name] = track
+        self._keep(self._paint(source, width, height, fps, luma))
+        return {"sid": publication.sid}
+
+    async def _paint(self, source: rtc.VideoSource, width: int, height: int, fps: int, luma: int) -> None:
+        count, due = 0, time.monotonic()
+        chroma = bytes([128]) * (width * height // 2)
+        while self.room.isconnected():
+            rows = bytearray([luma]) * (width * height)
+            bar = (height // 2 + count * 3 % (height // 2)) * width
+            rows[bar : bar + 8 * width] = bytes([235]) * len(rows[bar : bar + 8 * width])
+            source.capture_frame(rtc.VideoFrame(width, height, rtc.VideoBufferType.I420, bytes(rows) + chroma))
+            count += 1
+            due += 1 / fps
+            await asyncio.sleep(max(0, due - time.monotonic()))
+
+    async def publish_audio(self, *, hz: int = 440, name: str = "microphone", **_: Any) -> dict[str, Any]:
+        source = rtc.AudioSource(RATE, 1)
+        track = rtc.LocalAudioTrack.create_audio_track(name, source)
+        options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
+        publication = await self.room.local_participant.publish_track(track, options)
+        self.tracks[name] = track
+        self._keep(self._play(source, hz))
+        return {"sid": publication.sid}
+
+    async def _play(self, source: rtc.AudioSource, hz: int) -> None:
+        period = RATE // math.gcd(RATE, hz)
+        wave = array("h", (int(12000 * math.sin(2 * math.pi * hz * n / RATE)) for n in range(period + BLOCK)))
+        position = 0
+        while self.room.isconnected():
+            block = wave[position : position + BLOCK]
+            position = (position + BLOCK) % period
+            await source.capture_frame(rtc.AudioFrame(block.tobytes(), RATE, 1, BLOCK))
+
+    async def mute(self, *, name: str, muted: bool, **_: Any) -> dict[str, Any]:
+        track = self.tracks[name]
+        track.mute() if muted else track.unmute()
+        return {}
+
+    async def unpublish(self, *, sid: str, **_: Any) -> dict[str, Any]:
+        await self.room.local_participant.unpublish_track(sid)
+        return {}
+
+    async def subscribe(self, *, identity: str, subscribed: bool, **_: Any) -> dict[str, Any]:
+        for publication in self.room.remote_participants[identity].track_publications.values():
+            publication.set_subscribed(subscribed)
+        return {}
+
+    async def publish_data(
+        self, *, text: str, reliable: bool = True, to: list[str] | None = None, topic: str = "", **_: Any
+    ) -> dict[str, Any]:
+        await self.room.local_participant.publish_data(
+            text, reliable=reliable, destination_identities=to or [], topic=topic
+        )
+        return {}
+
+    async def describe(
+        self, *, attributes: dict[str, str] | None = None, metadata: str = "", name: str = "", **_: Any
+    ) -> dict[str, Any]:
+        local = self.room.local_participant
+        if attributes:
+            await local.set_attributes(attributes)
+        if metadata:
+            await local.set_metadata(metadata)
+        if name:
+            await local.set_name(name)
+        return {}
+
+    async def report(self, **_: Any) -> dict[str, Any]:
+        return {
+            "seen": {identity: seen.told() for identity, seen in self.seen.items()},
+            "data": self.data,
+            "events": self.events,
+            "join_ms": self.join_ms,
+            "remote": {p.identity: dict(p.attributes) for p in self.room.remote_participants.values()},
+        }
+
+    async def forget(self, **_: Any) -> dict[str, Any]:
+        for seen in self.seen.values():
+            seen.__init__()  # type: ignore[misc]
+        return {}
+
+    async def leave(self, **_: Any) -> dict[str, Any]:
+        await self.room.disconnect()
+        for task in list(self.tasks):
+            task.cancel()
+        return {}
+
+
+async def _obey(peers: dict[str, Peer], command: dict[str, Any]) -> dict[str, Any]:
+    name, do = command.pop("as"), command.pop("do")
+    peer = peers.setdefault(name, Peer())
+    try:
+        answer = await asyncio.wait_for(getattr(peer, do)(**command), 25)
+    except Exception as exc:
+        return {"error": f"{type(exc).__name__}: {exc}"}
+    if do == "leave":
+        del peers[name]
+    return answer
+
+
+async def main() -> None:
+    peers: dict[str, Peer] = {}
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    running: set[asyncio.Task[None]] = set()
+
+    async def one(command: dict[str, Any]) -> None:
+        number = command.pop("id")
+        answer = await _obey(peers, command)
+        print(json.dumps({"id": number, **answer}), flush=True)
+
+    async for line in reader:
+        task = loop.create_task(one(json.loads(line)))
+        running.add(task)
+        task.add_done_callback(running.discard)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
