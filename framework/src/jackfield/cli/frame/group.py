@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -117,7 +118,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         _tell(exc, "--json" in given, shows_origin)
         return exits.of(exc)
     except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (the interpreter closes it at its end)
+        sys.stdout = io.StringIO()  # the interpreter flushes it at its end
         return Exit.FAILED
     except Exception as exc:
         _tell_internal(exc, shows_origin)
