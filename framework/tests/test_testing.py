@@ -120,7 +120,7 @@ def test_a_fake_sink_waits_for_what_comes() -> None:
 def test_a_fake_call_tells_of_tracks_and_forgets_listeners() -> None:
     """Subscribed, fed, unsubscribed: the handlers hear all of it until they let go."""
     call, heard = FakeCall(), []
-    stop = call.on("track_subscribed", heard.append)
+    stop = call.on("track_subscribed", lambda event: heard.append(event.track))
     track = call.subscribe(FakeTrack())
     let_go = track.take_encoded(heard.append)
     (frame,) = samples.encoded("VP8", 1)

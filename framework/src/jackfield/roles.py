@@ -257,7 +257,7 @@ class RenderedCall(Protocol):
         """Remote tracks that are subscribed now."""
 
     def on(self, name: str, callback: Callable[..., Any]) -> Unwatch:
-        """Calls back at each event; ``track_subscribed`` and ``track_unsubscribed`` carry a `RenderedTrack`."""
+        """Calls back with each event; that of ``track_subscribed`` and ``track_unsubscribed`` has a ``track``."""
 
 
 class Renderer(Protocol):

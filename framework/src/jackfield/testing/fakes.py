@@ -11,6 +11,7 @@ from attrs import define, field
 
 from jackfield.roles import Unwatch
 from jackfield.values.errors import CallError
+from jackfield.values.events import TrackSubscribed, TrackUnsubscribed
 from jackfield.values.media import AudioBlock, EncodedFrame, Media, VideoFrame
 from jackfield.values.settings import SessionSettings
 
@@ -123,13 +124,13 @@ class FakeCall:
         """The track is there, and ``track_subscribed`` was told."""
         self.people[track.participant.uid] = track.participant
         self._tracks.append(track)
-        self.emit("track_subscribed", track)
+        self.emit("track_subscribed", TrackSubscribed(track))
         return track
 
     def unsubscribe(self, track: FakeTrack) -> None:
         """The track is gone, and ``track_unsubscribed`` was told."""
         self._tracks.remove(track)
-        self.emit("track_unsubscribed", track)
+        self.emit("track_unsubscribed", TrackUnsubscribed(track))
 
     @property
     def listeners(self) -> int:

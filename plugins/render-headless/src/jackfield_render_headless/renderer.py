@@ -36,7 +36,10 @@ class HeadlessRenderer:
         self._taken: dict[str, Unwatch] = {}
         self._unwatch: list[Unwatch] = []
         if count:
-            self._unwatch += [call.on("track_subscribed", self._begin), call.on("track_unsubscribed", self._end)]
+            self._unwatch += [
+                call.on("track_subscribed", lambda event: self._begin(event.track)),
+                call.on("track_unsubscribed", lambda event: self._end(event.track)),
+            ]
             for track in call.tracks():
                 self._begin(track)
 

@@ -29,6 +29,8 @@ class RecordRendererFactory:
     options: Options
     name: str = "render-record"
     rank: int = 10
+    #: Settings on which a recording acts.
+    acts_on: frozenset[str] = frozenset({"record_to"})
 
     async def open(self, call: RenderedCall, container: Any) -> Renderer:
         """A recording that has begun; ``PluginError`` when nothing can be written where it was told to."""
@@ -53,7 +55,10 @@ class RecordRenderer:
         self._recording = recording
         self._taken: dict[str, Unwatch] = {}
         self._labels: dict[tuple[str, str], str] = {}
-        self._unwatch = [call.on("track_subscribed", self._begin), call.on("track_unsubscribed", self._end)]
+        self._unwatch = [
+            call.on("track_subscribed", lambda event: self._begin(event.track)),
+            call.on("track_unsubscribed", lambda event: self._end(event.track)),
+        ]
         for track in call.tracks():
             self._begin(track)
 
