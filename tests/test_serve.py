@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import ssl
@@ -17,6 +18,9 @@ import aiohttp
 import pytest
 
 from jackfield import links, local, state, tokens
+from jackfield.cli import invite as invite_cli
+from jackfield.cli import serve as serve_cli
+from jackfield.cli import token as token_cli
 
 KEY, SECRET, LOGIN_KEY = "APIseen", "secret-of-this-server-32-letters!", "login-key-0123456789"
 OTHER_SECRET = "secret-of-other-server-32-letters"
@@ -259,3 +263,27 @@ async def test_file_then_environment_then_flags(serve: Serve, folder: Path) -> N
     await serving.stop()
     serving = await serve("--public-url", "https://flag.example", JACKFIELD_KEYS=f"{KEY}: {SECRET}")
     assert serving.facts["links"][0].startswith("https://flag.example/")
+
+
+def test_guide_names_options_that_exist() -> None:
+    """Every option that the guide mentions is one of the commands'."""
+    guide = (Path(__file__).parents[1] / "docs" / "who-may-join.md").read_text()
+    named = set(re.findall(r"--[a-z][a-z-]+", guide))
+    known = {
+        option for command in (serve_cli, token_cli, invite_cli) for p in command.command.params for option in p.opts
+    }
+    assert len(named) > 8
+    assert named - known == set()
+
+
+async def test_guides_requests_are_answered(serve: Serve) -> None:
+    """The table of requests in the guide holds: each body's keys are taken, each answer's keys are there."""
+    guide = (Path(__file__).parents[1] / "docs" / "who-may-join.md").read_text()
+    serving = await serve(JACKFIELD_KEYS=f"{KEY}: {SECRET}", JACKFIELD_LOGIN_KEY=LOGIN_KEY)
+    log_in = json.loads((await asked("POST", serving.url + "/api/login", json={"uid": "a", "api_key": LOGIN_KEY}))[1])
+    headers = {"Authorization": f"Bearer {log_in['auth_token']}"}
+    invite = (await asked("POST", serving.url + "/api/invite", json={"session_id": "s"}, headers=headers))[1]
+    token = (await asked("POST", serving.url + "/api/token", json={"session_id": "s"}, headers=headers))[1]
+    for answer in (log_in, json.loads(invite), json.loads(token)):
+        shown = re.findall(r"`\{([a-z_, ]+)\}`", guide)
+        assert any(set(keys.split(", ")) <= set(answer) for keys in shown if len(keys.split(", ")) >= 4)
