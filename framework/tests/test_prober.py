@@ -31,6 +31,7 @@ CODE = """
         Encoder("crashes", "card", os.abort),
         Encoder("hangs", "card", lambda: time.sleep(60)),
         Encoder("raises", "card", lambda: 1 / 0),
+        Encoder("asks", "card", lambda: os.environ.get("JACKFIELD_CONFIG")),
         Encoder("soft", "software", lambda: None),
     ]
 
@@ -83,6 +84,13 @@ def test_an_answer_is_remembered_here_and_on_disk(tmp_path: Path, offers: dict[s
     assert probed(tmp_path) == ["works"]
     assert prober.probe(offers["works"], fresh=True) is None
     assert probed(tmp_path) == ["works", "works"]
+
+
+def test_the_child_reads_the_same_configuration(tmp_path: Path, offers: dict[str, Offer]) -> None:
+    """Options decide what works, so a file that was named by hand is named to the child."""
+    file = tmp_path / "my.toml"
+    file.write_text("")
+    assert Prober(tmp_path / "probes.json", config=file).probe(offers["asks"]) == str(file)
 
 
 def test_a_new_version_is_asked_again(tmp_path: Path, offers: dict[str, Offer]) -> None:

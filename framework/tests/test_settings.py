@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import attrs
@@ -164,6 +165,18 @@ def test_settings_can_be_laid_over_others() -> None:
     base = SessionSettings(title="Stand-up", start_audio_muted=True)
     found = SessionSettings.from_dict({"startAudioMuted": False}, base=base)
     assert (found.title, found.start_audio_muted) == ("Stand-up", False)
+
+
+def test_what_was_given_is_known_though_it_is_the_default() -> None:
+    """Who says "not muted" means it, whatever a configuration says."""
+    given = SessionSettings(start_audio_muted=False, title="x")
+    assert given.explicit() == {"start_audio_muted": False, "title": "x"}
+    assert given.changed() == {"title": "x"}
+    assert given == SessionSettings(title="x")
+    assert SessionSettings.from_dict({"layout": "TILE"}, base=given).given == {"start_audio_muted", "title", "layout"}
+    assert SessionSettingsBuilder().set_simulcast(False).build().given == {"simulcast"}
+    assert copy.deepcopy(given).explicit() == given.explicit()
+    assert attrs.evolve(given, title="y").title == "y"
 
 
 def test_a_misspelt_setter_names_the_right_one() -> None:

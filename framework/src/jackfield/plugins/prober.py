@@ -1,6 +1,7 @@
 """Probes: whether a codec works here, found by using it once, remembered until a version changes.
 
-What touches hardware is probed in a child process within a time limit, so that a crash or a hang takes no call down.
+What touches hardware is probed in a child process within a time limit, so that a crash or a hang takes no call down;
+the child reads the same configuration file, so that it probes with the same options.
 """
 
 from __future__ import annotations
@@ -38,8 +39,14 @@ class Prober:
     """Answers why an encoder or decoder cannot be used here. Any thread; a first answer may take seconds."""
 
     def __init__(
-        self, path: Path | None = None, *, limit_s: float = 10.0, clock: Callable[[], float] = time.time
+        self,
+        path: Path | None = None,
+        *,
+        config: Path | None = None,
+        limit_s: float = 10.0,
+        clock: Callable[[], float] = time.time,
     ) -> None:
+        self._config = config
         self._path = path or cache_path()
         self._limit_s = limit_s
         self._clock = clock
@@ -61,7 +68,7 @@ class Prober:
 
     def _ask(self, offer: Offer) -> str | None:
         if offer.thing.backend != "software":
-            return _ask_child(offer, self._limit_s)
+            return _ask_child(offer, self._limit_s, self._config)
         try:
             answer: str | None = offer.thing.probe()
             return answer
@@ -110,9 +117,11 @@ def _version(distribution: str) -> str:
         return "none"
 
 
-def _ask_child(offer: Offer, limit_s: float) -> str | None:
+def _ask_child(offer: Offer, limit_s: float, config: Path | None) -> str | None:
     command = [sys.executable, "-m", "jackfield.plugins.probe", offer.plugin, offer.thing.makes, offer.thing.name]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(part for part in sys.path if part)}
+    if config is not None:
+        environment["JACKFIELD_CONFIG"] = str(config.absolute())
     try:
         done = subprocess.run(
             [*command, offer.thing.codec], capture_output=True, timeout=limit_s, env=environment, check=False

@@ -237,7 +237,7 @@ def load(config: Config | None = None, *, only: Collection[str] | None = None) -
     if only is None:
         names = [row.name for row in loading.rows]
         findings += [*_absent(config, loading.rows), *configuration.unknown_variables(config, names)]
-    return Plugins(config, loading.loaded, loading.rows, tuple(findings))
+    return Plugins(config, loading.loaded, loading.rows, tuple(findings), Prober(config=config.path))
 
 
 def _absent(config: Config, rows: Sequence[PluginRow]) -> list[Finding]:

@@ -178,6 +178,14 @@ class SessionSettings:
     record_to: str | None = _setting(None, rules.path)
     e2ee_key: str | None = _setting(None, rules.text(longest=1024), secret=True)
 
+    #: The settings that whoever made these named, be it with the default's value.
+    given: frozenset[str] = field(init=False, eq=False, repr=False)
+
+    def __new__(cls, **values: Any) -> Self:
+        settings = super().__new__(cls)
+        object.__setattr__(settings, "given", frozenset(values))
+        return settings
+
     def __attrs_post_init__(self) -> None:
         clean, findings = _read({name: getattr(self, name) for name in SETTINGS}, "")
         if findings:
@@ -194,15 +202,19 @@ class SessionSettings:
         clean, findings = _read(values, source)
         if findings:
             raise SettingsError(findings)
-        start = {name: getattr(base, name) for name in SETTINGS} if base is not None else {}
+        start = {name: getattr(base, name) for name in base.given} if base is not None else {}
         return cls(**{**start, **clean})
+
+    def explicit(self) -> dict[str, Any]:
+        """The settings that were given, with their values: what counts more than a configuration's defaults."""
+        return {name: getattr(self, name) for name in SETTINGS if name in self.given}
 
     def changed(self) -> dict[str, Any]:
         """The settings that differ from their defaults; the rest say nothing about what is wanted."""
         return {name: getattr(self, name) for name, spec in SETTINGS.items() if getattr(self, name) != spec.default}
 
 
-SETTINGS: Mapping[str, attrs.Attribute[Any]] = {spec.name: spec for spec in attrs.fields(SessionSettings)}
+SETTINGS: Mapping[str, attrs.Attribute[Any]] = {spec.name: spec for spec in attrs.fields(SessionSettings) if spec.init}
 
 #: The vendor's names that are not a setting's own in camelCase → the setting, and what one unit of theirs is of ours.
 VENDOR_NAMES: Mapping[str, tuple[str, float]] = {
