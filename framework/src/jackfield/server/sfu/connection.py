@@ -92,6 +92,11 @@ class Connection:
             await self.transport.start(section.fingerprints if section else [], "server")
         except ConnectionError as exc:
             logger.info("%s: %s", self.name, exc)
+        else:
+            self.connected()
+
+    def connected(self) -> None:
+        """Media can be sent from now on."""
 
     async def close(self) -> None:
         """The transport and the link are gone, within two seconds."""

@@ -39,6 +39,7 @@ class SubscriberConnection(Connection):
         self._by_ssrc: dict[int, DownTrack] = {}
         self._offer = SubscriberOffer()
         self._on_offer, self._on_answered, self._on_silent = on_offer, on_answered, on_silent
+        self._agreed: list[str] = []
         self._is_stale = False
         self._offering: asyncio.Handle | None = None
         self._patience: Timer | None = None
@@ -104,11 +105,19 @@ class SubscriberConnection(Connection):
         self.start(description)
         sent, refused = self._offer.answered(description)
         flowing = [sid for sid in sent if sid in self.downs and not self.downs[sid].enabled]
-        for track_sid in flowing:
-            self.downs[track_sid].enable()
+        self._agreed += flowing
+        if self.transport.state == "connected":
+            self.connected()
         self._on_answered(flowing, [track_sid for track_sid in refused if track_sid in self.downs])
         if self._is_stale:
             self.negotiate()
+
+    def connected(self) -> None:
+        """What was answered flows. Not before: a keyframe that comes ahead of the path is lost, and the next is late."""
+        for track_sid in self._agreed:
+            if track_sid in self.downs:
+                self.downs[track_sid].enable()
+        self._agreed.clear()
 
     def restart_ice(self) -> None:
         """The next offer has new ICE credentials, and the one in flight is given up."""
