@@ -47,9 +47,7 @@ class Driver:
         assert "error" not in answer, f"{who} could not {do}: {answer['error']}"
         return answer
 
-    async def until(
-        self, who: str, holds: Callable[[dict[str, Any]], bool], timeout_s: float = 15
-    ) -> dict[str, Any]:
+    async def until(self, who: str, holds: Callable[[dict[str, Any]], bool], timeout_s: float = 15) -> dict[str, Any]:
         """The first report that ``holds``; the last one is in the failure."""
         report: dict[str, Any] = {}
         for _ in range(round(timeout_s / 0.2)):

@@ -96,7 +96,9 @@ class Peer:
 
     def _data(self, packet: rtc.DataPacket) -> None:
         sender = packet.participant.identity if packet.participant else ""
-        self.data.append({"text": packet.data.decode(), "from": sender, "topic": packet.topic, "kind": int(packet.kind)})
+        self.data.append(
+            {"text": packet.data.decode(), "from": sender, "topic": packet.topic, "kind": int(packet.kind)}
+        )
 
     def _subscribed(self, track: Any, publication: Any, participant: Any) -> None:
         self._event("track_subscribed", participant.identity, publication.name)

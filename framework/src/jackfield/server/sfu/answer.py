@@ -161,6 +161,9 @@ def _section(offered: MediaSection, taken: Taken | None) -> MediaSection:
     usable = [codec for codec in offered.codecs if not codec.is_rtx and codecs.usable(codec)]
     answered.port = 0 if offered.rejected or not usable else 9
     answered.codecs = [evolve(codec, feedback=()) for codec in usable[:1]]
+    if usable:
+        # A later offer of libwebrtc's has only those extensions that each answer before it took.
+        answered.header_extensions = _extensions(offered, usable[0])
     return answered
 
 
