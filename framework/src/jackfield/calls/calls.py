@@ -229,9 +229,7 @@ class Calls:
             return self._place
         if token is not None and token.url is not None:
             return evolve(self._place, url=token.url)
-        found = await local.local_server()
-        logger.info("%s", found.said)
-        return found.place
+        return await local.local_place()
 
     def _settings(self, given: Any) -> tuple[SessionSettings, list[Finding]]:
         values = given.changed() if isinstance(given, SessionSettings) else given or {}

@@ -11,7 +11,7 @@ from livekit.protocol.models import DataPacket, DisconnectReason, UserPacket
 from livekit.protocol.rtc import LeaveRequest, UpdateParticipantMetadata
 
 from jackfield.plugins import Choice, Plugins
-from jackfield.roles import Unwatch
+from jackfield.roles import CaptureDriver, Unwatch
 from jackfield.rtc import signalling
 from jackfield.session.connection import Connection
 from jackfield.session.listeners import Callback, EventStream, Listeners
@@ -149,6 +149,11 @@ class CallSession:
     def devices(self, kind: DeviceKind | None = None) -> list[Device]:
         """Cameras, microphones, screens and loudspeakers that are there now; nothing is opened."""
         return self._plugins.devices(kind)
+
+    @property
+    def drivers(self) -> Sequence[CaptureDriver]:
+        """Every driver of cameras, microphones and screens."""
+        return self._plugins.captures
 
     def device(self, kind: DeviceKind) -> Device | None:
         """The camera, microphone or speaker in use."""

@@ -1,0 +1,1 @@
+"""What the commands that take part in a call share: joining, watching, checking."""

@@ -1,0 +1,149 @@
+"""A call as it goes on: a table of its tracks for people, lines of JSON for programs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from jackfield.cli.frame import output
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from jackfield.calls import Calls
+    from jackfield.session.call import CallSession
+    from jackfield.values.events import Event
+
+#: Events that are told as they happen.
+TOLD = (
+    "participant_joined",
+    "participant_left",
+    "connection_lost",
+    "session_left",
+    "device_lost",
+    "encoder_changed",
+    "error",
+)
+COLUMNS = ("who", "track", "codec", "size", "fps", "kbit/s", "lost", "jitter ms", "rtt ms", "by")
+
+
+@contextlib.contextmanager
+def stopped_by_signals() -> Iterator[asyncio.Event]:
+    """An event that Ctrl-C or SIGTERM sets, so that the call is left in order."""
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    caught = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):
+            loop.add_signal_handler(number, stop.set)
+            caught.append(number)
+    try:
+        yield stop
+    finally:
+        for number in caught:
+            loop.remove_signal_handler(number)
+
+
+def tell_events(calls: Calls, as_json: bool, say: Callable[[str], None] = click.echo) -> None:
+    """Prints what happens in the call, from its first event on."""
+    for name in TOLD:
+        calls.on(name, lambda event: _tell(event, as_json, say))
+
+
+def _tell(event: Event, as_json: bool, say: Callable[[str], None]) -> None:
+    person, error = getattr(event, "participant", None), getattr(event, "error", None)
+    facts = {"uid": person.uid if person else None, "message": getattr(event, "message", None) or None}
+    facts |= {"reason": getattr(event, "reason", None), "error": str(error) if error else None}
+    facts = {key: value for key, value in facts.items() if value is not None}
+    if as_json:
+        output.print_json_line({"event": event.name, **facts})
+    else:
+        say(f"{event.name.replace('_', ' ')}" + (": " + ", ".join(map(str, facts.values())) if facts else ""))
+
+
+async def watch(
+    call: CallSession,
+    stop: asyncio.Event,
+    *,
+    seconds: float | None,
+    as_json: bool,
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
+    """Shows the call each second, until it ends, ``seconds`` have passed or ``stop`` is set."""
+    end = None if seconds is None else clock() + seconds
+    left = asyncio.ensure_future(call.until_left())
+    stopping = asyncio.ensure_future(stop.wait())
+    try:
+        with _screen(as_json) as show:
+            while not left.done() and not stopping.done() and (end is None or clock() < end):
+                wait = 1.0 if end is None else max(0.0, min(1.0, end - clock()))
+                await asyncio.wait({left, stopping}, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
+                if call.is_active:
+                    show(call)
+    finally:
+        left.cancel()
+        stopping.cancel()
+
+
+@contextlib.contextmanager
+def _screen(as_json: bool) -> Iterator[Callable[[CallSession], None]]:
+    if as_json:
+        yield lambda call: output.print_json_line({"stats": call.stats()})
+        return
+    screen = output.console()
+    if not screen.is_terminal:
+        yield lambda call: None
+        return
+    from rich.live import Live
+
+    with Live(console=screen, auto_refresh=False, transient=True) as live:
+        yield lambda call: live.update(table(call), refresh=True)
+
+
+def table(call: CallSession) -> Table:
+    """The call's tracks, ours first."""
+    from rich import box
+    from rich.table import Table
+
+    found = call.stats()
+    people = "alone" if found["participants"] == 1 else f"{found['participants']} participants"
+    shown = Table(title=f"{call.session_id} · {people}", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in COLUMNS:
+        shown.add_column(column, justify="left" if column in ("who", "track", "codec", "by") else "right")
+    for track in found["publications"]:
+        shown.add_row(*row("you", track))
+    for track in found["tracks"]:
+        shown.add_row(*row(track["uid"], track))
+    return shown
+
+
+def row(who: str, track: dict[str, Any]) -> list[str]:
+    """One track's cells."""
+    video = track["kind"] == "video"
+    width, height = track.get("frameWidth", 0), track.get("frameHeight", 0)
+    packets, lost = track.get("packetsReceived", track.get("packetsSent", 0)), track.get("packetsLost", 0)
+    share = 100 * lost / (packets + lost) if packets and lost > 0 else 0.0
+    what = f"{track.get('name') or track['source']}" + (" (off)" if track.get("muted") else "")
+    return [
+        who,
+        what,
+        track.get("codec", ""),
+        f"{width}x{height}" if video and width else "",
+        f"{track.get('framesPerSecond', 0):.0f}" if video else "",
+        f"{track.get('bitrate', 0) / 1000:.0f}",
+        f"{share:.1f} %",
+        f"{1000 * track.get('jitter', 0):.1f}",
+        f"{1000 * (track.get('roundTripTime') or 0):.1f}",
+        track.get("encoderImplementation", ""),
+    ]
+
+
+def summary(call_stats: dict[str, Any]) -> list[str]:
+    """The last state of each track, a line each."""
+    lines = [" ".join(filter(None, row("sent", track))) for track in call_stats["publications"]]
+    return lines + [" ".join(filter(None, row(track["uid"], track))) for track in call_stats["tracks"]]

@@ -1,0 +1,85 @@
+"""``jackfield record``: keep a call in a file, without decoding or encoding it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Any
+
+import click
+
+from jackfield.cli.frame import output
+from jackfield.cli.frame.exits import Exit
+from jackfield.cli.frame.group import Frame
+from jackfield.cli.live import calling
+
+EPILOG = """
+\b
+Examples:
+  jackfield record stand-up                       into the folder stand-up, a file for each participant
+  jackfield record stand-up --to /srv/calls --seconds 3600
+  jackfield record 'https://host/join/lobby#invite=…' --to lobby
+
+Records until Ctrl-C, --seconds, or the end of the call. Nothing is sent, and nothing is encoded anew.
+"""
+
+
+@click.command("record", epilog=EPILOG)
+@click.argument("session")
+@click.option("--to", "record_to", type=click.Path(), metavar="PATH", help="Where to.  [default: the session's name]")
+@calling.options(media=False)
+@click.option("--seconds", type=click.FloatRange(0), help="Stop after this long.")
+@click.option("--verbose", is_flag=True, help="Log what happens.")
+@output.json_option
+@click.pass_obj
+def command(
+    frame: Frame, /, session: str, record_to: str | None, seconds: float | None, as_json: bool, **flags: Any
+) -> int:
+    """Record everyone in a call, as they send it."""
+    logging.basicConfig(
+        level=logging.INFO if flags.pop("verbose") else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
+    )
+    where = record_to or _folder(session)
+    settings = calling.settings(flags.pop("given"))
+    settings |= {"camera": "none", "microphone": "none", "speaker": "none", "record_to": where}
+    return asyncio.run(_run(frame, session, where, settings, seconds, as_json, flags))
+
+
+async def _run(
+    frame: Frame,
+    session: str,
+    where: str,
+    settings: dict[str, Any],
+    seconds: float | None,
+    as_json: bool,
+    who: dict[str, Any],
+) -> int:
+    from jackfield.cli.live import watching
+
+    who["name"] = who["name"] or "recorder"
+    with watching.stopped_by_signals() as stop:
+        async with calling.joined(
+            frame.config(),
+            frame.plugins(),
+            session,
+            settings=settings,
+            prepare=lambda calls: watching.tell_events(calls, as_json),
+            **who,
+        ) as call:
+            if not as_json:
+                click.echo(f"recording {call.session_id!r} to {where}; Ctrl-C ends it")
+            await watching.watch(call, stop, seconds=seconds, as_json=as_json)
+            tracks = len(call.tracks())
+    if as_json:
+        output.print_json_line({"recorded": where, "tracks": tracks})
+    else:
+        click.echo(f"recorded {tracks} tracks to {where}")
+    return Exit.OK
+
+
+def _folder(session: str) -> str:
+    from jackfield import links
+
+    name = links.parse(session).session_id if links.is_link(session) else session
+    return str(Path("".join(character if character.isalnum() or character in "-_." else "_" for character in name)))
