@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
@@ -14,7 +14,8 @@ from attrs import frozen
 from jackfield.cli.frame import output
 from jackfield.cli.frame.exits import Exit
 from jackfield.cli.frame.group import Frame
-from jackfield.values.errors import CallError
+from jackfield.values.errors import CallError, SettingsError
+from jackfield.values.settings import SessionSettings
 
 if TYPE_CHECKING:
     from jackfield.plugins import Choice, Plugins
@@ -66,9 +67,10 @@ def examine(plugins: Plugins, *, fresh: bool = False) -> Iterator[Check]:
     yield from _configuration(plugins)
     yield from _plugins(plugins)
     yield _tokens(plugins)
+    wanted = _wanted(plugins)
     for kind in ("camera", "microphone", "speaker"):
-        yield _device(plugins, kind)
-    yield from _codecs(plugins, fresh)
+        yield _device(plugins, kind, getattr(wanted, kind))
+    yield from _codecs(plugins, wanted.encoders, fresh)
     yield _renderers(plugins)
     yield _tools()
 
@@ -114,26 +116,31 @@ def _tokens(plugins: Plugins) -> Check:
     return Check("call tokens", "missing", found, "pip install a plugin whose name begins with jackfield-tokens-")
 
 
-def _device(plugins: Plugins, kind: Any) -> Check:
-    call = plugins.config.tables.get("call", {})
+def _wanted(plugins: Plugins) -> SessionSettings:
+    """What a call would be joined with; the defaults where the configuration does not hold, which was said before."""
     try:
-        _, _, choice = plugins.device(kind, call.get(kind))
+        return plugins.config.session_settings()
+    except SettingsError:
+        return SessionSettings()
+
+
+def _device(plugins: Plugins, kind: Any, wish: Any) -> Check:
+    try:
+        _, _, choice = plugins.device(kind, wish)
     except CallError as exc:
         fix = "attach one, or install the plugin that drives it; `jackfield devices` lists what is there"
         return Check(kind, "note", exc.message, fix)
     return Check(kind, "ok", choice.chosen or choice.why, choice=choice)
 
 
-def _codecs(plugins: Plugins, fresh: bool) -> Iterator[Check]:
+def _codecs(plugins: Plugins, prefer: Sequence[str], fresh: bool) -> Iterator[Check]:
     if fresh:
         for offer in plugins.offers("register_codecs"):
             plugins.prober.probe(offer, fresh=True)
-    settings = plugins.config.tables.get("call", {})
-    prefer = settings.get("encoders", ())
     found: dict[tuple[str, str], Choice] = {}
     for makes in ("encoder", "decoder"):
         for codec in plugins.codecs(makes):
-            found[makes, codec] = plugins.usable(makes, codec, prefer if isinstance(prefer, list) else ())
+            found[makes, codec] = plugins.usable(makes, codec, prefer)
     for (makes, codec), choice in found.items():
         state: State = "ok" if choice.chosen else "note"
         yield Check(f"{codec} {makes}", state, choice.chosen or str(choice), choice=choice)
