@@ -27,7 +27,7 @@ export class CallView {
   private readonly count = el('span');
   private readonly veilText = el('p');
   private readonly veil: HTMLElement;
-  private readonly alone = el('p', { class: 'jf-alone' }, 'Nobody else is here yet.');
+  private readonly alone = el('p', { class: 'jf-alone' }, 'You are the only one here.');
   private readonly sound: HTMLElement;
   private readonly ends: (() => void)[] = [];
   private isDue = false;
@@ -41,7 +41,7 @@ export class CallView {
     this.controls = new Controls(call, { leave: () => this.attempt(() => call.leave()), copyInvite, attempt: (action) => this.attempt(action) });
     this.veil = el('div', { class: 'jf-veil', role: 'status' }, el('span', { class: 'jf-spinner', 'aria-hidden': 'true' }), this.veilText);
     this.sound = soundBar(() => this.attempt(() => call.allowSound()));
-    const body = el('div', { class: 'jf-body' }, this.stage.element, this.alone, this.toasts.element, this.veil);
+    const body = el('div', { class: 'jf-body' }, this.stage.element, el('div', { class: 'jf-above' }, this.alone, this.toasts.element), this.veil);
     this.element = el('section', { class: 'jf-call', 'aria-label': `Session ${options.title}` }, this.header(), this.sound, body, this.controls.element);
     container.replaceChildren(this.element);
     const tick = window.setInterval(() => this.tick(), 1000);

@@ -46,7 +46,7 @@ export function icon(name: IconName): SVGSVGElement {
   return drawing;
 }
 
-/** The mark: two sockets and the cord that patches them. */
+/** The mark: a field of sockets, two of them patched. */
 export function mark(): SVGSVGElement {
   const drawing = document.createElementNS(SVG, 'svg');
   drawing.setAttribute('viewBox', '0 0 32 32');
@@ -54,9 +54,10 @@ export function mark(): SVGSVGElement {
   drawing.setAttribute('aria-hidden', 'true');
   const shapes: readonly (readonly [string, string])[] = [
     ['jf-mark-plate', 'M8 0h16a8 8 0 0 1 8 8v16a8 8 0 0 1-8 8H8a8 8 0 0 1-8-8V8a8 8 0 0 1 8-8Z'],
-    ['jf-mark-cord', 'M9.5 14.5c0 15 13 15 13 0'],
-    ['jf-mark-socket', 'M5.3 11a4.2 4.2 0 1 0 8.4 0a4.2 4.2 0 1 0-8.4 0Z'],
-    ['jf-mark-socket', 'M18.3 11a4.2 4.2 0 1 0 8.4 0a4.2 4.2 0 1 0-8.4 0Z'],
+    ...['M5 9.5a4 4 0 1 0 8 0a4 4 0 1 0-8 0Z', 'M19 9.5a4 4 0 1 0 8 0a4 4 0 1 0-8 0Z', 'M5 22.5a4 4 0 1 0 8 0a4 4 0 1 0-8 0Z', 'M19 22.5a4 4 0 1 0 8 0a4 4 0 1 0-8 0Z'].map(
+      (socket) => ['jf-mark-socket', socket] as const,
+    ),
+    ['jf-mark-cord', 'M9 9.5c9 0 5 13 14 13'],
   ];
   for (const [kind, shape] of shapes) {
     const path = document.createElementNS(SVG, 'path');

@@ -66,14 +66,14 @@ export class JoinPage {
     }));
   }
 
-  private async enter(name: string, media: LocalMedia): Promise<void> {
-    const credential = this.credential();
-    if (!credential) return this.logIn('');
+  /** Whether the person is in a call, which then has the tracks. */
+  private async enter(name: string, media: LocalMedia): Promise<boolean> {
     this.options.memory.name = name;
-    const token = await this.token(credential, name);
-    if (!token) return;
-    const call = await this.options.join(token.token, media);
-    this.call(call, token);
+    const credential = this.credential();
+    const token = credential && (await this.token(credential, name));
+    if (!token) return false;
+    this.call(await this.options.join(token.token, media), token);
+    return true;
   }
 
   /** A call token; null where the person was sent elsewhere because what they came with is no good. */

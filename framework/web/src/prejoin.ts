@@ -18,15 +18,15 @@ export interface PreJoinOptions {
   readonly loggedIn: { readonly uid: string; readonly logOut: () => void } | null;
   readonly device: (kind: DeviceKind) => string;
   readonly keepDevice: (kind: DeviceKind, id: string) => void;
-  /** Joins; what it raises is shown and the person may try again. It owns the tracks once it has returned. */
-  readonly join: (name: string, media: LocalMedia) => Promise<void>;
+  /** Joins, and says whether it took the tracks for its own. What it raises is shown, and the person may try again. */
+  readonly join: (name: string, media: LocalMedia) => Promise<boolean>;
 }
 
 /** One picker: a label, a list, and why the device does not work. */
 class Picker {
   readonly list: HTMLSelectElement;
   readonly element: HTMLElement;
-  private readonly trouble = el('p', { class: 'jf-trouble', role: 'status' });
+  private readonly trouble = el('p', { class: 'jf-trouble', role: 'status', hidden: true });
 
   constructor(kind: DeviceKind, chosen: (id: string) => void, extra: HTMLElement | null = null) {
     const id = freshId(kind);
@@ -63,6 +63,7 @@ export class PreJoinView {
   private readonly lack = whyNoMedia();
   private readonly unwatch: () => void;
   private isClosed = false;
+  private isJoining = false;
 
   constructor(
     container: HTMLElement,
@@ -85,13 +86,12 @@ export class PreJoinView {
     void this.open();
   }
 
-  /** The page is free for something else; tracks that nobody joined with are stopped. */
+  /** The page is free for something else; tracks that nobody joins with are stopped. */
   close(): void {
     this.isClosed = true;
     this.unwatch();
     this.meter.close();
-    this.release('camera');
-    this.release('microphone');
+    if (!this.isJoining) this.releaseAll();
     this.element.remove();
   }
 
@@ -184,6 +184,11 @@ export class PreJoinView {
     else this.meter.listen(null);
   }
 
+  private releaseAll(): void {
+    this.release('camera');
+    this.release('microphone');
+  }
+
   private async list(): Promise<void> {
     for (const kind of KINDS) {
       const devices = await listDevices(kind);
@@ -207,6 +212,7 @@ export class PreJoinView {
   }
 
   private busy(isBusy: boolean): void {
+    this.isJoining = isBusy;
     this.button.disabled = isBusy;
     const label = this.lack ? 'Join to watch and listen' : 'Join';
     this.button.replaceChildren(...(isBusy ? [el('span', { class: 'jf-spinner', 'aria-hidden': 'true' }), 'Joining…'] : [label]));
@@ -218,12 +224,14 @@ export class PreJoinView {
     this.busy(true);
     this.failure.hidden = true;
     try {
-      await this.options.join(name, { ...this.tracks, wishes: this.wishes() });
-      this.tracks.camera = this.tracks.microphone = null;
+      const isTaken = await this.options.join(name, { ...this.tracks, wishes: this.wishes() });
+      if (isTaken) this.tracks.camera = this.tracks.microphone = null;
     } catch (error) {
       setText(this.failure, sentence(error));
       this.failure.hidden = false;
+    } finally {
       this.busy(false);
+      if (this.isClosed) this.releaseAll();
     }
   }
 

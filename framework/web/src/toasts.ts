@@ -6,7 +6,7 @@ const SHOWN_MS = 5_000;
 const MOST = 4;
 
 export class Toasts {
-  readonly element = el('div', { class: 'jf-toasts', role: 'log', 'aria-live': 'polite', 'aria-label': 'Notices', tabindex: '-1' });
+  readonly element = el('div', { class: 'jf-toasts', role: 'log', 'aria-live': 'polite', 'aria-label': 'Notices' });
   private readonly timers = new Set<number>();
 
   /** Show one; problems stay twice as long. */

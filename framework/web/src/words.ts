@@ -10,12 +10,12 @@ export function deviceWords(kind: DeviceKind, name: string): string {
   switch (name) {
     case 'NotAllowedError':
     case 'SecurityError':
-      return `The browser does not let this page use your ${thing}. Allow it in the site settings beside the address, then try again.`;
+      return `The browser does not let this page use your ${thing}. Allow it in the site settings beside the address, then turn the ${thing} on.`;
     case 'NotFoundError':
       return `No ${thing} was found. Plug one in, and it appears here.`;
     case 'NotReadableError':
     case 'AbortError':
-      return `The ${thing} does not start: another program may be using it. Close that program, then try again.`;
+      return `The ${thing} does not start: another program may be using it. Close that program, then turn the ${thing} on again.`;
     case 'OverconstrainedError':
       return `The ${thing} that was chosen is gone. Choose another one.`;
     default:

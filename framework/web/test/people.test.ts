@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest';
+import { clockFace, colourOf, initials } from '../src/people';
+import { seatsOf } from '../src/tile';
+import type { Person, Picture } from '../src/values';
+
+test.each([
+  ['Ada Lovelace', 'AL'],
+  ['ada', 'A'],
+  ['  Grace  Brewster Hopper ', 'GH'],
+  ['😀 smile', '😀S'],
+  ['', '?'],
+])('the initials of %j are %j', (name, letters) => {
+  expect(initials(name)).toBe(letters);
+});
+
+test('a name keeps its colour', () => {
+  expect(colourOf('Ada', 6)).toBe(colourOf('Ada', 6));
+  expect(colourOf('', 6)).toBe(0);
+});
+
+test.each([
+  [0, '0:00'],
+  [247, '4:07'],
+  [3729, '1:02:09'],
+  [-5, '0:00'],
+])('%i seconds read %s', (seconds, face) => {
+  expect(clockFace(seconds)).toBe(face);
+});
+
+function picture(id: string, source: Picture['source']): Picture {
+  return { id, source, name: id, isMirrored: false, attach: () => undefined, detach: () => undefined };
+}
+
+function person(id: string, ...pictures: Picture[]): Person {
+  return { id, name: id, isLocal: false, isMuted: false, isSpeaking: false, hasPoorNetwork: false, pictures };
+}
+
+test('everyone has a seat, with or without a picture', () => {
+  const seats = seatsOf([person('a', picture('cam', 'camera')), person('b')]);
+  expect(seats.map((seat) => [seat.id, seat.picture?.id ?? null])).toEqual([['a', 'cam'], ['b', null]]);
+});
+
+test('each further picture has a seat of its own, and a screen is never the main one', () => {
+  const seats = seatsOf([person('robot', picture('screen', 'screen'), picture('front', 'other'), picture('arm', 'other'))]);
+  expect(seats.map((seat) => [seat.id, seat.picture?.id ?? null])).toEqual([
+    ['robot', 'front'],
+    ['robot screen', 'screen'],
+    ['robot arm', 'arm'],
+  ]);
+});
