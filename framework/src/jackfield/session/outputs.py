@@ -68,11 +68,10 @@ class Outputs:
         try:
             async with asyncio.timeout(SPEAKER_TIMEOUT_S):
                 await playback.open()
-        except CallError as error:
+        except (CallError, TimeoutError) as exc:
+            error = exc if isinstance(exc, CallError) else DeviceError(f"{device.label} did not open in time")
+            await playback.close()
             self._failed(error, device.label)
-            return
-        except TimeoutError:
-            self._failed(DeviceError(f"{device.label} did not open in time"), device.label)
             return
         self._playback = playback
 
