@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -378,6 +379,30 @@ async def test_address_of_another_machine_is_refused() -> None:
     """An address that this machine does not have is named."""
     with pytest.raises(SettingsError, match="is not an address of this machine"):
         await Server(settings(host="192.0.2.77"), lambda *_: SilentMedia()).start()
+
+
+async def test_every_address_means_both_families() -> None:
+    """``::`` is heard on IPv4 and, where the machine has it, IPv6, on one port."""
+    with contextlib.closing(socket.socket(socket.AF_INET6, socket.SOCK_STREAM)) as probe:
+        try:
+            probe.bind(("::1", 0))
+        except OSError:
+            pytest.skip("this machine has no IPv6")
+    async with running(settings(host="::")) as asker:
+        for host in ("127.0.0.1", "[::1]"):
+            async with asker.session.get(f"http://{host}:{asker.server.port}/healthz") as response:
+                assert response.status == 200
+
+
+async def test_own_pages_may_ask_under_either_name() -> None:
+    """Behind a proxy the public origin is ours, and so is the server's own address."""
+    async with running(settings(public_url="https://calls.example.com/jackfield/")) as asker:
+        for origin in ("https://calls.example.com", asker.server.url):
+            body = {"uid": "ada", "api_key": LOGIN_KEY}
+            status, answer = await asker.post("/api/login", body, headers={"Origin": origin})
+            assert status == 200
+        _, made = await asker.post("/api/invite", {"session_id": "s"}, bearer=answer["auth_token"])
+        assert made["link"].startswith("https://calls.example.com/jackfield/join/s#invite=")
 
 
 async def test_idleness_counts_from_the_last_of_it() -> None:

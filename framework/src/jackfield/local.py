@@ -124,7 +124,7 @@ async def _start(
     _children.append(child)
     while child.poll() is None:
         record = runtime.read()
-        if record is not None and record.pid == child.pid and await runtime.answers(record):
+        if record is not None and await runtime.answers(record):
             return record
         if clock() >= until:
             with contextlib.suppress(ProcessLookupError):

@@ -12,14 +12,18 @@ import os
 import secrets
 import stat
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Final
 
 import platformdirs
 from attrs import field, frozen
 
 from jackfield.values.errors import PluginError
+
+_KEY_ATTEMPTS: Final = 200
+_KEY_PAUSE_S: Final = 0.01
 
 
 @frozen
@@ -44,22 +48,15 @@ def directory() -> Path:
     return path
 
 
-def write_private(path: Path, content: bytes, *, replace: bool = True) -> bool:
-    """The file holds ``content`` whole, and only its owner can read it; False: it was there and ``replace`` is off."""
+def write_private(path: Path, content: bytes) -> None:
+    """The file holds ``content``, all of it at once, and only its owner can read it."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # made with mode 0600
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        if replace:
-            os.replace(temporary, path)
-            return True
-        try:
-            os.link(temporary, path)
-        except FileExistsError:
-            return False
-        return True
+        os.replace(temporary, path)
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
@@ -87,27 +84,32 @@ def read_json(path: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def write_json(path: Path, content: Mapping[str, Any], *, replace: bool = True) -> bool:
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """As `write_private`, with one JSON object."""
-    return write_private(path, json.dumps(content, indent=1).encode() + b"\n", replace=replace)
+    write_private(path, json.dumps(content, indent=1).encode() + b"\n")
 
 
 def development_keys() -> DevelopmentKeys:
     """This machine's own keys, made at first use and kept. Processes that ask at the same moment get the same."""
     path = directory() / "keys.json"
-    found = _keys_in(path)
-    if found is None:
-        made = {
-            "api_key": f"DEV{secrets.token_hex(6)}",
-            "api_secret": secrets.token_urlsafe(36),
-            "login_key": secrets.token_urlsafe(24),
-        }
-        damaged = path.exists()
-        write_json(path, made, replace=damaged)
+    for _ in range(_KEY_ATTEMPTS):
         found = _keys_in(path)
-    if found is None:
-        raise PluginError(f"the keys in {path} cannot be read; remove the file and new ones are made")
-    return found
+        if found is not None:
+            return found
+        with try_lock("keys.lock") as held:
+            if held and _keys_in(path) is None:
+                write_json(path, _made())
+        if not held:
+            time.sleep(_KEY_PAUSE_S)  # another process is writing them: milliseconds
+    raise PluginError(f"the keys in {path} cannot be read; remove the file and new ones are made")
+
+
+def _made() -> dict[str, str]:
+    return {
+        "api_key": f"DEV{secrets.token_hex(6)}",
+        "api_secret": secrets.token_urlsafe(36),
+        "login_key": secrets.token_urlsafe(24),
+    }
 
 
 def _keys_in(path: Path) -> DevelopmentKeys | None:

@@ -76,7 +76,7 @@ class Server:
     @property
     def url(self) -> str:
         """Where this machine reaches it."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "localhost": "127.0.0.1"}.get(self.settings.host)
+        host = "127.0.0.1" if self.settings.host in ("0.0.0.0", "::", "[::]") else None
         return f"{self.settings.scheme}://{host or _in_url(self.settings.host)}:{self.port}"
 
     @property
@@ -97,12 +97,12 @@ class Server:
         self._runner = web.AppRunner(self._app(self._media), access_log=None, shutdown_timeout=2)
         try:
             await self._runner.setup()
-            site = web.TCPSite(self._runner, self.settings.host, self.settings.port, ssl_context=context)
-            await site.start()
+            for host in _listening(self.settings.host):
+                await web.TCPSite(self._runner, host, self.port, ssl_context=context).start()
+                self.port = self._runner.addresses[0][1]
         except OSError as exc:
             await self.close()
             raise _not_opened("port", self.settings.host, self.settings.port, exc) from exc
-        self.port = self._runner.addresses[0][1]
 
     async def drain(self) -> None:
         """No call token is given out any more, and who is in a call has ``drain_s`` seconds to end it."""
@@ -163,6 +163,11 @@ def _from_here(address: str) -> bool:
         return ipaddress.ip_address(address).is_loopback
     except ValueError:
         return False
+
+
+def _listening(host: str) -> tuple[str, ...]:
+    """asyncio's ``::`` hears IPv6 alone; who asks for every address means IPv4 as well."""
+    return ("0.0.0.0", "::") if host in ("::", "[::]") else (host.strip("[]"),)
 
 
 def _in_url(host: str) -> str:

@@ -38,7 +38,7 @@ def make_sfu(settings: ServerSettings, udp_port: int) -> MediaServer:
 
     return Sfu(
         keys=settings.keys,
-        host="127.0.0.1" if settings.host == "localhost" else settings.host,
+        host=settings.host.strip("[]"),
         udp_port=udp_port,
         announce=settings.announce,
         ice_servers=settings.ice_servers,

@@ -14,6 +14,8 @@ from jackfield.server.settings import ServerSettings, is_loopback, one_mistake, 
 
 #: How long an unused server of this machine lives on.
 IDLE_S: Final = 60.0
+#: One address, where a name would mean one of each family.
+_HOSTS: Final = {None: "127.0.0.1", "": "127.0.0.1", "localhost": "127.0.0.1"}
 _ICE_SCHEMES: Final = ("turn", "turns", "stun", "stuns")
 
 
@@ -32,7 +34,7 @@ def server_settings(given: Mapping[str, Any]) -> ServerSettings:
     host = given.get("host")
     if lan and (host is None or is_loopback(host)):
         host = "0.0.0.0"
-    values.update(_keys(given, local), local=local, host=host or "127.0.0.1")
+    values.update(_keys(given, local), local=local, host=_HOSTS.get(host, host))
     values["idle_s"] = given.get("idle_s", IDLE_S if local else 0.0)
     return ServerSettings(**values, **_certificate(given, lan))
 
@@ -89,5 +91,5 @@ def join_addresses(settings: ServerSettings, port: int) -> Sequence[str]:
         return [settings.public_url.rstrip("/")]
     named = settings.host.strip("[]")
     wildcard = named in ("0.0.0.0", "::")
-    hosts = (addresses.reachable() or ["127.0.0.1"]) if wildcard else ["127.0.0.1" if named == "localhost" else named]
+    hosts = (addresses.reachable() or ["127.0.0.1"]) if wildcard else [named]
     return [f"{settings.scheme}://{f'[{host}]' if ':' in host else host}:{port}" for host in hosts]

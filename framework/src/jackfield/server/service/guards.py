@@ -103,7 +103,7 @@ def middlewares(settings: ServerSettings, counted: Counted, touched: Callable[[]
             else:
                 response = await handler(request)
         except CallError as exc:
-            logger.info("%s refused: %s", request.path, exc.code)
+            logger.info("%s from %r refused: %s", request.path, asker(request, settings), exc.code)
             response, origin = refusal(exc), request.headers.get("Origin")
         if origin and _listed(origin, settings):
             response.headers.update(_cors(origin))
@@ -135,7 +135,9 @@ def _check_host(request: web.Request, settings: ServerSettings) -> None:
 def _checked_origin(request: web.Request, settings: ServerSettings) -> str | None:
     """The page's origin if it is another than ours and may ask; None for our own pages and for programs."""
     origin = request.headers.get("Origin")
-    if origin is None or origin == public_base(request, settings):
+    named = urlsplit(public_base(request, settings))
+    own = (f"{named.scheme}://{named.netloc}", f"{settings.scheme}://{request.host}")
+    if origin is None or origin in own:
         return None
     if _listed(origin, settings):
         return origin
