@@ -13,7 +13,7 @@ from jackfield.rtc.pacer import BURST, Pacer
 from jackfield.rtc.rtcp import TransportFeedback
 from jackfield.rtc.rtp import RtpPacket
 from jackfield.rtc.sequence import SequenceGuard
-from jackfield.rtc.timeline import Timeline, ntp, ntp_middle
+from jackfield.rtc.timeline import SoundTimeline, Timeline, ntp, ntp_middle
 from jackfield.testing.timers import ManualTimers
 from jackfield.values.media import EncodedFrame
 
@@ -157,7 +157,7 @@ def test_the_encoder_hears_of_one_request_in_300_ms() -> None:
 # --- timestamps ---------------------------------------------------------------------------------------------------
 def test_video_timestamps_follow_the_capture() -> None:
     """With no drift from rounding, and never twice the same."""
-    timeline = Timeline(90_000, gapless=False)
+    timeline = Timeline(90_000)
     stamps = [timeline.stamp(EncodedFrame(b"", "VP8", False, n * 33_333_333)) for n in range(1000)]
     assert stamps[-1] - stamps[0] == 999 * 33_333_333 * 90_000 // 1_000_000_000
     again = timeline.stamp(EncodedFrame(b"", "VP8", False, 0))
@@ -166,7 +166,7 @@ def test_video_timestamps_follow_the_capture() -> None:
 
 def test_sound_has_no_gaps_from_jitter() -> None:
     """Packets of 20 ms are 960 apart whatever their instants; a real pause is kept."""
-    timeline = Timeline(48_000, gapless=True)
+    timeline = SoundTimeline(48_000)
     chance = random.Random(1)
     frames = [
         EncodedFrame(b"\xf8", "opus", True, n * 20 * MS + chance.randrange(15 * MS), duration_ns=20 * MS)
@@ -174,13 +174,24 @@ def test_sound_has_no_gaps_from_jitter() -> None:
     ]
     stamps = [timeline.stamp(frame) for frame in frames]
     assert {later - earlier for earlier, later in pairwise(stamps)} == {960}
-    late = timeline.stamp(EncodedFrame(b"\xf8", "opus", True, frames[-1].time_ns + 1000 * MS, duration_ns=20 * MS))
-    assert late - stamps[-1] == 48_000
+    late = timeline.stamp(EncodedFrame(b"\xf8", "opus", True, frames[0].time_ns + 3000 * MS, duration_ns=20 * MS))
+    assert late - stamps[0] == 3 * 48_000
+
+
+def test_sound_that_comes_too_slowly_catches_up() -> None:
+    """A source that gives 20 ms every 22 is never more than a tenth of a second behind."""
+    timeline = SoundTimeline(48_000)
+    first = 0
+    for n in range(500):
+        frame = EncodedFrame(b"\xf8", "opus", True, n * 22 * MS, duration_ns=20 * MS)
+        stamp = timeline.stamp(frame)
+        first = first or stamp
+        assert -102 <= (stamp - first) / 48 - n * 22 <= 0
 
 
 def test_a_report_is_of_the_instant_it_is_made() -> None:
     """The timestamp goes on from the last frame's instant."""
-    timeline = Timeline(90_000, gapless=False)
+    timeline = Timeline(90_000)
     assert timeline.at(5) is None
     stamp = timeline.stamp(EncodedFrame(b"", "VP8", False, 1000 * MS))
     assert timeline.at(1500 * MS) == stamp + 45_000

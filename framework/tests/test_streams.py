@@ -219,7 +219,7 @@ def test_numbers_and_timestamps_wrap() -> None:
     """65 535 is followed by 0, and the timestamps go on growing."""
     network = Network(drops=randomly(0.02, 1))
     network.sender._sequence = 65_500
-    network.sender._timeline._stamp = network.sender._timeline._epoch_stamp = (1 << 32) - 90_000
+    network.sender._timeline._stamp = network.sender._timeline._beginning = (1 << 32) - 90_000
     network.play(5)
     network.clock.advance(1)
     assert len(network.frames) == 150

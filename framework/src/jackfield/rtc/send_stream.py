@@ -16,7 +16,7 @@ from jackfield.rtc.keyframes import KeyframeGate
 from jackfield.rtc.pacer import Pacer
 from jackfield.rtc.rtcp import ReportBlock, SenderReport
 from jackfield.rtc.rtp import RtpPacket
-from jackfield.rtc.timeline import Timeline, ntp_middle
+from jackfield.rtc.timeline import SoundTimeline, Timeline, ntp_middle
 from jackfield.values.media import AUDIO_CLOCK_RATE, VIDEO_CLOCK_RATE, EncodedFrame, Kind
 
 
@@ -56,7 +56,7 @@ class SendStream:
         self._history = SentHistory()
         self._pacer = Pacer(clock, self._send_packet)
         self._sequence, self._rtx_sequence = secrets.randbits(15), secrets.randbits(15)
-        self._timeline = Timeline(self._clock_rate, gapless=kind == "audio")
+        self._timeline = (Timeline if kind == "video" else SoundTimeline)(self._clock_rate)
         self._extensions: dict[int, bytes] = {}
         self._last_ns = 0
         self._interval_s = 1 / 30

@@ -10,48 +10,59 @@ from jackfield.values.media import EncodedFrame
 
 _SECOND_NS = 1_000_000_000
 _NTP_EPOCH_S = 2_208_988_800
-#: A pause between captured sounds longer than this is kept; a shorter one is jitter of the capture.
-_AUDIO_PAUSE_NS = 100_000_000
+#: Sound whose capture lags behind its durations by more than this had a pause in it.
+_BEHIND_NS = 100_000_000
 
 
 class Timeline:
-    """One stream's timestamps, growing for ever from a random beginning.
+    """One stream's timestamps, growing for ever from a random beginning: those of pictures follow their capture."""
 
-    ``gapless``: frames of sound follow each other by their duration, whatever the jitter of their capture instants.
-    """
-
-    def __init__(self, clock_rate: int, *, gapless: bool) -> None:
+    def __init__(self, clock_rate: int) -> None:
         self._clock_rate = clock_rate
-        self._gapless = gapless
-        self._stamp = self._epoch_stamp = secrets.randbits(31)
-        self._epoch_ns: int | None = None
+        self._beginning = self._stamp = secrets.randbits(31)
+        self._began_ns: int | None = None
         self._time_ns = 0
-        self._duration_ns = 0
 
     def stamp(self, frame: EncodedFrame) -> int:
         """The frame's timestamp, later than the one before."""
-        if self._epoch_ns is None:
-            self._epoch_ns = self._time_ns = frame.time_ns
-        elif self._gapless:
-            self._stamp += self._step(frame.time_ns - self._time_ns)
-            self._time_ns = frame.time_ns
-        else:
-            captured = self._epoch_stamp + (frame.time_ns - self._epoch_ns) * self._clock_rate // _SECOND_NS
-            self._stamp = max(captured, self._stamp + 1)
-            self._time_ns = max(frame.time_ns, self._time_ns)
-        self._duration_ns = (frame.duration_ns or opus.duration_ns(frame.data)) if self._gapless else 0
+        if self._began_ns is None:
+            self._began_ns = self._time_ns = frame.time_ns
+            return self._stamp
+        captured = self._beginning + self._ticks(frame.time_ns - self._began_ns)
+        self._stamp = max(captured, self._stamp + 1)
+        self._time_ns = max(frame.time_ns, self._time_ns)
         return self._stamp
 
     def at(self, now_ns: int) -> int | None:
         """The timestamp of what is captured now; None before the first frame."""
-        if self._epoch_ns is None:
-            return None
-        return self._stamp + (now_ns - self._time_ns) * self._clock_rate // _SECOND_NS
+        return None if self._began_ns is None else self._stamp + self._ticks(now_ns - self._time_ns)
 
-    def _step(self, passed_ns: int) -> int:
-        if self._duration_ns and passed_ns < self._duration_ns + _AUDIO_PAUSE_NS:
-            passed_ns = self._duration_ns
-        return max(1, passed_ns * self._clock_rate // _SECOND_NS)
+    def _ticks(self, duration_ns: int) -> int:
+        return duration_ns * self._clock_rate // _SECOND_NS
+
+
+class SoundTimeline(Timeline):
+    """Frames of sound follow each other by their duration, whatever the jitter of their capture instants; only where
+    they have fallen behind by a tenth of a second, after a pause or bit by bit, the timestamps catch up."""
+
+    def __init__(self, clock_rate: int) -> None:
+        super().__init__(clock_rate)
+        self._next = self._stamp
+        self._expected_ns = 0
+
+    def stamp(self, frame: EncodedFrame) -> int:
+        """The frame's timestamp, later than the one before."""
+        if self._began_ns is None:
+            self._began_ns = self._expected_ns = frame.time_ns
+        behind_ns = frame.time_ns - self._expected_ns
+        if behind_ns > _BEHIND_NS:
+            self._next += self._ticks(behind_ns)
+            self._expected_ns = frame.time_ns
+        duration_ns = frame.duration_ns or opus.duration_ns(frame.data)
+        self._stamp, self._next = self._next, self._next + max(1, self._ticks(duration_ns))
+        self._time_ns = frame.time_ns
+        self._expected_ns += duration_ns
+        return self._stamp
 
 
 def ntp(wall_ns: int | None = None) -> int:
