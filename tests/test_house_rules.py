@@ -34,7 +34,8 @@ MAY_IMPORT = {
     "calls": _SHARED | {"media", "rtc", "session"},
     "server": _SHARED | {"media", "rtc"},
     "testing": _SHARED | {"media", "rtc", "server"},
-    "cli": _SHARED | {"media", "rtc", "session", "calls", "server", "testing", ""},
+    "bench": _SHARED | {"media", "rtc", "session", "calls"},
+    "cli": _SHARED | {"media", "rtc", "session", "calls", "server", "testing", "bench", ""},
     "": _SHARED | {"media", "rtc", "session", "calls"},
 }
 

@@ -1,0 +1,62 @@
+"""Runs each measurement in a process of its own, so that none sees another's modules, caches or CPU time."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from jackfield.values.errors import CallError
+
+ADDRESS = "10.79.0.1"
+_NETWORK = (
+    "ip link set lo up; ip link add jfb0 type veth peer name jfb1; ip addr add {address}/24 dev jfb0; "
+    "ip link set jfb0 up; ip link set jfb1 up; exec {command}"
+)
+
+
+def call(name: str, *arguments: str, limit_s: float) -> dict[str, Any]:
+    """The figures that ``jackfield.bench.<name>`` prints; it has this machine's own server to itself."""
+    with tempfile.TemporaryDirectory(prefix="jackfield-bench-") as folder:
+        environment = {**os.environ, "JACKFIELD_STATE_DIR": folder, "JACKFIELD_LOCAL_IDLE_S": "1"}
+        return _figures([sys.executable, "-m", f"jackfield.bench.{name}", *arguments], environment, limit_s)
+
+
+def peer(*arguments: str, limit_s: float) -> dict[str, Any]:
+    """The figures of stock aiortc. The script is run by its path, so that the package is not imported."""
+    script = Path(__file__).with_name("aiortc_peer.py")
+    return _figures([sys.executable, str(script), *arguments], dict(os.environ), limit_s)
+
+
+def official_join(count: int) -> dict[str, Any] | str:
+    """Joining with the official SDK and with ours in a network of its own; or why that cannot be done here."""
+    if missing := [tool for tool in ("unshare", "ip") if shutil.which(tool) is None]:
+        return f"{', '.join(missing)} not found (apt-get install util-linux iproute2)"
+    probe = [sys.executable, "-c", "from livekit import rtc"]
+    if subprocess.run(probe, capture_output=True, check=False, timeout=60).returncode:
+        return "the official SDK is not installed (pip install livekit)"
+    command = f"{sys.executable} -m jackfield.bench.official_join {ADDRESS} --count {count}"
+    shell = _NETWORK.format(address=ADDRESS, command=command)
+    isolation = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--net"]
+    with tempfile.TemporaryDirectory(prefix="jackfield-bench-") as folder:
+        environment = {**os.environ, "JACKFIELD_STATE_DIR": folder}
+        return _figures([*isolation, "sh", "-ec", shell], environment, 60 + 10.0 * count)
+
+
+def _figures(command: list[str], environment: dict[str, str], limit_s: float) -> dict[str, Any]:
+    try:
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=limit_s, check=False, cwd=Path.home()
+        )
+    except subprocess.TimeoutExpired:
+        raise CallError(f"a measurement did not end within {limit_s:g} s: {' '.join(command[1:4])}") from None
+    if done.returncode:
+        words = done.stderr.strip().splitlines()[-1:] or ["it said nothing"]
+        raise CallError(f"a measurement failed: {' '.join(command[1:4])}: {words[0]}")
+    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return figures

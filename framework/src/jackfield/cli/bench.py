@@ -1,0 +1,48 @@
+"""Measure latency, CPU and joining beside a peer in the same run."""
+
+from __future__ import annotations
+
+import click
+
+from jackfield.bench.measures import MEASURES
+from jackfield.bench.report import Figure
+from jackfield.cli.frame import output
+from jackfield.cli.frame.exits import Exit
+
+EPILOG = """
+\b
+Examples:
+  jackfield bench latency              source to decoded picture, beside stock aiortc
+  jackfield bench latency cpu join     several, one after the other
+  jackfield bench cpu --json           a list of objects: name, unit, ours, peer, ratio, conditions
+
+Every measurement runs in processes of its own. Ends with 1 when one of them failed.
+"""
+
+
+@click.command("bench", epilog=EPILOG)
+@click.argument("what", nargs=-1, type=click.Choice(list(MEASURES)))
+@click.option("--seconds", default=10, type=click.IntRange(1, 600), show_default=True, help="Length of each run.")
+@output.json_option
+def command(what: tuple[str, ...], seconds: int, as_json: bool) -> int:
+    """Measure WHAT (default: all) and print each figure beside its peer's, with the ratio."""
+    figures: list[Figure] = []
+    for name in what or tuple(MEASURES):
+        figures += MEASURES[name](seconds, lambda line: click.echo(line, err=True))
+    if as_json:
+        output.print_json([figure.row() for figure in figures])
+    else:
+        rows = [_cells(figure) for figure in figures]
+        output.table("Benchmarks", ("what", "ours", "peer", "ratio", "beside"), rows)
+        for conditions in dict.fromkeys(figure.conditions for figure in figures):
+            click.echo(conditions)
+    return Exit.OK
+
+
+def _cells(figure: Figure) -> tuple[str, ...]:
+    def shown(value: float | None, unit: str = "") -> str:
+        return "–" if value is None else f"{value:.2f}{unit}"
+
+    beside = f"{figure.peer_name}: not measured, {figure.note}" if figure.note else figure.peer_name
+    unit = f" {figure.unit}"
+    return figure.name, shown(figure.ours, unit), shown(figure.peer, unit), shown(figure.ratio), beside
