@@ -1,4 +1,4 @@
-"""One peer connection's path and what travels on it: ICE, then DTLS; packets out, packets in, reports both ways."""
+"""One peer connection's path and the packets on it: ICE, then DTLS, then RTP out and in."""
 
 from __future__ import annotations
 
@@ -8,29 +8,22 @@ import logging
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Literal, NamedTuple
 
-from jackfield.media.clock import Alarm, Clock, LoopClock
-from jackfield.rtc import rtcp, rtp
+from jackfield.media.clock import Clock, LoopClock
+from jackfield.rtc import rtp
 from jackfield.rtc.aioice_shim import IceAgent
-from jackfield.rtc.bandwidth import BandwidthEstimator, QueueWatcher, share
+from jackfield.rtc.bandwidth import BandwidthEstimator, QueueWatcher
 from jackfield.rtc.link import IceServer, ignore
 from jackfield.rtc.negotiation import LocalTransport
+from jackfield.rtc.reports import Reports
 from jackfield.rtc.router import Router
 from jackfield.rtc.sdp import Fingerprint, SessionDescription
-from jackfield.rtc.send_stream import SendStream, new_ssrc
 from jackfield.rtc.sender import RtpSender
-from jackfield.rtc.timeline import ntp
 from jackfield.rtc.transport import Certificate, DataChannel, DataChannels, Transport
-from jackfield.rtc.twcc import ArrivalLog
 
 logger = logging.getLogger(__name__)
 
-REPORT_INTERVAL_S = 1.0
-FEEDBACK_INTERVAL_S = 0.05
 #: How long an offer or answer waits for candidates; what comes later is trickled.
 GATHER_WAIT_S = 0.1
-_AUDIO_BPS = 48_000
-_REMB_HOLDS_NS = 5_000_000_000
-_BLOCKS_MAX = 31
 _EARLY_CANDIDATES_MAX = 64
 
 
@@ -64,7 +57,7 @@ class Connection:
         self.estimator = estimator or QueueWatcher()
         self.router = Router()
         self.senders: list[RtpSender] = []
-        self.cname = f"{new_ssrc():08x}"
+        self.reports = Reports(self.clock, self.estimator, self.senders, self.router, self._send_rtcp)
         #: The id of the transport-wide number in packets that come in.
         self.transport_cc_extension: int | None = None
         self._certificate = certificate or Certificate.generate()
@@ -74,14 +67,7 @@ class Connection:
         self._remote: tuple[str, str] | None = None
         self._early: list[str] = []
         self._tasks: set[asyncio.Task[None]] = set()
-        self._ssrc = new_ssrc()
         self._number = 0
-        self._arrivals = ArrivalLog()
-        self._last_ssrc = 0
-        self._remb: tuple[int, int] | None = None
-        self._feedback_seen = False
-        self._feedback_alarm = Alarm(self.clock, self._send_feedback)
-        self._report_alarm = Alarm(self.clock, self._send_reports)
 
     # --- the path ---------------------------------------------------------------------------------------------------
     async def prepare(self, *, controlling: bool) -> LocalTransport:
@@ -108,7 +94,7 @@ class Connection:
         agent = IceAgent(controlling=controlling, ice_servers=self._ice_servers, loopback=self._loopback)
         transport = Transport(agent, self._certificate)
         transport.on_rtp = self._received
-        transport.on_rtcp = self._rtcp_received
+        transport.on_rtcp = self.reports.receive
         transport.on_state = self._transport_changed
         transport.channels.on_channel = lambda channel: self.on_channel(channel)
         gathering = asyncio.get_running_loop().create_task(_gather(agent))
@@ -168,7 +154,7 @@ class Connection:
 
     def _transport_changed(self, state: str) -> None:
         if state == "connected":
-            self._report_alarm.set(self.clock.now_ns() + 200_000_000)
+            self.reports.begin()
         if state != "connecting":
             self._set_state(state)
 
@@ -184,12 +170,14 @@ class Connection:
 
     async def close(self) -> None:
         """Everything is closed; no task, timer or socket is left. May be called twice."""
-        self._report_alarm.cancel()
-        self._feedback_alarm.cancel()
+        self.reports.close()
         for sender in self.senders:
             sender.close()
         for receiver in self.router.receivers:
             receiver.close()
+        if self._path is not None and not self._path.gathering.done():
+            # Cancelled while it opens a socket, aioice would lose that socket; asking STUN servers may be cut short.
+            await asyncio.wait([self._path.gathering], timeout=GATHER_WAIT_S)
         work: list[asyncio.Task[Any]] = [*self._tasks, *([self._path.gathering] if self._path else [])]
         pending = [task for task in work if not task.done()]
         for task in pending:
@@ -221,92 +209,14 @@ class Connection:
         key = self.transport_cc_extension
         number = packet.extensions.get(key) if key is not None else None
         if number is not None and len(number) == 2:
-            self._arrivals.record(int.from_bytes(number, "big"), arrival_ns // 1000)
-            self._last_ssrc = packet.ssrc
-            self._feedback_alarm.due_by(arrival_ns + round(FEEDBACK_INTERVAL_S * 1e9))
+            self.reports.arrived(int.from_bytes(number, "big"), packet.ssrc, arrival_ns)
         receiver = self.router.route(packet)
         if receiver is not None:
             receiver.receive(packet, arrival_ns)
 
-    # --- feedback out -----------------------------------------------------------------------------------------------
-    def send_nack(self, media_ssrc: int, lost: list[int]) -> None:
-        """Asks for packets again."""
-        self._send_rtcp(rtcp.Nack(self._ssrc, media_ssrc, tuple(number & 0xFFFF for number in lost)))
-
-    def send_pli(self, media_ssrc: int) -> None:
-        """Asks for a keyframe."""
-        self._send_rtcp(rtcp.Pli(self._ssrc, media_ssrc))
-
-    def _send_rtcp(self, *packets: rtcp.Rtcp) -> None:
+    def _send_rtcp(self, data: bytes) -> None:
         if self._path is not None:
-            self._path.transport.send_rtcp(rtcp.serialise(*packets))
-
-    def _send_feedback(self) -> None:
-        for report in self._arrivals.feedback(self._ssrc, self._last_ssrc):
-            self._send_rtcp(report)
-
-    def _send_reports(self) -> None:
-        now_ns, now_ntp = self.clock.now_ns(), ntp()
-        streams = [stream for sender in self.senders for stream in sender.streams]
-        sent = [report for stream in streams if (report := stream.report(now_ns, now_ntp)) is not None]
-        blocks = [block for receiver in self.router.receivers if (block := receiver.report()) is not None]
-        reports: list[rtcp.Rtcp] = [*sent]
-        for first in range(0, len(blocks), _BLOCKS_MAX):
-            reports.append(rtcp.ReceiverReport(self._ssrc, tuple(blocks[first : first + _BLOCKS_MAX])))
-        if reports:
-            sources = [(report.ssrc, self.cname) for report in sent] or [(self._ssrc, self.cname)]
-            self._send_rtcp(*reports, rtcp.SourceDescription(tuple(sources[:_BLOCKS_MAX])))
-        self._report_alarm.set(now_ns + round(REPORT_INTERVAL_S * 1e9))
-
-    # --- feedback in ------------------------------------------------------------------------------------------------
-    def _rtcp_received(self, data: bytes) -> None:
-        for packet in rtcp.parse(data):
-            match packet:
-                case rtcp.SenderReport():
-                    receiver = self.router.by_ssrc(packet.ssrc)
-                    if receiver is not None and receiver.ssrc == packet.ssrc:
-                        receiver.reported(packet)
-                    self._reported(packet.reports)
-                case rtcp.ReceiverReport():
-                    self._reported(packet.reports)
-                case rtcp.Nack():
-                    for stream in self._streams(packet.media_ssrc):
-                        stream.nacked(packet.lost)
-                case rtcp.Pli():
-                    for stream in self._streams(packet.media_ssrc):
-                        stream.gate.request()
-                case rtcp.Fir():
-                    for ssrc, _ in packet.entries:
-                        for stream in self._streams(ssrc):
-                            stream.gate.request()
-                case rtcp.Remb():
-                    self._remb = (packet.bitrate_bps, self.clock.now_ns())
-                    self._share_bandwidth()
-                case rtcp.TransportFeedback():
-                    self._feedback_seen = True
-                    self.estimator.feedback(packet, self.clock.now_ns())
-                    self._share_bandwidth()
-                case _:
-                    pass
-
-    def _streams(self, ssrc: int) -> list[SendStream]:
-        return [stream for sender in self.senders for stream in sender.streams if stream.ssrc == ssrc]
-
-    def _reported(self, blocks: Sequence[rtcp.ReportBlock]) -> None:
-        now_ntp = ntp()
-        for block in blocks:
-            for stream in self._streams(block.ssrc):
-                stream.reported(block, now_ntp)
-
-    def _share_bandwidth(self) -> None:
-        budget = self.estimator.target_bps
-        if self._remb is not None and self.clock.now_ns() - self._remb[1] < _REMB_HOLDS_NS:
-            budget = min(budget, self._remb[0]) if self._feedback_seen else self._remb[0]
-        active = [sender for sender in self.senders if sender.ready and not sender.muted]
-        video = [sender for sender in active if sender.kind == "video"]
-        budget = max(budget - _AUDIO_BPS * (len(active) - len(video)), 0)
-        for sender, part in zip(video, share(budget, [sender.max_bitrate_bps for sender in video]), strict=True):
-            sender.allow(max(part, 50_000))
+            self._path.transport.send_rtcp(data)
 
 
 async def _gather(agent: IceAgent) -> list[str]:
