@@ -52,7 +52,14 @@ class Bench:
         return down
 
     def send(
-        self, layer: Layer, sequence: int, timestamp: int, payload: bytes = DELTA, *, marker: bool = True, padding: int = 0
+        self,
+        layer: Layer,
+        sequence: int,
+        timestamp: int,
+        payload: bytes = DELTA,
+        *,
+        marker: bool = True,
+        padding: int = 0,
     ) -> None:
         packet = rtp.RtpPacket(120, sequence, timestamp, layer.ssrc, payload, marker, padding=padding)
         layer.receive(rtp.serialise(packet), self.clock.now_ns())
@@ -369,7 +376,7 @@ def test_history_is_bounded_by_time() -> None:
 
 
 def test_sender_reports_are_rewritten() -> None:
-    """The wall clock stays the publisher's, the RTP time becomes the subscriber's, counts are what we sent (gotcha 21)."""
+    """The wall clock is the publisher's, the RTP time the subscriber's, and counts are what we sent (gotcha 21)."""
     bench = Bench()
     layer = bench.track.layer("", 1)
     bench.frames(layer, 1, 90000)

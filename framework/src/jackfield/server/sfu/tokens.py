@@ -5,6 +5,7 @@ A refusal never shows the token, nor anything of the secret that it was checked 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -117,7 +118,7 @@ class Verifier:
             raise Refused("the token's signature does not match its API key") from None
         except jwt.InvalidAlgorithmError:
             raise Refused("the token is not signed with HS256") from None
-        except (jwt.PyJWTError, ValueError, TypeError, AttributeError):
+        except (jwt.PyJWTError, ValueError, TypeError, AttributeError, RecursionError):
             raise Refused("the token cannot be read; it is not a JSON web token") from None
 
 
@@ -125,7 +126,7 @@ def _seconds(claims: Mapping[str, Any], name: str) -> float | None:
     value = claims.get(name)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise Refused(f"the token's {name} claim is not a time")
     return float(value)
 

@@ -1,0 +1,549 @@
+"""Signalling as a bare WebSocket client sees it: joining, refusals, rooms, and peers that do wrong things."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import aiohttp
+import jwt
+import pytest
+from aiohttp import web
+from attrs import evolve
+from google.protobuf import json_format
+from livekit.protocol import models, rtc
+
+from jackfield.server.sfu import Limits, Sfu
+
+KEYS = {"key": "a-secret-that-is-long-enough-for-hs256"}
+LIMITS = Limits(
+    participants_per_room=3,
+    tracks_per_participant=2,
+    message_bytes=1 << 16,
+    requests_per_second=60,
+    metadata_bytes=100,
+    attributes_bytes=100,
+    media_sections=8,
+    queued_messages=30,
+    departed_room_s=0.0,
+)
+
+
+def token(identity: str = "ada", room: str = "room", exp: float = 4e9, secret: str = KEYS["key"], **video: Any) -> str:
+    grants = {"roomJoin": True, "room": room, "canUpdateOwnMetadata": True, **video}
+    return jwt.encode({"iss": "key", "sub": identity, "exp": exp, "video": grants}, secret, algorithm="HS256")
+
+
+class Client:
+    """A peer that speaks signalling and nothing else."""
+
+    def __init__(self, websocket: aiohttp.ClientWebSocketResponse) -> None:
+        self.websocket = websocket
+        self.heard: list[rtc.SignalResponse] = []
+
+    async def send(self, **message: Any) -> None:
+        await self.websocket.send_bytes(rtc.SignalRequest(**message).SerializeToString())
+
+    async def next(self) -> rtc.SignalResponse:
+        frame = await self.websocket.receive(timeout=5)
+        if frame.type is aiohttp.WSMsgType.BINARY:
+            response = rtc.SignalResponse.FromString(frame.data)
+        elif frame.type is aiohttp.WSMsgType.TEXT:
+            response = json_format.Parse(frame.data, rtc.SignalResponse())
+        else:
+            raise ConnectionError(f"{frame.type!r} {frame.data!r}")
+        self.heard.append(response)
+        return response
+
+    async def until(self, kind: str) -> Any:
+        """The next message of this kind."""
+        while True:
+            response = await self.next()
+            if response.WhichOneof("message") == kind:
+                return getattr(response, kind)
+
+    async def closed(self) -> bool:
+        """Whether the server closes it, whatever it says before."""
+        try:
+            while True:
+                await self.next()
+        except ConnectionError:
+            return True
+
+
+Join = Callable[..., Awaitable[Client]]
+
+
+@pytest.fixture
+async def sfu(request: pytest.FixtureRequest) -> AsyncIterator[Sfu]:
+    limits = evolve(LIMITS, **getattr(request, "param", {}))
+    sfu = Sfu(keys=KEYS, host="127.0.0.1", limits=limits)
+    await sfu.start()
+    yield sfu
+    await sfu.close()
+
+
+@pytest.fixture
+async def url(sfu: Sfu) -> AsyncIterator[str]:
+    application = web.Application()
+    application.add_routes(sfu.routes())
+    runner = web.AppRunner(application, handle_signals=False, shutdown_timeout=1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await sfu.drain()
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+@pytest.fixture
+async def join(url: str, session: aiohttp.ClientSession) -> AsyncIterator[Join]:
+    async with AsyncExitStack() as stack:
+
+        async def join(identity: str = "ada", query: str = "", **video: Any) -> Client:
+            address = f"{url}/rtc?access_token={token(identity, **video)}&protocol=15{query}"
+            client = Client(await stack.enter_async_context(session.ws_connect(address, max_msg_size=0)))
+            return client
+
+        yield join
+
+
+async def published(client: Client, cid: str = "mic", **more: Any) -> rtc.TrackPublishedResponse:
+    track = {"cid": cid, "type": models.TrackType.AUDIO, "source": models.TrackSource.MICROPHONE, **more}
+    await client.send(add_track=rtc.AddTrackRequest(**track))
+    return await client.until("track_published")
+
+
+def offer(*cids: str) -> str:
+    """A publisher's offer of audio tracks."""
+    mids = [str(n) for n in range(len(cids))]
+    lines = ["v=0", "o=- 1 2 IN IP4 127.0.0.1", "s=-", "t=0 0", "a=group:BUNDLE " + " ".join(mids)]
+    for mid, cid in zip(mids, cids, strict=True):
+        lines += [
+            "m=audio 9 UDP/TLS/RTP/SAVPF 111", "c=IN IP4 0.0.0.0", "a=ice-ufrag:abcd", "a=ice-pwd:efghijklmnopqrstuvwx",
+            "a=fingerprint:sha-256 " + ":".join(["AA"] * 32), "a=setup:actpass", f"a=mid:{mid}", "a=rtcp-mux",
+            "a=rtpmap:111 opus/48000/2", "a=sendonly" if cid else "a=inactive", f"a=msid:s {cid}" if cid else "a=x",
+        ]  # fmt: skip
+    return "\r\n".join(lines) + "\r\n"
+
+
+# --- joining -------------------------------------------------------------------------------------------------------
+async def test_the_welcome_comes_first_and_then_an_offer(join: Join) -> None:
+    """`join` says who and where one is, then the subscriber connection is offered: data channels, our candidate."""
+    client = await join()
+    welcome = (await client.next()).join
+    assert (welcome.room.name, welcome.participant.identity) == ("room", "ada")
+    assert welcome.participant.sid.startswith("PA_")
+    assert welcome.subscriber_primary
+    assert welcome.fast_publish
+    assert (welcome.ping_interval, welcome.ping_timeout) == (5, 15)
+    assert {codec.mime for codec in welcome.enabled_publish_codecs} >= {"video/VP8", "video/H264", "audio/opus"}
+    offer = await client.until("offer")
+    assert offer.sdp.index("m=application") < offer.sdp.index("a=candidate:1 1 udp")
+    assert "a=ice-lite" in offer.sdp
+    assert "127.0.0.1" in offer.sdp
+
+
+async def test_a_client_that_sends_text_is_answered_in_text(join: Join) -> None:
+    """Frames in protojson are understood, and answered so."""
+    client = await join()
+    await client.until("offer")
+    await client.websocket.send_str('{"pingReq": {"timestamp": "7"}, "unknownField": 1}')
+    frame = await client.websocket.receive(timeout=5)
+    assert frame.type is aiohttp.WSMsgType.TEXT
+    assert json.loads(frame.data)["pongResp"]["lastPingTimestamp"] == "7"
+
+
+async def test_pings_are_answered(join: Join) -> None:
+    """Both the old ping and the new one."""
+    client = await join()
+    await client.send(ping_req=rtc.Ping(timestamp=5))
+    assert (await client.until("pong_resp")).last_ping_timestamp == 5
+    await client.send(ping=5)
+    assert await client.until("pong") > 0
+
+
+async def test_others_hear_of_joining_and_leaving(join: Join) -> None:
+    """Who is there is told of who comes; who comes is told who is there; leaving is told with its reason."""
+    ada = await join("ada")
+    await ada.until("offer")
+    bob = await join("bob")
+    assert [one.identity for one in (await bob.until("join")).other_participants] == ["ada"]
+    assert (await ada.until("update")).participants[0].identity == "bob"
+    await bob.send(leave=rtc.LeaveRequest())
+    gone = (await ada.until("update")).participants[0]
+    assert (gone.identity, gone.state) == ("bob", models.ParticipantInfo.State.DISCONNECTED)
+    assert gone.disconnect_reason == models.DisconnectReason.CLIENT_INITIATED
+    assert await bob.closed()
+
+
+async def test_who_vanishes_has_left(join: Join, sfu: Sfu) -> None:
+    """A WebSocket that ends with no word ends the participant."""
+    ada, bob = await join("ada"), await join("bob")
+    await bob.until("offer")
+    await bob.websocket.close()
+    while (await ada.until("update")).participants[0].state != models.ParticipantInfo.State.DISCONNECTED:
+        pass
+    assert sfu.participant_count == 1
+
+
+async def test_the_same_identity_replaces_itself(join: Join, sfu: Sfu) -> None:
+    """The earlier one is told why; the later one is alone."""
+    first = await join("ada")
+    await first.until("offer")
+    second = await join("ada")
+    await second.until("offer")
+    leave = await first.until("leave")
+    assert leave.reason == models.DisconnectReason.DUPLICATE_IDENTITY
+    assert leave.action == rtc.LeaveRequest.Action.DISCONNECT
+    assert await first.closed()
+    assert sfu.participant_count == 1
+
+
+async def test_a_resume_is_answered_with_connect_anew(join: Join, sfu: Sfu) -> None:
+    """SDKs that try to resume are told to reconnect fully."""
+    client = await join(query="&reconnect=1&sid=PA_x")
+    assert (await client.until("leave")).action == rtc.LeaveRequest.Action.RECONNECT
+    assert await client.closed()
+    assert sfu.participant_count == 0
+
+
+async def test_a_hidden_participant_is_not_told_of(join: Join) -> None:
+    """It sees others and none sees it."""
+    ghost = await join("ghost", hidden=True)
+    await ghost.until("offer")
+    ada = await join("ada")
+    assert list((await ada.until("join")).other_participants) == []
+    assert (await ghost.until("update")).participants[0].identity == "ada"
+    await ghost.send(leave=rtc.LeaveRequest())
+    await ada.send(ping=1)
+    await ada.until("pong")
+    heard = [one.identity for response in ada.heard for one in response.update.participants]
+    assert heard == ["ada"]
+
+
+# --- refusals ------------------------------------------------------------------------------------------------------
+REFUSED = {
+    "": (401, "no access token"),
+    "garbage": (401, "cannot be read"),
+    token(exp=1000): (401, "expired"),
+    token(secret="another-secret-that-is-long-enough-too"): (401, "signature"),
+    token(roomJoin=False): (403, "roomJoin"),
+}
+
+
+@pytest.mark.parametrize("bearer", REFUSED)
+async def test_a_refusal_has_its_reason_and_is_readable_by_browsers(
+    bearer: str, url: str, session: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    """`/rtc` and `/rtc/validate` say why, with CORS headers; the log says it too, and has no token in it."""
+    caplog.set_level(logging.DEBUG)
+    status, reason = REFUSED[bearer]
+    for path in ("/rtc", "/rtc/validate"):
+        async with session.get(url + path, headers={"Authorization": f"Bearer {bearer}"}) as response:
+            assert response.status == status
+            assert reason in await response.text()
+            assert response.headers["Access-Control-Allow-Origin"] == "*"
+    assert not bearer or bearer not in caplog.text
+
+
+async def test_validate_says_yes(url: str, session: aiohttp.ClientSession) -> None:
+    """A token that would be let in, by header or by query."""
+    async with session.get(f"{url}/rtc/validate?access_token={token()}") as response:
+        assert (response.status, await response.text()) == (200, "success")
+        assert response.headers["Access-Control-Allow-Origin"] == "*"
+
+
+@pytest.mark.parametrize("path", ["/rtc/v1", "/rtc/v1/validate", "/rtc/v2/anything"])
+async def test_v1_is_a_404_that_browsers_can_read(path: str, url: str, session: aiohttp.ClientSession) -> None:
+    """SDKs fall back to v0 on it (gotcha 12), also where the token is bad."""
+    async with session.get(url + path) as response:
+        assert response.status == 404
+        assert response.headers["Access-Control-Allow-Origin"] == "*"
+    async with session.options(url + path, headers={"Access-Control-Request-Method": "GET"}) as response:
+        assert response.status == 204
+        assert response.headers["Access-Control-Allow-Headers"] == "*"
+
+
+async def test_a_plain_get_with_a_good_token_is_told_what_to_do(url: str, session: aiohttp.ClientSession) -> None:
+    """No traceback, and no room made."""
+    async with session.get(f"{url}/rtc?access_token={token()}") as response:
+        assert response.status == 426
+
+
+async def test_a_full_room_takes_nobody_more(join: Join, url: str, session: aiohttp.ClientSession) -> None:
+    """Except somebody in the place of an earlier self."""
+    for identity in ("a", "b", "c"):
+        await (await join(identity)).until("offer")
+    async with session.get(f"{url}/rtc/validate?access_token={token('d')}") as response:
+        assert response.status == 403
+        assert "full" in await response.text()
+    await (await join("c")).until("offer")
+
+
+# --- publishing ----------------------------------------------------------------------------------------------------
+async def test_a_publication_is_announced_with_its_offer(join: Join) -> None:
+    """`add_track` gives it a sid; the publisher's offer is answered; others hear of it and are offered it, in order."""
+    ada, bob = await join("ada"), await join("bob")
+    await bob.until("offer")
+    track = (await published(ada)).track
+    assert track.sid.startswith("TR_")
+    await ada.send(offer=rtc.SessionDescription(type="offer", sdp=offer("mic"), id=3))
+    answer = await ada.until("answer")
+    assert answer.id == 3
+    assert "a=recvonly" in answer.sdp
+    assert answer.sdp.count("a=candidate:") == 1
+    while not (tracks := (await bob.until("update")).participants[0].tracks):
+        pass
+    assert [one.sid for one in tracks] == [track.sid]
+    assert bob.heard[-1].WhichOneof("message") == "update"
+
+
+@pytest.mark.parametrize("sfu", [{"answer_timeout_s": 0.3}], indirect=True)
+async def test_offers_are_serialised_and_a_silent_client_is_told_to_reconnect(join: Join) -> None:
+    """Nothing is offered while an offer is unanswered; a client that never answers is not waited for."""
+    ada, bob = await join("ada"), await join("bob")
+    await bob.until("offer")
+    for cid in ("a", "b"):
+        await published(ada, cid)
+        await ada.send(offer=rtc.SessionDescription(type="offer", sdp=offer("a", "b")))
+        await ada.until("answer")
+    assert (await bob.until("leave")).action == rtc.LeaveRequest.Action.RECONNECT
+    assert sum(response.WhichOneof("message") == "offer" for response in bob.heard) == 1
+
+
+async def test_an_ended_publication_is_told(join: Join) -> None:
+    """An offer without it ends it."""
+    ada, bob = await join("ada"), await join("bob")
+    await published(ada)
+    await ada.send(offer=rtc.SessionDescription(type="offer", sdp=offer("mic")))
+    await ada.until("answer")
+    while not (await bob.until("update")).participants[0].tracks:
+        pass
+    await ada.send(offer=rtc.SessionDescription(type="offer", sdp=offer("")))
+    while (await bob.until("update")).participants[0].tracks:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("grants", "request_", "reason"),
+    [
+        ({"canPublish": False}, {}, "NOT_ALLOWED"),
+        ({"canPublishSources": ["camera"]}, {}, "NOT_ALLOWED"),
+        ({}, {"type": models.TrackType.DATA}, "UNSUPPORTED_TYPE"),
+        ({}, {"cid": ""}, "INVALID_NAME"),
+        ({}, {"name": "n" * 300}, "INVALID_NAME"),
+    ],
+)
+async def test_what_may_not_be_published_is_refused(
+    join: Join, grants: dict[str, Any], request_: dict[str, Any], reason: str
+) -> None:
+    """With a reason, and the rest goes on."""
+    ada = await join("ada", **grants)
+    track = {"cid": "mic", "type": models.TrackType.AUDIO, "source": models.TrackSource.MICROPHONE, **request_}
+    await ada.send(add_track=rtc.AddTrackRequest(**track))
+    response = await ada.until("request_response")
+    assert rtc.RequestResponse.Reason.Name(response.reason) == reason
+    assert response.message
+
+
+async def test_tracks_are_bounded(join: Join) -> None:
+    """The third of two is refused."""
+    ada = await join("ada")
+    for cid in ("a", "b"):
+        await published(ada, cid)
+    await ada.send(add_track=rtc.AddTrackRequest(cid="c", type=models.TrackType.AUDIO))
+    assert (await ada.until("request_response")).reason == rtc.RequestResponse.Reason.LIMIT_EXCEEDED
+
+
+async def test_mute_is_told(join: Join) -> None:
+    """Others see the track muted."""
+    ada, bob = await join("ada"), await join("bob")
+    track = (await published(ada)).track
+    await ada.send(offer=rtc.SessionDescription(type="offer", sdp=offer("mic")))
+    await ada.send(mute=rtc.MuteTrackRequest(sid=track.sid, muted=True))
+    while not any(one.muted for one in (await bob.until("update")).participants[0].tracks):
+        pass
+
+
+async def test_subscription_permission(join: Join, sfu: Sfu) -> None:
+    """A publisher may choose who receives what; the others are told that they may not."""
+    ada, bob = await join("ada"), await join("bob")
+    track = (await published(ada)).track
+    await ada.send(offer=rtc.SessionDescription(type="offer", sdp=offer("mic")))
+    await ada.until("answer")
+    room = sfu.rooms.get("room")
+    assert room is not None
+    assert track.sid in room.participants["bob"].subscriber.downs
+    await ada.send(subscription_permission=rtc.SubscriptionPermission(all_participants=False))
+    update = await bob.until("subscription_permission_update")
+    assert (update.track_sid, update.allowed) == (track.sid, False)
+    assert track.sid not in room.participants["bob"].subscriber.downs
+    allowed = rtc.TrackPermission(participant_identity="bob", all_tracks=True)
+    await ada.send(subscription_permission=rtc.SubscriptionPermission(track_permissions=[allowed]))
+    assert (await bob.until("subscription_permission_update")).allowed
+    assert track.sid in room.participants["bob"].subscriber.downs
+
+
+async def test_an_unknown_track_is_not_subscribed(join: Join) -> None:
+    """The client hears that it is not there."""
+    ada = await join()
+    await ada.send(subscription=rtc.UpdateSubscription(track_sids=["TR_none"], subscribe=True))
+    response = await ada.until("subscription_response")
+    assert response.err == models.SubscriptionError.SE_TRACK_NOTFOUND
+
+
+async def test_own_metadata(join: Join) -> None:
+    """With the grant it is taken and told; without it, or too long, it is refused with a reason."""
+    ada, bob = await join("ada"), await join("bob", canUpdateOwnMetadata=False)
+    await ada.until("update")
+    request = rtc.UpdateParticipantMetadata(metadata="m", name="Ada", attributes={"hand": "up"}, request_id=4)
+    await ada.send(update_metadata=request)
+    response = await ada.until("request_response")
+    assert (response.request_id, response.reason) == (4, rtc.RequestResponse.Reason.OK)
+    while (told := (await bob.until("update")).participants[0]).metadata != "m":
+        pass
+    assert (told.name, dict(told.attributes)) == ("Ada", {"hand": "up"})
+    await ada.send(update_metadata=rtc.UpdateParticipantMetadata(attributes={"hand": ""}))
+    while (told := (await bob.until("update")).participants[0]).attributes:
+        pass
+    await ada.send(update_metadata=rtc.UpdateParticipantMetadata(metadata="m" * 101))
+    while (response := await ada.until("request_response")).reason == rtc.RequestResponse.Reason.OK:
+        pass
+    assert response.reason == rtc.RequestResponse.Reason.LIMIT_EXCEEDED
+    await bob.send(update_metadata=request)
+    assert (await bob.until("request_response")).reason == rtc.RequestResponse.Reason.NOT_ALLOWED
+
+
+# --- peers that do wrong things ------------------------------------------------------------------------------------
+def _sdp(text: str) -> bytes:
+    return rtc.SignalRequest(offer=rtc.SessionDescription(type="offer", sdp=text)).SerializeToString()
+
+
+WRONG: dict[str, bytes | str] = {
+    "no protobuf": b"\xff\xff\xff\xff",
+    "no json": "{",
+    "json of another shape": '{"offer": 3}',
+    "deep json": '{"offer":' * 3000,
+    "no sdp": _sdp("hello"),
+    "garbled sdp": _sdp("v=0\r\nm=audio x y\r\n"),
+    "numbers that are none": _sdp("v=0\r\nm=audio 9 X 1\r\na=rtpmap:x y/z\r\n"),
+    "an answer that is none": rtc.SignalRequest(answer=rtc.SessionDescription(sdp="m=\r\n")).SerializeToString(),
+    "too many sections": _sdp("v=0\r\n" + "m=audio 9 X 1\r\na=mid:1\r\n" * 50),
+    "too long": b"\x0a" + bytes(1 << 17),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+async def test_what_does_not_hold_ends_that_peer_and_nobody_else(join: Join, sfu: Sfu, what: str) -> None:
+    """The peer is disconnected; the other one stays and is served."""
+    ada, mallory = await join("ada"), await join("mallory")
+    await mallory.until("offer")
+    frame = WRONG[what]
+    if isinstance(frame, str):
+        await mallory.websocket.send_str(frame)
+    else:
+        await mallory.websocket.send_bytes(frame)
+    assert await asyncio.wait_for(mallory.closed(), 5)
+    await ada.send(ping=1)
+    await ada.until("pong")
+    assert sfu.participant_count == 1
+
+
+async def test_harmless_nonsense_is_passed_over(join: Join) -> None:
+    """Empty requests, tracks that are not there, answers nobody asked for, unknown scenarios."""
+    ada = await join()
+    await ada.until("offer")
+    await ada.websocket.send_bytes(b"")
+    await ada.send(mute=rtc.MuteTrackRequest(sid="TR_none", muted=True))
+    await ada.send(track_setting=rtc.UpdateTrackSettings(track_sids=["TR_none"], width=1))
+    await ada.send(simulate=rtc.SimulateScenario(node_failure=True))
+    await ada.send(sync_state=rtc.SyncState())
+    await ada.send(trickle=rtc.TrickleRequest(candidateInit="{{{", target=rtc.SignalTarget.PUBLISHER))
+    await ada.send(answer=rtc.SessionDescription(type="answer", sdp="v=0", id=99))
+    await ada.send(update_layers=rtc.UpdateVideoLayers(track_sid="x"))
+    await ada.send(ping=1)
+    await ada.until("pong")
+
+
+async def test_a_flood_of_requests_ends_its_sender(join: Join, sfu: Sfu) -> None:
+    """More than its share in one second."""
+    mallory = await join("mallory")
+    await mallory.until("offer")
+    for _ in range(LIMITS.requests_per_second + 5):
+        await mallory.send(ping=1)
+    assert await asyncio.wait_for(mallory.closed(), 5)
+    assert sfu.participant_count == 0
+
+
+async def test_a_reader_that_stands_still_is_dropped(join: Join, sfu: Sfu) -> None:
+    """What waits for it is bounded: it is cut off, and nobody waits for it."""
+    await join("sleeper")
+    ada = await join("ada")
+    await ada.until("offer")
+    room = sfu.rooms.get("room")
+    assert room is not None
+    for _ in range(200):
+        room.describe("x" * 60000)
+        await asyncio.sleep(0)
+        if "sleeper" not in room.participants:
+            break
+    for _ in range(100):
+        if "sleeper" not in room.participants:
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("it is still there")
+
+
+# --- the end -------------------------------------------------------------------------------------------------------
+async def test_draining(join: Join, sfu: Sfu, url: str, session: aiohttp.ClientSession) -> None:
+    """Everybody is told, nobody is let in."""
+    ada = await join()
+    await ada.until("offer")
+    await sfu.drain(2)
+    assert (await ada.until("leave")).reason == models.DisconnectReason.SERVER_SHUTDOWN
+    assert await ada.closed()
+    async with session.get(f"{url}/rtc/validate?access_token={token()}") as response:
+        assert response.status == 503
+
+
+async def test_an_empty_room_is_closed_after_a_while(join: Join, sfu: Sfu) -> None:
+    """Rooms that everybody has left do not stay."""
+    ada = await join()
+    await ada.until("offer")
+    sfu.rooms.sweep()
+    assert len(sfu.rooms) == 1
+    await ada.websocket.close()
+    for _ in range(100):
+        sfu.rooms.sweep()
+        if not len(sfu.rooms):
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("the room is still there")
+
+
+async def test_nothing_is_left_behind(join: Join, sfu: Sfu) -> None:
+    """After twenty joins and leaves there are as many tasks and known peers as before."""
+    before = len(asyncio.all_tasks())
+    for _ in range(20):
+        client = await join()
+        await client.until("offer")
+        await client.send(leave=rtc.LeaveRequest())
+        assert await client.closed()
+    await sfu.rooms.ended(2)
+    assert sfu._sockets._by_ufrag == {}
+    for _ in range(100):
+        if len(asyncio.all_tasks()) <= before:
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError([str(task) for task in asyncio.all_tasks()])
