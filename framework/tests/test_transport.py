@@ -108,6 +108,21 @@ async def test_a_closed_end_is_noticed_by_the_other(pair: tuple[Transport, Trans
     await first.close()
 
 
+async def test_media_goes_on_over_another_path(pair: tuple[Transport, Transport]) -> None:
+    """What an ICE restart needs: a new link under the same DTLS and SRTP, and the old one's end means nothing."""
+    first, second = pair
+    old = first.link, second.link
+    for transport, link in zip(pair, await connected_agents(), strict=True):
+        transport.replace_link(link)
+    for link in old:
+        await link.close()
+    media: list[bytes] = []
+    second.on_rtp = lambda data, arrival_ns: media.append(data)
+    assert first.send_rtp(PACKET)
+    await until(lambda: media)
+    assert (media, first.state, second.state) == ([PACKET], "connected", "connected")
+
+
 async def test_a_wrong_fingerprint_is_refused() -> None:
     """A peer with another certificate than promised does not get in."""
     links = await connected_agents()
