@@ -330,6 +330,6 @@ async def test_packets_before_the_answer_are_harmless(log: Log) -> None:
     connection = log.peer._connection
     for data in (b"", b"\x80", b"\x80\x60" + bytes(10), bytes(1500), b"\xff" * 40):
         connection._received(data, 0)
-        connection._rtcp_received(data)
+        connection.reports.receive(data)
     await asyncio.sleep(0)
     assert log.lines == []

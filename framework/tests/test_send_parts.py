@@ -10,10 +10,10 @@ from jackfield.rtc.bandwidth import QueueWatcher, share
 from jackfield.rtc.history import SentHistory, unwrap_rtx, wrap_rtx
 from jackfield.rtc.keyframes import KeyframeGate, KeyframeRequester
 from jackfield.rtc.pacer import BURST, Pacer
-from jackfield.rtc.rtcp import TransportFeedback
 from jackfield.rtc.rtp import RtpPacket
 from jackfield.rtc.sequence import SequenceGuard
 from jackfield.rtc.timeline import SoundTimeline, Timeline, ntp, ntp_middle
+from jackfield.rtc.twcc_format import TransportFeedback
 from jackfield.testing.timers import ManualTimers
 from jackfield.values.media import EncodedFrame
 

@@ -90,6 +90,11 @@ class Connection:
         """The transport; None before `prepare`."""
         return self._path.transport if self._path else None
 
+    @property
+    def selected_pair(self) -> tuple[str, str] | None:
+        """The candidates in use, ours and theirs; None while there is no path."""
+        return self._path.agent.selected_pair if self._path else None
+
     def _open(self, controlling: bool) -> _Path:
         agent = IceAgent(controlling=controlling, ice_servers=self._ice_servers, loopback=self._loopback)
         transport = Transport(agent, self._certificate)

@@ -91,6 +91,7 @@ class _Peer:
             "packets_sent": transport.packets_sent,
             "packets_received": transport.packets_received,
             "srtp_profile": transport.srtp_profile,
+            "path": self._connection.selected_pair,
         }
 
 
@@ -181,7 +182,7 @@ class PublisherPeer(_Peer):
     def stats(self) -> dict[str, Any]:
         """The connection's and each sender's, by cid."""
         tracks = {sender.cid: sender.stats() for sender in self.senders}
-        return self._transport_stats() | {"tracks": tracks}
+        return self._transport_stats() | {"estimate_bps": self._connection.estimator.target_bps, "tracks": tracks}
 
     async def close(self) -> None:
         """Everything is closed."""
@@ -271,7 +272,11 @@ class SubscriberPeer(_Peer):
     def _receiver(self, kind: Kind, source: negotiation.Source) -> RtpReceiver:
         connection = self._connection
         return RtpReceiver(
-            kind, stream_id=source.stream_id, track_id=source.track_id, clock=connection.clock, feedback=connection
+            kind,
+            stream_id=source.stream_id,
+            track_id=source.track_id,
+            clock=connection.clock,
+            feedback=connection.reports,
         )
 
     def stats(self) -> dict[str, Any]:

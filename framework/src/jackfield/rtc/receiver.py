@@ -21,6 +21,8 @@ from jackfield.rtc.timeline import ntp_middle
 from jackfield.values.media import EncodedFrame, Kind
 
 logger = logging.getLogger(__name__)
+#: Between two requests for a keyframe while nothing has come yet.
+_ASK_PAUSE_NS = 300_000_000
 _COUNTED = ("packets_received", "bytes_received", "packets_retransmitted", "frames_received", "keyframes_received")
 
 
@@ -49,6 +51,7 @@ class RtpReceiver:
         self._report: tuple[int, int] | None = None
         self._counts: Counter[str] = Counter(dict.fromkeys(_COUNTED, 0))
         self._bytes, self._frames = Rate(), Rate()
+        self._ask_again_ns = 0
         self._closed = False
 
     @property
@@ -110,7 +113,10 @@ class RtpReceiver:
         if self._stream is not None:
             self._stream.request_keyframe()
         elif self.kind == "video" and self.ssrc is not None:
-            self._feedback.send_pli(self.ssrc)
+            now_ns = self._clock.now_ns()
+            if now_ns >= self._ask_again_ns:
+                self._ask_again_ns = now_ns + _ASK_PAUSE_NS
+                self._feedback.send_pli(self.ssrc)
 
     def _stream_of(self, codec: str, ssrc: int) -> ReceiveStream:
         stream = self._stream
