@@ -406,7 +406,7 @@ async def test_a_camera_is_swapped_while_its_track_stays(people: People) -> None
     assert [each.sid for each in bob.tracks()] == [track.sid]
 
 
-async def test_fifty_joins_leave_nothing_behind(people: People) -> None:
+async def test_many_joins_leave_nothing_behind(people: People) -> None:
     """Tasks, threads and descriptors are as many after as before; the one who stayed saw every picture begin."""
     stays = await people.join("stays")
     counted: list[tuple[int, int, int]] = []
@@ -419,9 +419,17 @@ async def test_fifty_joins_leave_nothing_behind(people: People) -> None:
         await guest.leave()
         await people.calls.pop().close()
         await until(lambda: not stays.participants, "the departure")
-        gc.collect()
-        counted.append((len(asyncio.all_tasks()), threading.active_count(), len(os.listdir("/proc/self/fd"))))
-    early, late = counted[4], counted[-1]
-    assert late[0] <= early[0] + 1, counted
-    assert late[1] <= early[1] + 2, counted
-    assert late[2] <= early[2] + 4, counted
+        if turn == 4:
+            await asyncio.sleep(0.5)
+        counted.append(left_over())
+    early = counted[4]
+    try:
+        await until(lambda: all(map(int.__le__, left_over(), early)), "the end of everything")
+    except AssertionError:
+        pytest.fail(f"tasks, threads, descriptors: {counted}; {sorted(map(str, asyncio.all_tasks()))}")
+
+
+def left_over() -> tuple[int, int, int]:
+    """Tasks, threads and open descriptors."""
+    gc.collect()
+    return len(asyncio.all_tasks()), threading.active_count(), len(os.listdir("/proc/self/fd"))

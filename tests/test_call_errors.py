@@ -55,7 +55,9 @@ async def url() -> AsyncIterator[str]:
 
 
 def minted(session_id: str = "room", uid: str = "ada", secret: str = SECRET, **options: Any) -> CallToken:
-    return tokens.mint_call_token(KEY, secret, uid=uid, name="", session_id=session_id, **{"role": "moderator", **options})
+    return tokens.mint_call_token(
+        KEY, secret, uid=uid, name="", session_id=session_id, **{"role": "moderator", **options}
+    )
 
 
 def calls_at(url: str | None, **options: Any) -> Calls:
@@ -175,7 +177,9 @@ async def test_log_ins_are_checked_before_anybody_is_asked(url: str) -> None:
         await refused(calls.logout(), "ERROR_NO_USER_LOGGED_IN")
     async with Calls(url, remember=False) as calls:
         await refused(calls.login("ada"), "ERROR_API_KEY_NOT_FOUND")
-        both = await asyncio.gather(calls.login("ada", LOGIN_KEY), calls.login("bob", LOGIN_KEY), return_exceptions=True)
+        both = await asyncio.gather(
+            calls.login("ada", LOGIN_KEY), calls.login("bob", LOGIN_KEY), return_exceptions=True
+        )
         assert [getattr(each, "code", "in") for each in both] == ["in", "ERROR_LOGIN_IN_PROGRESS"]
         assert calls.logged_in_user.uid == "ada"
         session = await calls.join_session(session_id="room", settings=QUIET)

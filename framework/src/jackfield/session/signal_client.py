@@ -176,21 +176,24 @@ async def connect(
     """
     headers = {"Authorization": f"Bearer {token}"}
     query = {"version": version("jackfield"), **query}
-    websocket: aiohttp.ClientWebSocketResponse | None = None
     try:
         async with asyncio.timeout(timeout_s):
             websocket = await http.ws_connect(
-                signalling.join_url(server, query), headers=headers, ssl=tls(fingerprint), max_msg_size=MESSAGE_LIMIT
+                signalling.join_url(server, query),
+                headers=headers,
+                ssl=tls(fingerprint),
+                max_msg_size=MESSAGE_LIMIT,
+                timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_TIMEOUT_S),
             )
-            return SignalClient(websocket, await _join_answer(websocket, server))
+            try:
+                return SignalClient(websocket, await _join_answer(websocket, server))
+            except BaseException:
+                await websocket.close()
+                raise
     except aiohttp.WSServerHandshakeError as exc:
         raise await _explain(http, server, headers, fingerprint, query, exc) from exc
     except (*_NETWORK, ValueError) as exc:
         raise unreachable(server, exc) from exc
-    except CallError:
-        if websocket is not None:
-            await websocket.close()
-        raise
 
 
 async def _join_answer(websocket: aiohttp.ClientWebSocketResponse, server: str) -> JoinResponse:
