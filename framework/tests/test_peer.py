@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -127,6 +128,39 @@ async def test_a_big_keyframe_arrives_whole() -> None:
         video.send(big)
         await until(lambda: frames)
         assert frames[0].data == big.data
+
+
+async def test_loss_on_a_real_path_is_repaired() -> None:
+    """One packet in ten is lost on its way out; pictures still arrive whole and in order."""
+    async with pair() as (publisher, subscriber):
+        video = publisher.add_track("video", cid="c", stream_id="s", codec="VP8")
+        frames: list[EncodedFrame] = []
+        subscriber.on_track = lambda receiver: setattr(receiver, "on_frame", frames.append)
+        await negotiate(publisher, subscriber)
+        await until(lambda: publisher.state == "connected" and subscriber.state == "connected")
+        transport, chance = publisher._connection.transport, random.Random(1)
+        assert transport is not None
+        sound, lossy = transport.link.send, []
+
+        def send(data: bytes) -> None:
+            if chance.random() < 0.1:
+                lossy.append(data)
+            else:
+                sound(data)
+
+        transport.link.send = send  # type: ignore[method-assign]
+        asked: list[int] = [0]
+        video.on_keyframe_request = lambda: asked.append(1)
+        for number in range(200):
+            video.send(picture(number, size=5000, keyframe=bool(asked)))
+            asked.clear()
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.3)
+        numbers = [int.from_bytes(frame.data[-4:], "big") for frame in frames]
+        assert len(lossy) > 50
+        assert numbers == sorted(numbers)
+        assert len(numbers) >= 180
+        assert subscriber.stats()["tracks"]["c"]["packets_recovered"] > 50
 
 
 async def test_reports_and_requests_come_back() -> None:

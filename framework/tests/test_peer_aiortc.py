@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from fractions import Fraction
@@ -168,5 +169,37 @@ async def test_aiortc_gives_a_keyframe_when_we_ask() -> None:
             before = sum(frame.keyframe for frame in frames)
             tracks[0].request_keyframe()
             await until(lambda: sum(frame.keyframe for frame in frames) > before, seconds=5)
+        finally:
+            await subscriber.close()
+
+
+async def test_aiortc_repairs_what_we_lose() -> None:
+    """One packet in twenty is lost before we see it: its sender's retransmissions fill the gaps."""
+    subscriber = SubscriberPeer()
+    frames: list[EncodedFrame] = []
+    subscriber.on_track = lambda receiver: setattr(receiver, "on_frame", frames.append)
+    async with stock() as remote:
+        remote.addTrack(VideoStreamTrack())
+        try:
+            await remote.setLocalDescription(await remote.createOffer())
+            answer = await subscriber.answer(remote.localDescription.sdp)
+            await remote.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+            await until(lambda: len(frames) >= 5)
+            transport, chance = subscriber._connection.transport, random.Random(2)
+            assert transport is not None
+            receive = transport.link.on_datagram
+
+            def lossy(data: bytes) -> None:
+                media = 128 <= data[0] <= 191 and not 192 <= data[1] <= 223
+                if not (media and chance.random() < 0.05):
+                    receive(data)
+
+            transport.link.on_datagram = lossy
+            before = len(frames)
+
+            def recovered() -> int:
+                return int(next(iter(subscriber.stats()["tracks"].values()))["packets_recovered"])
+
+            await until(lambda: recovered() >= 3 and len(frames) - before > 40, seconds=20)
         finally:
             await subscriber.close()
