@@ -14,10 +14,12 @@ import os
 import subprocess
 import sys
 import time
+from itertools import count
 from typing import Any
 
 from livekit import api, rtc
 
+from jackfield.bench.frames import Pictures
 from jackfield.bench.our_call import QUIET, video_of
 from jackfield.calls import Calls
 from jackfield.values.people import Place
@@ -44,8 +46,9 @@ async def publisher(url: str, key: str, secret: str) -> tuple[Any, asyncio.Task[
     options.video_codec = rtc.VideoCodec.VP8
 
     async def send() -> None:
-        data = bytearray(os.urandom(WIDTH * HEIGHT // 16) * 24)
-        while True:
+        pictures = Pictures(WIDTH, HEIGHT)
+        for number in count():
+            data = bytearray(pictures.picture(number).to_ndarray().tobytes())
             source.capture_frame(rtc.VideoFrame(WIDTH, HEIGHT, rtc.VideoBufferType.I420, data))
             await asyncio.sleep(1 / 30)
 
@@ -90,8 +93,8 @@ async def ours(calls: Calls, index: int) -> float:
     return took
 
 
-async def measure(address: str, count: int) -> dict[str, list[float]]:
-    """Each ``count`` times, after one of each that does not count."""
+async def measure(address: str, times: int) -> dict[str, list[float]]:
+    """Each ``times`` times, after one of each that does not count."""
     key, secret = "bench", "bench-secret-of-this-run-" + os.urandom(16).hex()
     environment = {**os.environ, "JACKFIELD_KEYS": f"{key}: {secret}"}
     command = [sys.executable, "-m", "jackfield", "serve", "--host", address, "--port", "7880", "--behind-proxy"]
@@ -104,7 +107,7 @@ async def measure(address: str, count: int) -> dict[str, list[float]]:
         room, sending = await publisher(url, key, secret)
         figures: dict[str, list[float]] = {"ours_ms": [], "official_ms": []}
         async with Calls(Place(url, key, secret), remember=False) as calls:
-            for index in range(count + 1):
+            for index in range(times + 1):
                 await asyncio.sleep(PAUSE_S)
                 figures["official_ms"].append(await official(url, key, secret, index))
                 await asyncio.sleep(PAUSE_S)
