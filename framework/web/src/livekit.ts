@@ -157,8 +157,10 @@ class LiveKitCall implements Call {
 
   currentDevice(kind: DeviceKind): string {
     const source = kind === 'camera' ? Track.Source.Camera : Track.Source.Microphone;
-    const track = kind === 'speaker' ? undefined : this.room.localParticipant.getTrackPublication(source)?.track;
-    return track?.mediaStreamTrack.getSettings().deviceId ?? this.room.getActiveDevice(BROWSER_KIND[kind]) ?? 'default';
+    const publication = kind === 'speaker' ? undefined : this.room.localParticipant.getTrackPublication(source);
+    // A muted track still names the device that it had; what was chosen since is opened when it is turned on again.
+    const inUse = publication?.isMuted ? undefined : publication?.track?.mediaStreamTrack.getSettings().deviceId;
+    return inUse ?? this.room.getActiveDevice(BROWSER_KIND[kind]) ?? 'default';
   }
 
   async useDevice(kind: DeviceKind, id: string): Promise<void> {

@@ -37,7 +37,7 @@ export class LogInView {
       this.failure,
       this.button,
     );
-    this.element = el('main', { class: 'jf-single' }, form);
+    this.element = el('div', { class: 'jf-single' }, form);
     container.replaceChildren(this.element);
     this.uid.focus();
   }

@@ -3,6 +3,8 @@
 import { el, setAttribute } from './dom';
 
 const QUIETEST_DB = -60;
+const PERIOD_MS = 50;
+const FALL = 0.85;
 
 /** A bar that follows one microphone at a time. `close` it when done: it holds an audio context while it listens. */
 export class Meter {
@@ -22,15 +24,17 @@ export class Meter {
     if (!track) return;
     const context = new AudioContext();
     const analyser = context.createAnalyser();
-    analyser.fftSize = 1024;
+    analyser.fftSize = 4096; // at 48 kHz longer than a period: no sound falls between two looks
     context.createMediaStreamSource(new MediaStream([track])).connect(analyser);
     const samples = new Float32Array(analyser.fftSize);
     this.context = context;
+    let level = 0;
     this.timer = window.setInterval(() => {
       if (context.state === 'suspended') void context.resume();
       analyser.getFloatTimeDomainData(samples);
-      this.show(loudness(samples));
-    }, 60);
+      level = Math.max(loudness(samples), level * FALL);
+      this.show(level);
+    }, PERIOD_MS);
   }
 
   close(): void {

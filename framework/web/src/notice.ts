@@ -19,7 +19,7 @@ export class NoticeView {
       el('button', { class: `jf-button jf-wide ${index ? '' : 'jf-primary'}`, type: 'button', onclick: act }, label),
     );
     const card = el('div', { class: 'jf-card' }, el('p', { class: 'jf-brand' }, mark(), 'Jackfield'), heading, el('p', { class: 'jf-quiet' }, options.text), ...buttons);
-    this.element = el('main', { class: 'jf-single' }, card);
+    this.element = el('div', { class: 'jf-single' }, card);
     container.replaceChildren(this.element);
     heading.focus();
   }

@@ -77,7 +77,7 @@ export class PreJoinView {
       speaker: new Picker('speaker', (id) => options.keepDevice('speaker', id)),
     };
     this.switches = { camera: this.makeSwitch('camera'), microphone: this.makeSwitch('microphone') };
-    this.element = el('main', { class: 'jf-prejoin' }, this.look(), this.form());
+    this.element = el('div', { class: 'jf-prejoin' }, this.look(), this.form());
     container.replaceChildren(this.element);
     this.unwatch = watchDevices(() => void this.list());
     this.busy(false);

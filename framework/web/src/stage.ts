@@ -9,13 +9,14 @@ const GAP_PX = 10;
 
 export class Stage {
   readonly element: HTMLElement;
-  private readonly grid = el('ul', { class: 'jf-grid', 'aria-label': 'People in this session', tabindex: '-1' });
+  private readonly grid = el('ul', { class: 'jf-grid', 'aria-label': 'People in this session' });
+  private readonly people = el('div', { class: 'jf-people' }, this.grid);
   private readonly main = el('ul', { class: 'jf-main', 'aria-label': 'Shared screen', hidden: true });
   private readonly tiles = new Map<string, Tile>();
   private readonly resized: ResizeObserver;
 
   constructor() {
-    this.element = el('div', { class: 'jf-stage' }, this.main, this.grid);
+    this.element = el('div', { class: 'jf-stage' }, this.main, this.people);
     this.resized = new ResizeObserver(() => this.arrange());
     this.resized.observe(this.element);
   }
@@ -56,9 +57,11 @@ export class Stage {
     const isPresenting = !this.main.hidden;
     const isWide = this.element.clientWidth > this.element.clientHeight;
     setAttribute(this.element, 'data-strip', isPresenting ? (isWide ? 'side' : 'below') : null);
-    const cells = fit(this.grid.childElementCount, this.grid.clientWidth, this.grid.clientHeight, GAP_PX);
-    this.grid.style.setProperty('--jf-columns', String(cells.columns));
-    this.grid.style.setProperty('--jf-cell-width', `${cells.width}px`);
-    this.grid.style.setProperty('--jf-cell-height', `${cells.height}px`);
+    const { columns, width, height } = fit(this.grid.childElementCount, this.people.clientWidth, this.people.clientHeight, GAP_PX);
+    this.grid.style.setProperty('--jf-row-width', `${columns * width + (columns - 1) * GAP_PX}px`);
+    this.grid.style.setProperty('--jf-cell-width', `${width}px`);
+    this.grid.style.setProperty('--jf-cell-height', `${height}px`);
+    // What scrolls can be scrolled with the keyboard.
+    setAttribute(this.people, 'tabindex', this.people.scrollHeight > this.people.clientHeight + 1 ? 0 : null);
   }
 }

@@ -1,0 +1,178 @@
+"""Two people in two pages, and a Python participant, in one real call through the embedded server."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import wave
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from livekit import api
+from playwright.async_api import Page, expect
+
+from jackfield import Calls, Place, tokens
+from jackfield.plugins import Config, load
+from jackfield.server.app import Server
+from tests.lab.browser import Chromium, Launch
+from tests.lab.web import KEY, SECRET, button, join, link, serious, serving, tile, watch_picture
+
+pytestmark = pytest.mark.needs("chromium")
+SPEAKING = re.compile(r"\bjf-speaking\b")
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    async with serving(drain_s=0.1) as server:
+        yield server
+
+
+async def two(server: Server, chromium: Chromium, query: str = "") -> tuple[Page, Page]:
+    """Ada, who moderates, and Grace, who was invited, each on a page of her own in one session."""
+    ada, grace = await chromium.context.new_page(), await chromium.context.new_page()
+    await join(ada, link(server, role="moderator").replace("#", f"{query}#"), "Ada")
+    await join(grace, link(server).replace("#", f"{query}#"), "Grace")
+    return ada, grace
+
+
+def babble(path: Path) -> Path:
+    """Three seconds of syllables that a browser takes for speech, as a WAV file."""
+    rate = 48_000
+    time_s = np.arange(3 * rate) / rate
+    pitch = 120 + 20 * np.sin(2 * np.pi * 0.7 * time_s)
+    phase = 2 * np.pi * np.cumsum(pitch) / rate
+    voice = sum(np.sin(harmonic * phase) / harmonic for harmonic in range(1, 20))
+    loud = np.clip(np.sin(2 * np.pi * 3 * time_s) + 0.6, 0, 1)
+    samples = (voice / np.abs(voice).max() * loud * 24_000).astype("<i2")
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, rate, 0, "NONE", ""))
+        file.writeframes(samples.tobytes())
+    return path
+
+
+@pytest.mark.parametrize("codec", ["vp8", "h264"])
+async def test_two_pages_see_and_hear_each_other(
+    server: Server, launch_chromium: Launch, tmp_path: Path, codec: str
+) -> None:
+    """Pictures play on both, whoever speaks is marked as speaking, and nothing is complained of, with either codec."""
+    chromium = await launch_chromium([f"--use-file-for-fake-audio-capture={babble(tmp_path / 'babble.wav')}"])
+    ada, grace = await two(server, chromium, f"?codec={codec}")
+    await expect(ada.get_by_role("log")).to_contain_text("Grace joined")
+    for page, other in ((ada, "Grace"), (grace, "Ada")):
+        await page.bring_to_front()
+        width, _ = await watch_picture(page, other)
+        assert width >= 320
+        await expect(tile(page, other)).to_have_class(SPEAKING)
+    assert chromium.errors == []
+
+
+async def test_what_one_turns_off_is_off_for_the_other(server: Server, chromium: Chromium) -> None:
+    """Muting shows beside the name, a camera that is off shows initials, and both come back."""
+    ada, grace = await two(server, chromium)
+    await ada.bring_to_front()
+    await watch_picture(ada, "Grace", frames=5)
+    await button(grace, "Mute microphone").click()
+    await button(grace, "Turn camera off").click()
+    await expect(tile(ada, "Grace").get_by_role("img", name="Microphone off")).to_be_visible()
+    await expect(tile(ada, "Grace").locator(".jf-avatar")).to_be_visible()
+    await button(grace, "Unmute microphone").click()
+    await button(grace, "Turn camera on").click()
+    await expect(tile(ada, "Grace").get_by_role("img", name="Microphone off")).to_be_hidden()
+    await expect(tile(ada, "Grace").locator(".jf-avatar")).to_be_hidden()
+    assert chromium.errors == []
+
+
+async def test_who_leaves_may_come_back(server: Server, chromium: Chromium) -> None:
+    """The others see it, the camera is released, and joining again takes two clicks."""
+    ada, grace = await two(server, chromium)
+    await button(grace, "Leave").click()
+    await expect(grace.get_by_role("heading")).to_have_text("You left the session")
+    await expect(ada.get_by_role("log")).to_contain_text("Grace left")
+    await expect(ada.get_by_text("You are the only one here.")).to_be_visible()
+    await button(grace, "Join again").click()
+    await expect(grace.get_by_label("Your name")).to_have_value("Grace")
+    await button(grace, "Turn camera off").wait_for()
+    await button(grace, "Join").click()
+    await ada.bring_to_front()
+    await watch_picture(ada, "Grace")
+    assert chromium.errors == []
+
+
+async def test_a_moderator_copies_a_link_that_works(server: Server, chromium: Chromium) -> None:
+    """The link lets somebody else in; who was only invited is not offered one."""
+    await chromium.context.grant_permissions(["clipboard-read", "clipboard-write", "camera", "microphone"])
+    ada, grace = await two(server, chromium)
+    await ada.bring_to_front()
+    await button(ada, "Copy invite link").click()
+    await expect(ada.get_by_role("log")).to_contain_text("Invite link copied")
+    copied = await ada.evaluate("navigator.clipboard.readText()")
+    assert copied.startswith(f"{server.url}/join/stand-up#invite=")
+    await expect(button(grace, "Copy invite link")).to_have_count(0)
+    hedy = await chromium.context.new_page()
+    await join(hedy, copied, "Hedy")
+    await expect(ada.get_by_role("log")).to_contain_text("Hedy joined")
+
+
+@pytest.mark.parametrize(("act", "said"), [("remove", "You were removed"), ("end", "The session is over")])
+async def test_who_is_put_out_is_told_why(server: Server, chromium: Chromium, act: str, said: str) -> None:
+    """Removed by a moderator, or the session ended for everyone."""
+    page = await chromium.context.new_page()
+    await join(page, link(server), "Grace")
+    async with api.LiveKitAPI(server.url, KEY, SECRET) as rooms:
+        (person,) = (await rooms.room.list_participants(api.ListParticipantsRequest(room="stand-up"))).participants
+        if act == "remove":
+            identity = api.RoomParticipantIdentity(room="stand-up", identity=person.identity)
+            await rooms.room.remove_participant(identity)
+        else:
+            await rooms.room.delete_room(api.DeleteRoomRequest(room="stand-up"))
+    await expect(page.get_by_role("heading")).to_have_text(said)
+    await expect(button(page, "Join again")).to_be_visible()
+
+
+async def test_a_server_that_shuts_down_ends_the_call_in_words(server: Server, chromium: Chromium) -> None:
+    """The person reads that it was the server, and may try again."""
+    page = await chromium.context.new_page()
+    await join(page, link(server), "Grace")
+    await server.drain()
+    await server.close()
+    await expect(page.get_by_role("heading")).to_have_text("The server went away", timeout=15_000)
+
+
+async def test_a_broken_connection_is_veiled_until_it_is_back(server: Server, chromium: Chromium) -> None:
+    """While the network is gone a veil says so; afterwards the call goes on by itself."""
+    page = await chromium.context.new_page()
+    sockets: list[object] = []
+    await page.route_web_socket("**/rtc?**", lambda socket: sockets.append((socket, socket.connect_to_server())))
+    await join(page, link(server), "Grace")
+    near, far = sockets[-1]  # type: ignore[misc]
+    await far.close()
+    await near.close(code=3001)
+    await expect(page.get_by_text("The connection was interrupted. Reconnecting…")).to_be_visible()
+    await expect(page.get_by_role("log")).to_contain_text("Connected again")
+    await expect(page.get_by_text("The connection was interrupted. Reconnecting…")).to_be_hidden()
+
+
+async def test_a_page_and_a_python_participant_meet(server: Server, chromium: Chromium) -> None:
+    """The page shows the synthetic camera, and the Python side decodes the page's picture and hears its sound."""
+    page = await chromium.context.new_page()
+    await join(page, link(server), "Grace")
+    calls = Calls(Place(server.url, KEY, SECRET), plugins=load(Config()), remember=False)
+    token = tokens.mint_call_token(KEY, SECRET, uid="robot", name="Robot 7", session_id="stand-up", role="participant")
+    wish = {"speaker": "none", "video": {"width": 640, "height": 360, "fps": 15}}
+    try:
+        call = await calls.join_session(call_token=token, settings=wish)
+        await watch_picture(page, "Robot 7")
+        (grace,) = [person for person in call.participants.values() if person.name == "Grace"]
+        async with asyncio.timeout(20):
+            assert grace.video
+            assert grace.audio
+            frames = aiter(grace.video.frames())
+            sizes = [(frame.width, frame.height) for frame in [await anext(frames) for _ in range(20)]]
+            assert min(sizes) >= (160, 90)
+            await anext(block async for block in grace.audio.blocks() if abs(block.samples).max() > 1000)
+    finally:
+        await calls.close()
+    await expect(page.get_by_role("log")).to_contain_text("Robot 7 left")
+    assert serious(chromium.errors) == []
