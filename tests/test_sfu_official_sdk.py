@@ -163,11 +163,11 @@ async def test_a_publication_ends_and_another_begins(network: Network) -> None:
     """Unpublishing is told and silent at once; a new publication by the same participant is seen."""
     async with a_call(network, "c0", "c1") as (sfu, sdk, _):
         await everybody_sees_everybody(sdk, ["c0", "c1"], frames=5)
+        unpublished = ["track_unpublished", "c0", "camera"]
         for count in range(3):
             video = next(p for p in sfu.rooms.get("room").participants["c0"].publications.values() if p.kind == "video")
             await sdk.act("c0", "unpublish", sid=video.sid)
-            wanted = ["track_unpublished", "c0", "camera"]
-            await sdk.until("c1", lambda report, n=count: report["events"].count(wanted) == n + 1)
+            await sdk.until("c1", lambda report, n=count + 1: report["events"].count(unpublished) == n)
             await sdk.act("c1", "forget")
             await sdk.act("c0", "publish_video", luma=LUMAS["c0"])
             await sdk.until("c1", lambda report: sees(report, "c0"))
@@ -190,7 +190,7 @@ async def test_one_after_another_takes_no_place_in_anothers_picture(network: Net
             await sdk.act("c0", "forget")
             await sdk.until("c0", lambda report: sees(report, "c1", blocks=0))
         report = await sdk.act("c0", "report")
-        assert {luma for luma in report["seen"]["c1"]["lumas"]} <= {"70"}
+        assert set(report["seen"]["c1"]["lumas"]) <= {"70"}
         assert len(sfu.rooms.get("room").participants["c0"].subscriber._offer.places) <= 3
 
 
@@ -226,12 +226,11 @@ async def test_speakers_are_told(network: Network) -> None:
 
 async def test_the_same_identity_replaces_itself(network: Network) -> None:
     """A second join with one identity ends the first with DUPLICATE_IDENTITY."""
-    async with a_call(network, "c0", "c1") as (sfu, sdk, url):
-        async with sdk_process(network) as second:
-            await second.act("c0", "join", url=url, token=token("c0"))
-            await sdk.until("c0", lambda report: ["disconnected", "2"] in report["events"])
-            await second.until("c0", lambda report: sees(report, "c1"))
-            assert sfu.participant_count == 2
+    async with a_call(network, "c0", "c1") as (sfu, sdk, url), sdk_process(network) as second:
+        await second.act("c0", "join", url=url, token=token("c0"))
+        await sdk.until("c0", lambda report: ["disconnected", "2"] in report["events"])
+        await second.until("c0", lambda report: sees(report, "c1"))
+        assert sfu.participant_count == 2
 
 
 async def test_livekit_api_moderates(network: Network) -> None:

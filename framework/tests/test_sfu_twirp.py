@@ -83,7 +83,6 @@ async def test_json_is_spoken_too(url: str) -> None:
         ("CreateRoom", {"name": ""}, ALL, 400, "invalid_argument"),
         ("CreateRoom", {"name": "n" * 300}, ALL, 400, "invalid_argument"),
         ("CreateRoom", {"name": 3}, ALL, 400, "malformed"),
-        ("CreateRoom", "text", ALL, 400, "malformed"),
         ("ListRooms", {}, {"roomCreate": True}, 403, "permission_denied"),
         ("DeleteRoom", {"room": "room"}, {"roomAdmin": True, "room": "other"}, 403, "permission_denied"),
         ("ListParticipants", {"room": "room"}, {"roomJoin": True, "room": "room"}, 403, "permission_denied"),

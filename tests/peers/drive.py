@@ -7,12 +7,10 @@ import json
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
+from tests.lab.machine import ROOT
 from tests.lab.netns import Network
-
-SDK = Path(__file__).with_name("sdk.py")
 
 
 class Driver:
@@ -72,9 +70,9 @@ class Driver:
 @asynccontextmanager
 async def sdk_process(network: Network) -> AsyncIterator[Driver]:
     """A process with the official SDK, on the other host of the network."""
-    command = network.elsewhere.command(sys.executable, str(SDK))
+    command = network.elsewhere.command(sys.executable, "-m", "tests.peers.sdk")
     process = await asyncio.create_subprocess_exec(
-        *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=1 << 22
+        *command, cwd=ROOT, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=1 << 22
     )
     driver = Driver(process)
     try:

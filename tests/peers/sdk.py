@@ -8,54 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 import sys
 import time
-from array import array
 from collections import defaultdict
 from typing import Any
 
+import numpy as np
 from livekit import rtc
 
+from tests.peers.pattern import BLOCK, RATE, Seen, paint, tone
+
 CODECS = {"VP8": 0, "H264": 1, "AV1": 2, "VP9": 3}
-RATE, BLOCK = 48000, 480
-
-
-class Seen:
-    """What came of one remote participant."""
-
-    def __init__(self) -> None:
-        self.frames = 0
-        self.first_ms: float | None = None
-        self.sizes: dict[str, int] = defaultdict(int)
-        self.lumas: dict[int, int] = defaultdict(int)
-        self.gap_ms = 0.0
-        self.loud_blocks = self.blocks = 0
-        self.hz: float = 0
-        self._last = 0.0
-
-    def picture(self, frame: rtc.VideoFrame, joined: float) -> None:
-        now = time.monotonic()
-        if self.first_ms is None:
-            self.first_ms = (now - joined) * 1000
-        else:
-            self.gap_ms = max(self.gap_ms, (now - self._last) * 1000)
-        self._last = now
-        self.frames += 1
-        self.sizes[f"{frame.width}x{frame.height}"] += 1
-        row = bytes(frame.data[: frame.width])
-        self.lumas[round(sum(row) / len(row) / 10) * 10] += 1
-
-    def sound(self, frame: rtc.AudioFrame) -> None:
-        samples = frame.data[:: frame.num_channels]
-        self.blocks += 1
-        if len(samples) and max(samples) > 1000:
-            self.loud_blocks += 1
-            crossings = sum(1 for a, b in zip(samples, samples[1:], strict=False) if a < 0 <= b)
-            self.hz += 0.05 * (crossings * frame.sample_rate / len(samples) - self.hz)
-
-    def told(self) -> dict[str, Any]:
-        return {key: value for key, value in vars(self).items() if not key.startswith("_")}
 
 
 class Peer:
@@ -113,11 +76,13 @@ class Peer:
     async def _watch(self, track: Any, seen: Seen) -> None:
         stream = rtc.VideoStream(track, format=rtc.VideoBufferType.I420, capacity=2)
         async for event in stream:
-            seen.picture(event.frame, self.joined)
+            frame = event.frame
+            luma = np.frombuffer(frame.data, np.uint8, frame.width * frame.height)
+            seen.picture(luma.reshape(frame.height, frame.width), self.joined)
 
     async def _listen(self, track: Any, seen: Seen) -> None:
         async for event in rtc.AudioStream(track, sample_rate=RATE, num_channels=1):
-            seen.sound(event.frame)
+            seen.sound(np.frombuffer(event.frame.data, np.int16), RATE)
 
     async def join(self, url: str, token: str, auto_subscribe: bool = True, **_: Any) -> dict[str, Any]:
         self.joined = time.monotonic()
@@ -145,12 +110,9 @@ class Peer:
 
     async def _paint(self, source: rtc.VideoSource, width: int, height: int, fps: int, luma: int) -> None:
         count, due = 0, time.monotonic()
-        chroma = bytes([128]) * (width * height // 2)
         while self.room.isconnected():
-            rows = bytearray([luma]) * (width * height)
-            bar = (height // 2 + count * 3 % (height // 2)) * width
-            rows[bar : bar + 8 * width] = bytes([235]) * len(rows[bar : bar + 8 * width])
-            source.capture_frame(rtc.VideoFrame(width, height, rtc.VideoBufferType.I420, bytes(rows) + chroma))
+            picture = paint(width, height, luma, count).tobytes()
+            source.capture_frame(rtc.VideoFrame(width, height, rtc.VideoBufferType.I420, picture))
             count += 1
             due += 1 / fps
             await asyncio.sleep(max(0, due - time.monotonic()))
@@ -165,13 +127,11 @@ class Peer:
         return {"sid": publication.sid}
 
     async def _play(self, source: rtc.AudioSource, hz: int) -> None:
-        period = RATE // math.gcd(RATE, hz)
-        wave = array("h", (int(12000 * math.sin(2 * math.pi * hz * n / RATE)) for n in range(period + BLOCK)))
         position = 0
         while self.room.isconnected():
-            block = wave[position : position + BLOCK]
-            position = (position + BLOCK) % period
-            await source.capture_frame(rtc.AudioFrame(block.tobytes(), RATE, 1, BLOCK))
+            block = tone(hz, position).tobytes()
+            position = (position + BLOCK) % RATE
+            await source.capture_frame(rtc.AudioFrame(block, RATE, 1, BLOCK))
 
     async def mute(self, *, name: str, muted: bool, **_: Any) -> dict[str, Any]:
         track = self.tracks[name]
