@@ -303,8 +303,9 @@ async def test_encoded_frames_pass_through(people: People) -> None:
         async for frame in eve.participants["bob"].video_named("relay").frames():
             seen += 1
             if seen == 10:
+                size = (frame.width, frame.height)
                 break
-    assert (frame.width, frame.height, publication.encoder) == (320, 180, "")
+    assert (size, publication.encoder) == ((320, 180), "")
     passing.cancel()
 
 
@@ -352,8 +353,8 @@ async def test_the_same_uid_replaces_its_earlier_self(people: People) -> None:
     first, other = await people.join("ada"), await people.join("bob")
     second = await people.join("ada")
     assert await asyncio.wait_for(first.until_left(), LIMIT_S) == "replaced"
-    await until(lambda: list(other.participants) == ["ada"] and second.is_active, "the replacement")
-    assert other.participants["ada"].pid == second.local.pid
+    await until(lambda: [each.pid for each in other.participants.values()] == [second.local.pid], "the replacement")
+    assert second.is_active
 
 
 async def test_who_may_only_watch_publishes_nothing(people: People) -> None:
@@ -420,7 +421,7 @@ async def test_many_joins_leave_nothing_behind(people: People) -> None:
         await people.calls.pop().close()
         await until(lambda: not stays.participants, "the departure")
         if turn == 4:
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(1)
         counted.append(left_over())
     early = counted[4]
     try:
@@ -430,6 +431,7 @@ async def test_many_joins_leave_nothing_behind(people: People) -> None:
 
 
 def left_over() -> tuple[int, int, int]:
-    """Tasks, threads and open descriptors."""
+    """Tasks, threads of ours, and open descriptors."""
     gc.collect()
-    return len(asyncio.all_tasks()), threading.active_count(), len(os.listdir("/proc/self/fd"))
+    threads = [thread for thread in threading.enumerate() if not thread.name.startswith("asyncio_")]
+    return len(asyncio.all_tasks()), len(threads), len(os.listdir("/proc/self/fd"))
