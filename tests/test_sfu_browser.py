@@ -1,0 +1,168 @@
+"""livekit-client itself in a real Chromium, on another host, through our SFU: layers, codecs, data."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiohttp import web
+from livekit import api
+from playwright.async_api import Page
+
+from jackfield.server.sfu import Sfu
+from tests.lab.browser import Launch
+from tests.lab.machine import ROOT
+from tests.lab.netns import Network
+
+pytestmark = [pytest.mark.own_network, pytest.mark.needs("chromium"), pytest.mark.timeout(120)]
+
+KEYS = {"key": "a-secret-that-is-long-enough-for-hs256"}
+CLIENT = ROOT / "framework" / "web" / "node_modules" / "livekit-client" / "dist" / "livekit-client.umd.js"
+PAGE = """<!doctype html><link rel="icon" href="data:,"><title>peer</title><script src="/client.js"></script><script>
+const L = LivekitClient, room = new L.Room({adaptiveStream: false, dynacast: false});
+const seen = {data: [], muted: 0, disconnected: null, heights: [], firstMs: null};
+room.on('trackSubscribed', (track) => {
+  const element = track.attach();
+  element.muted = true;
+  document.body.append(element);
+  if (track.kind !== 'video') return;
+  const step = () => { const h = element.videoHeight;
+    if (h && seen.firstMs === null) seen.firstMs = performance.now() - seen.start;
+    if (h && seen.heights.at(-1)?.[0] !== h) seen.heights.push([h, Math.round(performance.now() - seen.start)]);
+    element.requestVideoFrameCallback(step); };
+  element.requestVideoFrameCallback(step);
+});
+room.on('dataReceived', (payload, who, kind, topic) =>
+  seen.data.push([new TextDecoder().decode(payload), who?.identity, topic]));
+room.on('trackMuted', () => seen.muted++);
+room.on('disconnected', (reason) => seen.disconnected = reason);
+async function join(url, token) { seen.start = performance.now(); await room.connect(url, token); }
+async function camera(options) {
+  const [track] = await L.createLocalTracks({video: {resolution: {width: 1280, height: 720, frameRate: 30}}});
+  await room.localParticipant.publishTrack(track, options);
+}
+const choose = (quality) => room.remoteParticipants.forEach(
+  (one) => one.videoTrackPublications.forEach((publication) => publication.setVideoQuality(quality)));
+async function received() {
+  let frames = 0, bytes = 0, audio = 0, keys = 0, height = 0;
+  for (const one of room.remoteParticipants.values()) for (const publication of one.trackPublications.values()) {
+    const report = await publication.track?.receiver?.getStats();
+    report?.forEach((s) => { if (s.type !== 'inbound-rtp') return;
+      if (s.kind !== 'video') { audio += s.packetsReceived; return; }
+      frames += s.framesDecoded ?? 0; bytes += s.bytesReceived; keys += s.keyFramesDecoded ?? 0;
+      height = s.frameHeight; });
+  }
+  return {frames, bytes, audio, keys, height, ...seen};
+}
+</script>"""
+
+
+def token(identity: str) -> str:
+    video = api.VideoGrants(room_join=True, room="room", can_update_own_metadata=True)
+    made = api.AccessToken("key", KEYS["key"]).with_identity(identity).with_grants(video)
+    return made.with_ttl(datetime.timedelta(minutes=5)).to_jwt()
+
+
+@pytest.fixture
+async def sfu(network: Network) -> AsyncIterator[tuple[Sfu, str]]:
+    """An SFU with the client's code beside it, and its address."""
+    if not CLIENT.exists():
+        pytest.skip("livekit-client is not installed. To run it: make setup")
+    host = network.here.address
+    sfu = Sfu(keys=KEYS, host=host)
+    await sfu.start()
+    application = web.Application()
+    application.add_routes(sfu.routes())
+
+    async def page(request: web.Request) -> web.Response:
+        return web.Response(text=PAGE, content_type="text/html")
+
+    async def client(request: web.Request) -> web.FileResponse:
+        return web.FileResponse(CLIENT, headers={"Content-Type": "text/javascript"})
+
+    application.add_routes([web.get("/", page), web.get("/client.js", client)])
+    runner = web.AppRunner(application, handle_signals=False, shutdown_timeout=1)
+    await runner.setup()
+    await web.TCPSite(runner, host, 0).start()
+    yield sfu, f"http://{host}:{runner.addresses[0][1]}"
+    await sfu.close()
+    await runner.cleanup()
+
+
+async def two_pages(network: Network, launch: Launch, url: str) -> tuple[Page, Page]:
+    """Two pages of one browser on the other host, both in the room."""
+    flag = f"--unsafely-treat-insecure-origin-as-secure={url}"
+    chromium = await launch(flags=[flag], namespace=network.elsewhere)
+    pages = [await chromium.open(url) for _ in range(2)]
+    for name, page in zip(("ada", "bob"), pages, strict=True):
+        await page.evaluate("([url, token]) => join(url, token)", [url, token(name)])
+    return pages[0], pages[1]
+
+
+async def until(page: Page, holds: Any, timeout_s: float = 12) -> dict[str, Any]:
+    """The first statistics that hold."""
+    found: dict[str, Any] = {}
+    for _ in range(round(timeout_s / 0.2)):
+        found = await page.evaluate("received()")
+        if holds(found):
+            return found
+        await asyncio.sleep(0.2)
+    raise AssertionError(found)
+
+
+@pytest.mark.parametrize("codec", ["vp8", "h264"])
+async def test_simulcast_reaches_720_lines_within_five_seconds(
+    network: Network, launch_chromium: Launch, sfu: tuple[Sfu, str], codec: str
+) -> None:
+    """The browser's top layer flows soon after the first picture, and smaller ones when they are asked for."""
+    _, url = sfu
+    ada, bob = await two_pages(network, launch_chromium, url)
+    start = await bob.evaluate("performance.now() - seen.start")
+    await ada.evaluate("(codec) => camera({videoCodec: codec, simulcast: true})", codec)
+    found = await until(bob, lambda found: found["height"] == 720)
+    top = next(at for height, at in found["heights"] if height == 720)
+    assert top - start < 5000, found["heights"]
+    for quality, height in ((0, 180), (1, 360), (2, 720)):
+        await bob.evaluate("choose", quality)
+        before = (await bob.evaluate("received()"))["frames"]
+        await until(bob, lambda found, h=height, n=before: found["height"] == h and found["frames"] > n + 15)
+
+
+@pytest.mark.parametrize("codec", ["vp8", "h264", "vp9", "av1"])
+async def test_pictures_arrive_with_each_codec(
+    network: Network, launch_chromium: Launch, sfu: tuple[Sfu, str], codec: str
+) -> None:
+    """VP9 and AV1 come as scalable video (L3T3_KEY), which needs the dependency descriptor for AV1."""
+    _, url = sfu
+    ada, bob = await two_pages(network, launch_chromium, url)
+    await ada.evaluate("(codec) => camera({videoCodec: codec, simulcast: false, backupCodec: false})", codec)
+    await ada.evaluate("room.localParticipant.setMicrophoneEnabled(true)")
+    found = await until(bob, lambda found: found["frames"] > 30 and found["audio"] > 30)
+    assert found["keys"] < 10
+
+
+async def test_data_mute_and_the_end(network: Network, launch_chromium: Launch, sfu: tuple[Sfu, str]) -> None:
+    """Data both ways, a mute that is seen, attributes, and a room that is ended."""
+    server, url = sfu
+    ada, bob = await two_pages(network, launch_chromium, url)
+    send = "(t) => room.localParticipant.publishData(new TextEncoder().encode(t), {reliable: true, topic: 'chat'})"
+    await ada.evaluate(send, "from ada")
+    await bob.evaluate(send, "from bob")
+    assert (await until(bob, lambda found: found["data"]))["data"] == [["from ada", "ada", "chat"]]
+    assert (await until(ada, lambda found: found["data"]))["data"] == [["from bob", "bob", "chat"]]
+    await ada.evaluate("room.localParticipant.setCameraEnabled(true)")
+    await until(bob, lambda found: found["frames"] > 10)
+    await ada.evaluate("room.localParticipant.setCameraEnabled(false)")
+    await until(bob, lambda found: found["muted"] == 1)
+    await ada.evaluate("room.localParticipant.setAttributes({hand: 'up'})")
+    for _ in range(25):
+        if await bob.evaluate("[...room.remoteParticipants.values()][0].attributes.hand") == "up":
+            break
+        await asyncio.sleep(0.2)
+    else:
+        raise AssertionError("the attribute was not seen")
+    await server.drain()
+    await until(bob, lambda found: found["disconnected"] is not None)
