@@ -1,18 +1,17 @@
 """Jackfield through its embedded server: both clients in this process, the server in its own.
 
-Run as ``python -m jackfield.bench.our_call`` with this machine's server; prints one JSON object as `aiortc_peer` does,
-with ``join_ms`` too: token and join of a second participant until its first remote picture.
+Run as ``python -m jackfield.bench.our_call`` with this machine's server.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import time
 from typing import Any
 
 from jackfield.bench.frames import Pictures, number_of
+from jackfield.bench.window import Window, options
 from jackfield.calls import Calls
 from jackfield.session.call import CallSession
 from jackfield.session.participant import Participant
@@ -66,57 +65,26 @@ async def first_other(call: CallSession) -> Participant:
             await asyncio.sleep(0.001)
 
 
-async def measure(codec: str, width: int, height: int, fps: int, seconds: float, warm_s: float) -> dict[str, Any]:
-    """One call: latency of each picture after ``warm_s``, and the CPU this process took meanwhile."""
-    async with Calls() as ours, Calls() as theirs:
-        sending = await joined(ours, "ada", video_codecs=[codec])
-        source = VideoSource(width, height, fps)
-        camera = Camera(source, Pictures(width, height), fps)
+async def measure(run: argparse.Namespace) -> None:
+    """One call, and its figures printed. The first picture counts from before the second participant's log-in."""
+    async with Calls(remember=False) as ours, Calls(remember=False) as theirs:
+        sending = await joined(ours, "ada", video_codecs=[run.codec])
+        source = VideoSource(run.width, run.height, run.fps)
+        camera = Camera(source, Pictures(run.width, run.height), run.fps)
         ticking = asyncio.create_task(camera.run())
         await sending.publish(source, name="numbers")
         await asyncio.sleep(1.0)
-        began = time.monotonic()
+        window = Window(run.warm, run.seconds)
         receiving = await joined(theirs, "bob")
-        participant = await first_other(receiving)
-        latencies: list[float] = []
-        first_frame_ms = cpu_s = wall_from = 0.0
-        async for frame in video_of(participant).frames():
-            now = time.monotonic_ns()
-            first_frame_ms = first_frame_ms or (time.monotonic() - began) * 1000
-            elapsed = time.monotonic() - began
-            if elapsed < warm_s:
-                continue
-            if not wall_from:
-                wall_from, cpu_s = time.monotonic(), time.process_time()
-            sent = camera.sent_ns.get(number_of(frame.picture))
-            if sent is not None:
-                latencies.append((now - sent) / 1e6)
-            if elapsed > warm_s + seconds:
+        async for frame in video_of(await first_other(receiving)).frames():
+            window.saw(camera.sent_ns.get(number_of(frame.picture)))
+            if window.over:
                 break
-        result = {
-            "latencies_ms": latencies,
-            "cpu_s": time.process_time() - cpu_s,
-            "wall_s": time.monotonic() - wall_from,
-            "frames": len(latencies),
-            "first_frame_ms": first_frame_ms,
-            "encoder": [str(choice) for choice in sending.explain()],
-        }
+        window.print()
         ticking.cancel()
         await receiving.leave()
         await sending.leave()
-    return result
-
-
-def main() -> None:
-    """Reads the options and prints the figures."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--codec", default="VP8")
-    for name, default in (("width", 1280), ("height", 720), ("fps", 30), ("seconds", 5), ("warm", 2)):
-        parser.add_argument(f"--{name}", type=int, default=default)
-    options = parser.parse_args()
-    size = (options.width, options.height, options.fps)
-    print(json.dumps(asyncio.run(measure(options.codec, *size, options.seconds, options.warm))))
 
 
 if __name__ == "__main__":
-    main()
+    asyncio.run(measure(options()))

@@ -19,21 +19,30 @@ Examples:
 Every measurement runs in processes of its own. Ends with 1 when one of them failed.
 """
 
+COLUMNS = ("what", "ours", "peer", "ratio", "beside")
+
 
 @click.command("bench", epilog=EPILOG)
 @click.argument("what", nargs=-1, type=click.Choice(list(MEASURES)))
 @click.option("--seconds", default=10, type=click.IntRange(1, 600), show_default=True, help="Length of each run.")
+@click.option("--markdown", is_flag=True, help="Print a table for a page.")
 @output.json_option
-def command(what: tuple[str, ...], seconds: int, as_json: bool) -> int:
+def command(what: tuple[str, ...], seconds: int, markdown: bool, as_json: bool) -> int:
     """Measure WHAT (default: all) and print each figure beside its peer's, with the ratio."""
     figures: list[Figure] = []
     for name in what or tuple(MEASURES):
         figures += MEASURES[name](seconds, lambda line: click.echo(line, err=True))
     if as_json:
         output.print_json([figure.row() for figure in figures])
+        return Exit.OK
+    rows = [_cells(figure) for figure in figures]
+    if markdown:
+        for row in (COLUMNS, ("---",) * len(COLUMNS), *rows):
+            click.echo(f"| {' | '.join(row)} |")
+        for conditions in dict.fromkeys(figure.conditions for figure in figures):
+            click.echo(f"\n{conditions}")
     else:
-        rows = [_cells(figure) for figure in figures]
-        output.table("Benchmarks", ("what", "ours", "peer", "ratio", "beside"), rows)
+        output.table("Benchmarks", COLUMNS, rows)
         for conditions in dict.fromkeys(figure.conditions for figure in figures):
             click.echo(conditions)
     return Exit.OK
