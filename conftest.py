@@ -1,3 +1,9 @@
 """Every run lists what was not run; any test may ask for a network of its own, a browser or a real LiveKit server."""
 
-pytest_plugins = ["tests.lab.needs", "tests.lab.own_network", "tests.lab.livekit", "tests.lab.browser"]
+pytest_plugins = [
+    "tests.lab.needs",
+    "tests.lab.own_network",
+    "tests.lab.livekit",
+    "tests.lab.served",
+    "tests.lab.browser",
+]
