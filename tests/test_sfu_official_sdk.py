@@ -6,6 +6,7 @@ import asyncio
 import datetime
 import gc
 import os
+import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from aiohttp import web
 from livekit import api
 
 from jackfield.server.sfu import Sfu
+from jackfield.server.sfu.link import IceLiteLink
 from tests.lab.netns import Network
 from tests.peers.drive import Driver, sdk_process
 
@@ -269,6 +271,41 @@ async def test_draining_tells_everybody(network: Network) -> None:
         await sfu.drain()
         await sdk.until("c0", lambda report: ["disconnected", "3"] in report["events"])
         assert "error" in await sdk.try_("c1", "join", url=url, token=token("c1"))
+
+
+@pytest.mark.parametrize(("up", "down"), [(0.0, 0.05), (0.05, 0.0)], ids=["down", "up"])
+async def test_five_percent_loss_is_repaired(
+    network: Network, monkeypatch: pytest.MonkeyPatch, up: float, down: float
+) -> None:
+    """Losing every twentieth media packet, on its way to subscribers or from publishers, freezes nothing for long."""
+    chance = random.Random(5)
+    receive, send = IceLiteLink.receive, IceLiteLink.send
+
+    def is_lost(data: bytes, share: float) -> bool:
+        return data[0] > 127 and not 192 <= data[1] <= 223 and chance.random() < share
+
+    monkeypatch.setattr(
+        IceLiteLink, "receive", lambda link, data, *rest: is_lost(data, up) or receive(link, data, *rest)
+    )
+    monkeypatch.setattr(IceLiteLink, "send", lambda link, data: is_lost(data, down) or send(link, data))
+    async with a_call(network, "c0", "c1", fps=20, bitrate=1_000_000, width=640, height=360) as (sfu, sdk, _):
+        await everybody_sees_everybody(sdk, ["c0", "c1"], frames=5)
+        await sdk.act("c1", "forget")
+        report = await sdk.until("c1", lambda report: sees(report, "c0", frames=100, blocks=300))
+        assert report["seen"]["c0"]["gap_ms"] < 700
+        load = sfu.metrics()
+        assert load.retransmitted > 0 if down else load.keyframe_requests < 12
+
+
+async def test_a_broken_signalling_connection_heals(network: Network) -> None:
+    """A client whose WebSocket breaks comes back by itself, and everybody sees everybody again."""
+    async with a_call(network, "c0", "c1") as (sfu, sdk, _):
+        await everybody_sees_everybody(sdk, ["c0", "c1"], frames=5)
+        sfu.rooms.get("room").participants["c0"].socket.abort()
+        await sdk.until("c0", lambda report: ["reconnected"] in report["events"])
+        for who in ("c0", "c1"):
+            await sdk.act(who, "forget")
+        await everybody_sees_everybody(sdk, ["c0", "c1"])
 
 
 def _open_things() -> tuple[int, int]:
