@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import logging
 import os
 import signal
 import sys
@@ -53,9 +52,9 @@ END_TIMEOUT_S = 10.0
 @click.pass_obj
 def command(frame: Frame, /, session: str, as_json: bool, **flags: Any) -> int:
     """Run the whole thing: server, participant, statistics, and the link where a browser joins."""
-    logging.basicConfig(
-        level=logging.INFO if flags["verbose"] else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
-    )
+    from jackfield.cli.live import watching
+
+    watching.log(verbose=flags["verbose"])
     return asyncio.run(_run(frame, session, calling.settings(**flags), as_json, flags))
 
 
@@ -265,14 +264,14 @@ def _compare(call: CallSession, received: dict[str, Any], seconds: float) -> lis
 
 
 def _say_received(received: dict[str, Any], sent: list[dict[str, Any]], wrong: list[str]) -> None:
-    from jackfield.cli.live.watching import row
+    from jackfield.cli.live.watching import line
 
     for track in sent:
-        click.echo("sent     " + " ".join(filter(None, row("", track))))
+        click.echo(line("sent    ", track))
     for kind, found in received.items():
         size = f" {found['width']}x{found['height']}" if kind == "video" else ""
         click.echo(f"received {kind}{size}: {found['decoded']} decoded; {found['text']}")
-    for line in wrong:
-        click.echo(f"wrong    {line}", err=True)
+    for each in wrong:
+        click.echo(f"wrong    {each}", err=True)
     if not wrong:
         click.echo("all of it arrived, in another process")

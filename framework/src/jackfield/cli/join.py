@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -47,9 +46,9 @@ FINE = ("left", "ended", "idle")
 @click.pass_obj
 def command(frame: Frame, /, session: str, as_json: bool, **flags: Any) -> int:
     """Take part in a call: send camera and microphone, play what comes, show each track's statistics."""
-    logging.basicConfig(
-        level=logging.INFO if flags["verbose"] else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
-    )
+    from jackfield.cli.live import watching
+
+    watching.log(verbose=flags["verbose"])
     settings = calling.settings(**flags)
     if flags["watch_only"]:
         settings |= {"camera": "none", "microphone": "none"}

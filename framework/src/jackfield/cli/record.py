@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +36,9 @@ def command(
     frame: Frame, /, session: str, record_to: str | None, seconds: float | None, as_json: bool, **flags: Any
 ) -> int:
     """Record everyone in a call, as they send it."""
-    logging.basicConfig(
-        level=logging.INFO if flags.pop("verbose") else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
-    )
+    from jackfield.cli.live import watching
+
+    watching.log(verbose=flags.pop("verbose"))
     where = record_to or _folder(session)
     settings = calling.settings(flags.pop("given"))
     settings |= {"camera": "none", "microphone": "none", "speaker": "none", "record_to": where}

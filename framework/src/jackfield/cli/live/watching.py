@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -14,6 +16,7 @@ import click
 from jackfield.cli.frame import output
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
     from jackfield.calls import Calls
@@ -30,7 +33,11 @@ TOLD = (
     "encoder_changed",
     "error",
 )
-COLUMNS = ("who", "track", "codec", "size", "fps", "kbit/s", "lost", "jitter ms", "rtt ms", "by")
+COLUMNS = ("who", "track", "codec", "size", "fps", "kbit/s", "lost", "jitter", "rtt", "by")
+#: A narrower terminal has no room for the encoder's name, which ``--explain`` and the last lines say too.
+ROOM_FOR_ALL = 96
+#: Consoles with a table on them: what is said meanwhile goes above it.
+_drawn_on: list[Console] = []
 
 
 @contextlib.contextmanager
@@ -49,19 +56,46 @@ def stopped_by_signals() -> Iterator[asyncio.Event]:
             loop.remove_signal_handler(number)
 
 
-def tell_events(calls: Calls, as_json: bool, say: Callable[[str], None] = click.echo) -> None:
+def log(*, verbose: bool) -> None:
+    """Warnings, or with ``verbose`` all that happens, go to stderr, above a table that is being drawn."""
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING,
+        format="%(levelname)s %(name)s: %(message)s",
+        handlers=[_Stderr()],
+    )
+
+
+class _Stderr(logging.Handler):
+    """Whatever stderr is at the moment: under a table it is one that writes above it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes one line."""
+        sys.stderr.write(self.format(record) + "\n")
+
+
+def say(line: str) -> None:
+    """One line for people, above the table where there is one."""
+    if _drawn_on:
+        _drawn_on[-1].print(line, markup=False)
+    else:
+        click.echo(line)
+
+
+def tell_events(calls: Calls, as_json: bool) -> None:
     """Prints what happens in the call, from its first event on."""
     for name in TOLD:
-        calls.on(name, lambda event: _tell(event, as_json, say))
+        calls.on(name, lambda event: _tell(event, as_json))
 
 
-def _tell(event: Event, as_json: bool, say: Callable[[str], None]) -> None:
+def _tell(event: Event, as_json: bool) -> None:
     person, error = getattr(event, "participant", None), getattr(event, "error", None)
     facts = {"uid": person.uid if person else None, "message": getattr(event, "message", None) or None}
     facts |= {"reason": getattr(event, "reason", None), "error": str(error) if error else None}
     facts = {key: value for key, value in facts.items() if value is not None}
     if as_json:
         output.print_json_line({"event": event.name, **facts})
+    elif facts == {"reason": "left"}:
+        say("left the session")
     else:
         say(f"{event.name.replace('_', ' ')}" + (": " + ", ".join(map(str, facts.values())) if facts else ""))
 
@@ -102,48 +136,66 @@ def _screen(as_json: bool) -> Iterator[Callable[[CallSession], None]]:
     from rich.live import Live
 
     with Live(console=screen, auto_refresh=False, transient=True) as live:
-        yield lambda call: live.update(table(call), refresh=True)
+        _drawn_on.append(screen)
+        try:
+            yield lambda call: live.update(table(call, width=screen.width), refresh=True)
+        finally:
+            _drawn_on.remove(screen)
 
 
-def table(call: CallSession) -> Table:
-    """The call's tracks, ours first."""
+def table(call: CallSession, *, width: int = ROOM_FOR_ALL) -> Table:
+    """The call's tracks, ours first, a line each however narrow the terminal is."""
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
     found = call.stats()
     people = "alone" if found["participants"] == 1 else f"{found['participants']} participants"
-    shown = Table(title=f"{call.session_id} · {people}", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in COLUMNS:
-        shown.add_column(column, justify="left" if column in ("who", "track", "codec", "by") else "right")
-    for track in found["publications"]:
-        shown.add_row(*row("you", track))
-    for track in found["tracks"]:
-        shown.add_row(*row(track["uid"], track))
+    title = Text(f"{call.session_id} · {people}")
+    shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    columns = COLUMNS if width >= ROOM_FOR_ALL else COLUMNS[:-1]
+    for column in columns:
+        is_text = column in ("who", "track", "codec", "by")
+        shown.add_column(
+            column, justify="left" if is_text else "right", no_wrap=column not in ("who", "track"), overflow="ellipsis"
+        )
+    tracks = [("you", track) for track in found["publications"]]
+    tracks += [(track["uid"], track) for track in found["tracks"]]
+    for who, track in tracks:
+        shown.add_row(*(Text(cell) for cell in row(who, track)[: len(columns)]))
     return shown
 
 
 def row(who: str, track: dict[str, Any]) -> list[str]:
-    """One track's cells."""
+    """One track's cells. The round trip is measured by whoever sends, so that of remote tracks is theirs to know."""
     video = track["kind"] == "video"
     width, height = track.get("frameWidth", 0), track.get("frameHeight", 0)
     packets, lost = track.get("packetsReceived", track.get("packetsSent", 0)), track.get("packetsLost", 0)
     share = 100 * lost / (packets + lost) if packets and lost > 0 else 0.0
-    what = f"{track.get('name') or track['source']}" + (" (off)" if track.get("muted") else "")
     return [
         who,
-        what,
+        track.get("name") or track["source"],
         track.get("codec", ""),
         f"{width}x{height}" if video and width else "",
         f"{track.get('framesPerSecond', 0):.0f}" if video else "",
-        f"{track.get('bitrate', 0) / 1000:.0f}",
+        "off" if track.get("muted") else f"{track.get('bitrate', 0) / 1000:.0f}",
         f"{share:.1f} %",
-        f"{1000 * track.get('jitter', 0):.1f}",
-        f"{1000 * (track.get('roundTripTime') or 0):.1f}",
+        f"{1000 * track.get('jitter', 0):.1f} ms",
+        f"{1000 * (track.get('roundTripTime') or 0):.1f} ms" if "packetsSent" in track else "",
         track.get("encoderImplementation", ""),
     ]
 
 
+def line(who: str, track: dict[str, Any]) -> str:
+    """One track as a line of words."""
+    cells = dict(zip(COLUMNS, row(who, track), strict=True))
+    first = " ".join(filter(None, (cells[name] for name in ("who", "track", "codec", "size"))))
+    words = {"fps": "{} fps", "kbit/s": "{} kbit/s", "lost": "{} lost", "jitter": "jitter {}", "rtt": "rtt {}"}
+    rest = ["off"] if track.get("muted") else [words[name].format(cells[name]) for name in words if cells[name]]
+    return ", ".join([first, *rest, *filter(None, [cells["by"]])])
+
+
 def summary(call_stats: dict[str, Any]) -> list[str]:
     """The last state of each track, a line each."""
-    lines = [" ".join(filter(None, row("sent", track))) for track in call_stats["publications"]]
-    return lines + [" ".join(filter(None, row(track["uid"], track))) for track in call_stats["tracks"]]
+    lines = [line("sent", track) for track in call_stats["publications"]]
+    return lines + [line(f"from {track['uid']}:", track) for track in call_stats["tracks"]]

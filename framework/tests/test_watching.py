@@ -1,0 +1,84 @@
+"""The table of `jackfield join`: a line for each track on any terminal, and events above it."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import pty
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from jackfield.cli.frame import output
+from jackfield.cli.live import watching
+
+SENT: dict[str, Any] = {
+    "kind": "video", "name": "", "source": "camera", "codec": "H264", "frameWidth": 1280, "frameHeight": 720,
+    "framesPerSecond": 29.7, "bitrate": 1_812_000, "packetsSent": 900, "packetsLost": 100, "jitter": 0.0123,
+    "roundTripTime": 0.0546, "encoderImplementation": "h264-x264", "muted": False,
+}  # fmt: skip
+RECEIVED: dict[str, Any] = {
+    "uid": "somebody-with-a-long-name", "kind": "audio", "name": "", "source": "microphone", "codec": "opus",
+    "bitrate": 24_000, "packetsReceived": 900, "packetsLost": 0, "jitter": 0.002, "roundTripTime": 0.06, "muted": True,
+}  # fmt: skip
+CALL: Any = SimpleNamespace(
+    session_id="stand-up", stats=lambda: {"participants": 2, "publications": [SENT], "tracks": [RECEIVED]}
+)
+
+
+def drawn(width: int) -> list[str]:
+    file = io.StringIO()
+    Console(file=file, width=width).print(watching.table(CALL, width=width))
+    return file.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_a_track_has_one_line(width: int) -> None:
+    """Every figure is whole at 80 columns; what is left out there is the encoder's name."""
+    lines = drawn(width)
+    sent = next(line for line in lines if line.startswith(" you"))
+    assert sent.split()[:8] == ["you", "camera", "H264", "1280x720", "30", "1812", "10.0", "%"]
+    assert "12.3 ms" in sent
+    assert "54.6 ms" in sent
+    assert ("h264-x264" in sent) == (width == 200)
+    theirs = next(line for line in lines if line.startswith(" somebody"))
+    assert "off" in theirs.split()
+    assert "60.0 ms" not in theirs, "their round trip is not ours to know"
+    assert len([line for line in lines if line.strip()]) == 5
+
+
+def test_the_last_lines_have_units() -> None:
+    """What remains on the screen can be read without the table's head."""
+    sent, received = watching.summary(CALL.stats())
+    assert sent == (
+        "sent camera H264 1280x720, 30 fps, 1812 kbit/s, 10.0 % lost, jitter 12.3 ms, rtt 54.6 ms, h264-x264"
+    )
+    assert received == "from somebody-with-a-long-name: microphone opus, off"
+
+
+def test_what_is_said_goes_above_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Events and log lines never tear the table: they are written from the start of a line, and it is drawn again."""
+    ours, theirs = pty.openpty()
+    with os.fdopen(theirs, "w") as terminal:
+        monkeypatch.setattr(output.sys, "stdout", terminal)
+        monkeypatch.setattr(output.sys, "stderr", terminal)
+        monkeypatch.setenv("TERM", "xterm")
+        with watching._screen(False) as show:
+            show(CALL)
+            watching.say("participant joined: [bob]")
+            watching._Stderr().emit(logging.LogRecord("x", logging.WARNING, "", 0, "a camera [froze]", (), None))
+            show(CALL)
+        terminal.flush()
+        written = os.read(ours, 65536).decode()
+        assert sys.stdout is terminal
+    os.close(ours)
+    for said in ("participant joined: [bob]", "a camera [froze]"):
+        before, found, after = written.partition(said)
+        assert found
+        assert before.endswith("\x1b[2K"), "the line was cleared first"
+        assert "stand-up" in after, "the table was drawn again below it"
+    assert watching._drawn_on == []
