@@ -6,7 +6,7 @@ Instants are ``time.monotonic_ns()`` of the machine that made the value.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from attrs import field, frozen
 
@@ -57,8 +57,7 @@ class VideoFrame:
 
     def to_ndarray(self, *, format: str = "rgb24") -> NDArray[np.uint8]:
         """The pixels as an array of the caller's own, in the shape `from_ndarray` takes."""
-        array: NDArray[np.uint8] = self.picture.to_ndarray(format=format)
-        return array
+        return cast("NDArray[np.uint8]", self.picture.to_ndarray(format=format))
 
 
 @frozen(eq=False)
