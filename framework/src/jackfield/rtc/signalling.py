@@ -85,7 +85,7 @@ def decode(kind: type[Message], frame: bytes | str) -> Message:
             return json_format.Parse(frame, kind(), ignore_unknown_fields=True)
         message = kind()
         message.ParseFromString(frame)
-    except (DecodeError, json_format.ParseError) as exc:
+    except (DecodeError, json_format.ParseError, RecursionError) as exc:
         raise ValueError(f"not a {kind.__name__}: {exc}") from exc
     return message
 

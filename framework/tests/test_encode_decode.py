@@ -1,0 +1,235 @@
+"""The encoding and decoding threads, with codecs that do as a test says."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from jackfield.session.decode import LAG_LIMIT, DecodeThread
+from jackfield.session.encode import ATTEMPTS, STILL_S, EncodeThread, loudness
+from jackfield.session.handover import Handover, Outlet
+from jackfield.values.errors import CallError, EncoderError
+from jackfield.values.formats import AudioEncoding
+from jackfield.values.media import AudioBlock, EncodedFrame, VideoFrame
+
+
+class Codec:
+    """An encoder and a decoder that mark what they are given."""
+
+    def __init__(self, size: tuple[int, int] = (0, 0), *, fails: int = 0) -> None:
+        self.size, self.fails = size, fails
+        self.closed = self.forced = False
+        self.bitrate_bps = 0
+        self.held: threading.Event | None = None
+        self.concealed = 0
+
+    def encode(self, media: VideoFrame | AudioBlock) -> Sequence[EncodedFrame]:
+        if self.fails:
+            self.fails -= 1
+            raise EncoderError("it does not want to")
+        keyframe, self.forced = self.forced, False
+        width, height = getattr(media, "width", 0), getattr(media, "height", 0)
+        return [EncodedFrame(b"e", "VP8", keyframe, media.time_ns, width=width, height=height)]
+
+    def decode(self, frame: EncodedFrame) -> Sequence[VideoFrame]:
+        if self.held:
+            self.held.wait(5)
+        if frame.data == b"bad":
+            raise EncoderError("damaged")
+        return [picture(16, 16, int(frame.time_ns))]
+
+    def conceal(self, duration_ms: int) -> Sequence[AudioBlock]:
+        self.concealed += duration_ms
+        return [AudioBlock(np.zeros((48 * duration_ms, 1), np.int16))]
+
+    def force_keyframe(self) -> None:
+        self.forced = True
+
+    def set_bitrate_bps(self, bitrate_bps: int) -> None:
+        self.bitrate_bps = bitrate_bps
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def picture(width: int, height: int, time_ns: int | None = None) -> VideoFrame:
+    return VideoFrame.from_ndarray(np.zeros((height, width, 3), np.uint8), time_ns=time_ns)
+
+
+async def until(condition: Callable[[], Any]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+class Encoding:
+    """One encoding thread, and everything that came of it."""
+
+    def __init__(self, *, fails: Sequence[int] = (), sound: AudioEncoding | None = None) -> None:
+        self.intake: Handover[Any] = Handover(1 if sound is None else 20)
+        self.frames: list[Any] = []
+        self.codecs: list[Codec] = []
+        self.errors: list[CallError] = []
+        self.replaced: list[EncoderError] = []
+        self._fails = list(fails)
+        self.outlet: Outlet[Any] = Outlet(asyncio.get_running_loop(), self.frames.append, 4, newest_wins=False)
+        self.thread = EncodeThread(
+            "test", self.intake, self.outlet, self._open, self.errors.append, sound=sound, replace=self.replaced.append
+        )
+        self.thread.start()
+
+    def _open(self, width: int, height: int) -> Codec:
+        self.codecs.append(Codec((width, height), fails=self._fails.pop(0) if self._fails else 0))
+        return self.codecs[-1]
+
+    async def end(self) -> None:
+        await asyncio.to_thread(self.thread.stop)
+        assert not [thread for thread in threading.enumerate() if thread.name == "jackfield encode test"]
+
+
+async def test_the_encoder_follows_the_pictures() -> None:
+    """Another size opens another encoder, and the old one is closed; a bitrate that was set is set again."""
+    encoding = Encoding()
+    for count, size in enumerate(((32, 16), (32, 16), (64, 32)), 1):
+        encoding.intake.put(picture(*size))
+        await until(lambda c=count: len(encoding.frames) == c)
+        encoding.thread.set_bitrate_bps(400_000)
+    assert [codec.size for codec in encoding.codecs] == [(32, 16), (64, 32)]
+    assert encoding.codecs[0].closed
+    assert encoding.codecs[1].bitrate_bps == 400_000
+    assert (encoding.thread.counts.frames, encoding.thread.counts.width) == (3, 64)
+    await encoding.end()
+    assert encoding.codecs[1].closed
+
+
+async def test_a_keyframe_of_a_still_picture_comes_of_the_last_one() -> None:
+    """Asked for while nothing new comes: the last picture again, now, as a keyframe, and once."""
+    encoding = Encoding()
+    encoding.intake.put(picture(32, 16))
+    await until(lambda: encoding.frames)
+    encoding.thread.force_keyframe()
+    await until(lambda: len(encoding.frames) == 2)
+    await asyncio.sleep(STILL_S * 2)
+    (first, _), (second, _) = encoding.frames
+    assert (first.keyframe, second.keyframe) == (False, True)
+    assert second.time_ns - first.time_ns >= STILL_S * 1e9
+    await encoding.end()
+
+
+async def test_an_encoder_that_fails_is_opened_anew_and_then_replaced() -> None:
+    """Once: the same again. Twice in a row: the next backend. For ever: the publication is told."""
+    encoding = Encoding(fails=[1, 0])
+    for _ in range(2):
+        encoding.intake.put(picture(32, 16))
+        await asyncio.sleep(0.05)
+    await until(lambda: encoding.frames)
+    assert (len(encoding.codecs), encoding.replaced, encoding.errors) == (2, [], [])
+    await encoding.end()
+    hopeless = Encoding(fails=[1] * ATTEMPTS)
+    for _ in range(ATTEMPTS):
+        hopeless.intake.put(picture(32, 16))
+        await asyncio.sleep(0.03)
+    await until(lambda: hopeless.errors)
+    assert hopeless.errors[0].code == "ERROR_ENCODER"
+    assert len(hopeless.replaced) == ATTEMPTS - 2
+    await hopeless.end()
+
+
+async def test_sound_is_encoded_in_blocks_with_its_loudness() -> None:
+    """Ten milliseconds in, twenty out, and how loud each is."""
+    encoding = Encoding(sound=AudioEncoding())
+    for _ in range(5):
+        encoding.intake.put(AudioBlock(np.full((480, 1), 16_384, np.int16)))
+    await until(lambda: len(encoding.frames) == 2)
+    assert [level for _, level in encoding.frames] == [6, 6]
+    await encoding.end()
+
+
+def test_loudness_counts_down_from_full_scale() -> None:
+    """0 dB, -20 dB, silence (RFC 6464)."""
+    square = np.where(np.arange(960) % 2, 32_767, -32_767).astype(np.int16)
+    assert (loudness(square), loudness(square // 10), loudness(square * 0)) == (0, 20, 127)
+
+
+class Decoding:
+    """One decoding thread, and everything that came of it."""
+
+    def __init__(self, kind: str = "video", codec: Codec | None = None, *, opens: bool = True) -> None:
+        self.codec = codec or Codec()
+        self.media: list[Any] = []
+        self.wishes: list[int] = []
+        self.errors: list[CallError] = []
+        self.outlet: Outlet[Any] = Outlet(asyncio.get_running_loop(), self.media.append, 100, newest_wins=True)
+        self.thread = DecodeThread(
+            "test",
+            kind,
+            lambda: self.codec if opens else 1 / 0,  # type: ignore[return-value]
+            self.outlet,
+            lambda: self.wishes.append(1),
+            self.errors.append,
+        )
+        self.thread.start()
+
+    async def end(self) -> None:
+        self.thread.stop()
+        await asyncio.to_thread(self.thread.join)
+        assert not self.thread.alive
+
+
+def frame(time_ns: int, *, keyframe: bool = False, data: bytes = b"e", lost: int = 0) -> EncodedFrame:
+    return EncodedFrame(data, "VP8", keyframe, time_ns, lost_before=lost)
+
+
+async def test_video_begins_with_a_keyframe_and_is_mended_by_one() -> None:
+    """What comes before is skipped; damage asks for another."""
+    decoding = Decoding()
+    for each in (frame(1), frame(2, keyframe=True), frame(3), frame(4, data=b"bad")):
+        decoding.thread.put(each)
+    await until(lambda: len(decoding.media) == 2 and decoding.wishes)
+    assert [media.time_ns for media in decoding.media] == [2, 3]
+    counts = decoding.thread.counts
+    assert (counts.frames, counts.skipped, counts.errors, counts.width) == (2, 1, 1, 16)
+    await decoding.end()
+    assert decoding.codec.closed
+
+
+async def test_a_decoder_that_is_too_slow_starts_again_at_a_keyframe() -> None:
+    """What waits is bounded; past the bound all goes, and a keyframe is asked for."""
+    codec = Codec()
+    codec.held = threading.Event()
+    decoding = Decoding(codec=codec)
+    for number in range(1 + LAG_LIMIT + 2):
+        decoding.thread.put(frame(number, keyframe=number == 0))
+        await asyncio.sleep(0.002)
+    assert decoding.wishes == [1]
+    codec.held.set()
+    decoding.thread.put(frame(100))
+    decoding.thread.put(frame(101, keyframe=True))
+    await until(lambda: decoding.media and decoding.media[-1].time_ns == 101)
+    assert 100 not in [media.time_ns for media in decoding.media]
+    await decoding.end()
+
+
+async def test_lost_sound_is_made_up_for() -> None:
+    """By a decoder that can, for as long as is missing, within bounds."""
+    decoding = Decoding("audio")
+    decoding.thread.put(frame(1, lost=2))
+    decoding.thread.put(frame(2, lost=500))
+    await until(lambda: len(decoding.media) == 4)
+    assert decoding.codec.concealed == 40 + 100
+    await decoding.end()
+
+
+@pytest.mark.parametrize("kind", ["audio", "video"])
+async def test_a_decoder_that_cannot_be_opened_is_told(kind: str) -> None:
+    """As a `CallError`, whatever the plugin raised."""
+    decoding = Decoding(kind, opens=False)
+    await until(lambda: decoding.errors)
+    assert decoding.errors[0].code == "ERROR_ENCODER"
+    decoding.thread.put(frame(1, keyframe=True))
+    await decoding.end()
