@@ -14,6 +14,7 @@ from attrs import frozen
 from jackfield.cli.frame import output
 from jackfield.cli.frame.exits import Exit
 from jackfield.cli.frame.group import Frame
+from jackfield.plugins.selection import Preference
 from jackfield.values.errors import CallError, SettingsError
 from jackfield.values.settings import SessionSettings
 
@@ -107,7 +108,7 @@ def _tokens(plugins: Plugins) -> Check:
         # This machine's own server makes its keys when it is first needed.
         place = attrs.evolve(place, url="http://127.0.0.1", api_key="made-then", api_secret="made-then")
     reasons = []
-    for offer in plugins.offers("register_token_providers"):
+    for offer in Preference((), plugins.config.plugins.prefer).order(plugins.offers("register_token_providers")):
         reason = offer.thing.unsuited(place)
         if reason is None:
             return Check("call tokens", "ok", f"{offer.thing.name} ({offer.plugin})")

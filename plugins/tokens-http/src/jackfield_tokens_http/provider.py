@@ -32,7 +32,11 @@ class Provider:
             return LogIn(uid=uid, name=name or uid, auth_token=api_key or "")
         key = api_key if api_key is not None else self._place.login_key
         if not key:
-            raise LogInError("the log-in key is missing", code="ERROR_API_KEY_NOT_FOUND")
+            raise LogInError(
+                f"{self._place.url} wants a log-in key: give it to login, or set JACKFIELD_LOGIN_KEY; "
+                "who has none joins with the link of an invite",
+                code="ERROR_API_KEY_NOT_FOUND",
+            )
         return _log_in(await self._client.post(self._login_url, {"uid": uid, "api_key": key, "name": name}))
 
     async def log_in_with_token(self, auth_token: str) -> LogIn:
