@@ -1,6 +1,8 @@
 """Two transports meet over loopback: media, feedback and data channels flow, and both ends close cleanly."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from importlib.metadata import version
 
@@ -193,3 +195,10 @@ def test_aiortc_is_a_version_the_shim_was_read_against() -> None:
     """When this fails, read rtc/aiortc_shim.py against the new aiortc and move its window."""
     numbers = [tuple(map(int, text.split(".")[:2])) for text in (AIORTC_WINDOW[0], version("aiortc"), AIORTC_WINDOW[1])]
     assert numbers[0] <= numbers[1] < numbers[2]
+
+
+def test_a_server_has_no_codec_in_its_process() -> None:
+    """Everything that a server needs is imported without PyAV, which aiortc's own `__init__` would bring."""
+    script = "import sys, jackfield.server.launch, jackfield.server.sfu; print({'av', 'numpy'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=30)
+    assert done.stdout.strip() == "set()"

@@ -3,24 +3,23 @@
 Of aiortc we take DTLS with its SRTP keys (`RTCDtlsTransport`) and SCTP with data channels (`RTCSctpTransport`); its
 peer connection, senders and receivers stay unused. `RTCDtlsTransport` accepts any object with ``_recv``, ``_send``,
 ``role`` and ``state`` for its ICE transport; SRTP never passes through its reading task.
+
+Importing aiortc brings PyAV with every codec, which a server never opens. So its DTLS and SCTP modules are imported
+under a package name of ours, without the package's own ``__init__``.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Literal
 
 import pylibsrtp
-from aiortc.rtcdatachannel import RTCDataChannel, RTCDataChannelParameters
-from aiortc.rtcdtlstransport import (
-    RTCCertificate,
-    RTCDtlsFingerprint,
-    RTCDtlsParameters,
-    RTCDtlsTransport,
-)
-from aiortc.rtcsctptransport import RTCSctpCapabilities, RTCSctpTransport
 
 from jackfield.rtc.link import ignore
 from jackfield.rtc.sdp import Fingerprint
@@ -30,6 +29,39 @@ AIORTC_WINDOW = ("1.16", "1.17")
 _DTLS_QUEUE_MAX = 64
 
 logger = logging.getLogger(__name__)
+
+
+class _NoRtp(ModuleType):
+    """In the place of `aiortc.rtp`, which imports PyAV: every name in it is an empty class."""
+
+    def __getattr__(self, name: str) -> type:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return type(name, (), {})
+
+
+def _parts(*names: str) -> list[Any]:
+    """These modules of aiortc, in a package of ours."""
+    spec = find_spec("aiortc")
+    if spec is None:
+        raise ImportError("aiortc is not installed")
+    package = ModuleType("jackfield_aiortc_parts")
+    package.__path__ = list(spec.submodule_search_locations or ())
+    sys.modules.setdefault(package.__name__, package)
+    sys.modules.setdefault(f"{package.__name__}.rtp", _NoRtp(f"{package.__name__}.rtp"))
+    return [import_module(f"{package.__name__}.{name}") for name in names]
+
+
+if TYPE_CHECKING:
+    from aiortc.rtcdatachannel import RTCDataChannel, RTCDataChannelParameters
+    from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport
+    from aiortc.rtcsctptransport import RTCSctpCapabilities, RTCSctpTransport
+else:
+    _channels, _dtls, _sctp = _parts("rtcdatachannel", "rtcdtlstransport", "rtcsctptransport")
+    RTCDataChannel, RTCDataChannelParameters = _channels.RTCDataChannel, _channels.RTCDataChannelParameters
+    RTCCertificate, RTCDtlsFingerprint = _dtls.RTCCertificate, _dtls.RTCDtlsFingerprint
+    RTCDtlsParameters, RTCDtlsTransport = _dtls.RTCDtlsParameters, _dtls.RTCDtlsTransport
+    RTCSctpCapabilities, RTCSctpTransport = _sctp.RTCSctpCapabilities, _sctp.RTCSctpTransport
 
 
 class Certificate:
