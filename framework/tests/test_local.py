@@ -13,7 +13,7 @@ import pytest
 
 from jackfield import local, runtime, state
 from jackfield.testing import service
-from jackfield.values.errors import NetworkError
+from jackfield.values.errors import NetworkError, SettingsError
 
 LIMIT_S = 20.0
 #: Serves as `jackfield serve --local` does, with an SFU that forwards nothing and on any port.
@@ -129,6 +129,22 @@ async def test_server_that_never_answers_is_given_up() -> None:
     with pytest.raises(NetworkError, match="did not answer in time"):
         await local.local_server(program=program, timeout_s=0.3)
     assert await ended(local._children[-1].pid)
+
+
+async def test_server_of_who_gave_up_waiting_is_ended() -> None:
+    """Whoever is interrupted leaves no server behind that would take the next one's place."""
+    program = (sys.executable, "-c", "import time; time.sleep(3600)")
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.3):
+            await local.local_server(program=program)
+    assert await ended(local._children[-1].pid)
+
+
+async def test_idle_time_that_is_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong variable is named, with what it holds."""
+    monkeypatch.setenv("JACKFIELD_LOCAL_IDLE_S", "soon")
+    with pytest.raises(SettingsError, match="JACKFIELD_LOCAL_IDLE_S: found 'soon'"):
+        await local.local_server()
 
 
 async def test_lock_that_is_never_given_back() -> None:

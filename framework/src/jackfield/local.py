@@ -7,7 +7,6 @@ It outlives who started it, and ends when nobody has been in a call for a while.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import subprocess
@@ -21,7 +20,8 @@ from typing import IO, Final
 from attrs import frozen
 
 from jackfield import runtime, state
-from jackfield.values.errors import NetworkError
+from jackfield.values.errors import NetworkError, SettingsError
+from jackfield.values.findings import Finding
 from jackfield.values.people import Place
 
 logger = logging.getLogger("jackfield.local")
@@ -116,22 +116,33 @@ async def _start(
     program: Sequence[str], idle_s: float | None, until: float, clock: Callable[[], float]
 ) -> runtime.RuntimeRecord:
     if idle_s is None:
-        idle_s = float(os.environ.get("JACKFIELD_LOCAL_IDLE_S") or IDLE_S)
+        idle_s = _configured_idle_s()
     log = state.directory() / "server.log"
     state.write_private(log, b"")
     with log.open("ab") as output:
         child = _spawn([*program, "serve", "--local", "--idle-seconds", f"{idle_s:g}"], output)
     _children.append(child)
-    while child.poll() is None:
-        record = runtime.read()
-        if record is not None and await runtime.answers(record):
-            return record
-        if clock() >= until:
-            with contextlib.suppress(ProcessLookupError):
-                child.terminate()
-            raise NetworkError(f"this machine's server did not answer in time; its words are in {log}")
-        await asyncio.sleep(_POLL_S)
+    try:
+        while child.poll() is None:
+            record = runtime.read()
+            if record is not None and await runtime.answers(record):
+                return record
+            if clock() >= until:
+                raise NetworkError(f"this machine's server did not answer in time; its words are in {log}")
+            await asyncio.sleep(_POLL_S)
+    except BaseException:  # the lock is given back: whoever comes next starts a server of their own
+        child.terminate()
+        raise
     raise NetworkError(f"this machine's server could not be started: {_last_words(log)}", details={"log": str(log)})
+
+
+def _configured_idle_s() -> float:
+    text = os.environ.get("JACKFIELD_LOCAL_IDLE_S", "")
+    try:
+        return max(0.0, float(text)) if text else IDLE_S
+    except ValueError:
+        finding = Finding("error", "JACKFIELD_LOCAL_IDLE_S", f"found {text!r}", "give seconds, as a number")
+        raise SettingsError([finding]) from None
 
 
 def _spawn(command: Sequence[str], output: IO[bytes]) -> _Server:
