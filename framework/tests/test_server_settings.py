@@ -97,9 +97,12 @@ def test_every_mistake_is_listed(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as caught:
         check(server_settings(given))
     assert {finding.key for finding in caught.value.findings} == {"tls-key", "login-key"}
-    given = {"tls_cert": tmp_path / "none.pem", "tls_key": tmp_path / "none.key"}
-    with pytest.raises(SettingsError, match=r"no file .*none\.pem(.|\n)*none\.key"):
+    given = {"tls_cert": tmp_path / "none.pem", "tls_key": tmp_path / "none.key", "announce": ("203.0.113.9", "here")}
+    with pytest.raises(
+        SettingsError, match=r"no file .*none\.pem(.|\n)*none\.key(.|\n)*'here' is no address"
+    ) as caught:
         check(server_settings(given))
+    assert [finding.key for finding in caught.value.findings] == ["tls-cert", "tls-key", "announce"]
 
 
 def test_lan_makes_a_certificate_and_keeps_it(folder: Path) -> None:

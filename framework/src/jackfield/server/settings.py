@@ -92,7 +92,7 @@ def one_mistake(key: str, found: str, fix: str) -> SettingsError:
 
 def check(settings: ServerSettings) -> list[Finding]:
     """Warnings about what was asked; `SettingsError` with every reason why it must not be opened like that."""
-    findings = [*_exposure(settings), *_tls(settings), *_weak(settings)]
+    findings = [*_exposure(settings), *_tls(settings), *_announced(settings), *_weak(settings)]
     if any(finding.severity == "error" for finding in findings):
         raise SettingsError(findings)
     return findings
@@ -116,10 +116,29 @@ def _tls(settings: ServerSettings) -> list[Finding]:
     if bool(settings.tls_cert) != bool(settings.tls_key):
         there, missing = ("tls-cert", "tls-key") if settings.tls_cert else ("tls-key", "tls-cert")
         return [Finding("error", missing, f"--{there} was given without it", f"give --{missing} too", "serve")]
-    unreadable = [path for path in (settings.tls_cert, settings.tls_key) if path and not path.is_file()]
+    named = {"tls-cert": settings.tls_cert, "tls-key": settings.tls_key}
     return [
-        Finding("error", "tls-cert", f"there is no file {path}", "name the PEM file", "serve") for path in unreadable
+        Finding("error", key, f"there is no file {path}", "name the PEM file", "serve")
+        for key, path in named.items()
+        if path and not path.is_file()
     ]
+
+
+def _announced(settings: ServerSettings) -> list[Finding]:
+    fix = "give the IP address that clients send media to"
+    return [
+        Finding("error", "announce", f"{address!r} is no address", fix, "serve")
+        for address in settings.announce
+        if not _is_address(address)
+    ]
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _weak(settings: ServerSettings) -> list[Finding]:
