@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from jackfield.links import check_server_url
+
 if TYPE_CHECKING:
     from jackfield.plugins import Config
     from jackfield.values.people import Place
@@ -17,7 +19,8 @@ async def place_for_people(config: Config, url: str | None = None) -> Place:
     place = config.place()
     if not place.api_secret and not place.url and (pair := next(iter(config.server.key_pairs().items()), None)):
         place = attrs.evolve(place, api_key=pair[0], api_secret=pair[1])
-    if url:
+    if url is not None:
+        check_server_url(url)
         return attrs.evolve(place, url=url.rstrip("/")) if place.url or place.api_secret else _at(url)
     if place.url:
         return place
