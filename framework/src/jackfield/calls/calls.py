@@ -9,7 +9,7 @@ from typing import Any
 
 from attrs import evolve
 
-from jackfield import local, state
+from jackfield import links, local, state
 from jackfield.calls.answers import OnError, OnSuccess, answered
 from jackfield.calls.remembered import RememberedLogIn
 from jackfield.calls.token_cache import TokenCache, check_token, read_call_token
@@ -18,6 +18,7 @@ from jackfield.roles import TokenProvider, Unwatch
 from jackfield.session.call import CallSession
 from jackfield.session.join import Join
 from jackfield.session.listeners import Callback, EventStream, Listeners
+from jackfield.session.outputs import wanted_renderers
 from jackfield.tokens import check_auth_token, check_session_id, check_uid
 from jackfield.values.errors import AuthTokenError, LogInError, SessionActive, SettingsError
 from jackfield.values.findings import Finding
@@ -116,7 +117,7 @@ class Calls:
         else:
             uid = check_uid(uid)
             if api_key is not None and not api_key.strip():
-                raise LogInError("the log-in key is empty", code="ERROR_API_KEY_NOT_FOUND")
+                raise LogInError("the log-in key is empty; give the server's own", code="ERROR_API_KEY_NOT_FOUND")
             known = current is not None and current.uid == uid and name in ("", current.name)
         if current is not None and known:
             return current
@@ -141,7 +142,7 @@ class Calls:
 
     async def _log_out(self) -> None:
         if self._log_in is None:
-            raise LogInError("nobody is logged in", code="ERROR_NO_USER_LOGGED_IN")
+            raise LogInError("nobody is logged in, so that nobody can log out", code="ERROR_NO_USER_LOGGED_IN")
         self._forget()
 
     def _forget(self) -> None:
@@ -208,6 +209,7 @@ class Calls:
             user = self.logged_in_user
             check_token(token, session_id=session_id, uid=user.uid if user else None)
         wanted = self._settings(settings)
+        wanted_renderers(self.plugins, wanted[0], container)  # raises before anything is opened
         if token is None and self.logged_in_user is None:
             await self._token(session_id, "")  # raises, with the reason
         self._joining = True
@@ -232,7 +234,7 @@ class Calls:
         return await local.local_place()
 
     def _settings(self, given: Any) -> tuple[SessionSettings, list[Finding]]:
-        values = given.changed() if isinstance(given, SessionSettings) else given or {}
+        values = given.explicit() if isinstance(given, SessionSettings) else given or {}
         if not isinstance(values, Mapping):
             found = f"found {type(given).__name__}"
             raise SettingsError([Finding("error", "settings", found, "give SessionSettings or a mapping")])
@@ -279,8 +281,6 @@ async def _given(token: CallToken) -> CallToken:
 
 
 def _checked(place: Place) -> Place:
-    url = place.url
-    if url is not None and not url.startswith(("http://", "https://", "ws://", "wss://")):
-        fix = "give an address such as https://calls.example.org or ws://127.0.0.1:7880"
-        raise SettingsError([Finding("error", "server", f"found {url!r}", fix)])
+    if place.url is not None:
+        links.check_server_url(place.url)
     return place

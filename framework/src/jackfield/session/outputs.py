@@ -12,6 +12,7 @@ from jackfield.roles import Renderer
 from jackfield.session.playback import Playback
 from jackfield.values.devices import Device
 from jackfield.values.errors import CallError, ContainerError, DeviceError, PluginError
+from jackfield.values.settings import SessionSettings
 
 logger = logging.getLogger("jackfield.output")
 
@@ -37,22 +38,11 @@ class Outputs:
         """The loudspeaker in use."""
         return self._playback.device if self._playback else None
 
-    def wanted(self, container: Any) -> list[Any]:
-        """The factories of the renderers that the settings name, recording included; `ContainerError` when there is a
-        container and nothing that draws."""
-        settings = self._call.settings
-        factories = [self._plugins.renderer(name) for name in settings.renderers]
-        if settings.record_to and not any("record_to" in getattr(each, "acts_on", ()) for each in factories):
-            factories.append(_recorder(self._plugins))
-        if container is not None and not settings.renderers:
-            raise ContainerError("nothing draws into the container: name a renderer in settings.renderers")
-        return factories
-
     async def open(self, container: Any = None) -> None:
         """Renderers are open; the loudspeaker opens meanwhile, and a wish for one that is not there is an error."""
-        for factory in self.wanted(container):
-            self._renderers.append(await _opened(factory, self._call, container))
         settings = self._call.settings
+        for factory in wanted_renderers(self._plugins, settings, container):
+            self._renderers.append(await _opened(factory, self._call, container))
         try:
             device, driver, _ = self._plugins.device("speaker", settings.speaker)
         except DeviceError as error:
@@ -97,13 +87,25 @@ class Outputs:
         await asyncio.gather(*(each.close() for each in ending), self._silence(), return_exceptions=True)
 
 
+def wanted_renderers(plugins: Plugins, settings: SessionSettings, container: Any) -> list[Any]:
+    """The factories of the renderers that the settings name, recording included; `ContainerError` when there is a
+    container and nothing that draws."""
+    factories: list[Any] = [plugins.renderer(name) for name in settings.renderers]
+    if settings.record_to and not any("record_to" in getattr(each, "acts_on", ()) for each in factories):
+        factories.append(_recorder(plugins))
+    if container is not None and not settings.renderers:
+        raise ContainerError("nothing draws into the container: name a renderer in settings.renderers")
+    return factories
+
+
 async def _opened(factory: Any, call: Any, container: Any) -> Renderer:
     try:
         renderer: Renderer = await factory.open(call, container)
     except CallError:
         raise
     except Exception as exc:
-        raise PluginError(f"renderer {factory.name} failed to open: {type(exc).__name__}: {exc}") from exc
+        found = f"renderer {factory.name} failed to open: {type(exc).__name__}: {exc}"
+        raise PluginError(f"{found}; mend the plugin, or leave it out of settings.renderers") from exc
     return renderer
 
 
@@ -111,5 +113,5 @@ def _recorder(plugins: Plugins) -> Any:
     offers = [offer.thing for offer in plugins.offers("register_renderers")]
     found = next((each for each in offers if "record_to" in getattr(each, "acts_on", ())), None)
     if found is None:
-        raise PluginError("record_to is set, and no renderer that records is installed")
+        raise PluginError("record_to is set, and no renderer that records works here; see `jackfield plugins`")
     return found
