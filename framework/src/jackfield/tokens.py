@@ -66,9 +66,13 @@ def check_session_id(session_id: object) -> str:
 def check_auth_token(auth_token: object) -> str:
     """The auth token, when it could be one; `LogInError` says what is wrong with it."""
     if not isinstance(auth_token, str) or not auth_token.strip():
-        raise LogInError("the auth token is blank", code="ERROR_BLANK_AUTHTOKEN")
+        raise LogInError(
+            "the auth token is blank; give the one that was made for this user", code="ERROR_BLANK_AUTHTOKEN"
+        )
     if any(character.isspace() for character in auth_token):
-        raise LogInError("the auth token has a space in it", code="ERROR_AUTHTOKEN_WITH_SPACE")
+        raise LogInError(
+            "the auth token has a space in it; give it whole, as it was made", code="ERROR_AUTHTOKEN_WITH_SPACE"
+        )
     return auth_token
 
 
@@ -119,7 +123,9 @@ def read_invite(keys: Mapping[str, str], text: object, session_id: str, *, clock
         raise AuthTokenError("the invite is blank; ask for a new link", details={"reason": "missing"})
     claims = _read(keys, text, _INVITE, "invite", AuthTokenError, clock)
     if claims.get("session") != session_id:
-        raise AuthTokenError("the invite is for another session", details={"reason": "other_session"})
+        raise AuthTokenError(
+            "the invite is for another session; ask for a link to this one", details={"reason": "other_session"}
+        )
     return Invite(session_id, _role(claims.get("role")), float(claims["exp"]))
 
 
@@ -167,14 +173,14 @@ def describe_call_token(text: str) -> CallToken:
     try:
         claims = jwt.decode(text, options={"verify_signature": False, "verify_exp": False, "verify_nbf": False})
     except (jwt.InvalidTokenError, UnicodeError) as exc:
-        raise CallTokenError("this is not a call token", details={"reason": "garbled"}) from exc
+        raise CallTokenError("this is not a call token; get a new one", details={"reason": "garbled"}) from exc
     return _call_token(text, claims)
 
 
 def _call_token(text: str, claims: Mapping[str, Any]) -> CallToken:
     video = claims.get("video")
     if not isinstance(video, Mapping) or not video.get("roomJoin") or not claims.get("sub") or not video.get("room"):
-        raise CallTokenError("this token lets nobody into a session", details={"reason": "no_grant"})
+        raise CallTokenError("this token lets nobody into a session; get a call token", details={"reason": "no_grant"})
     role: Role = "moderator" if video.get("roomAdmin") else "participant"
     return CallToken(text, str(video["room"]), str(claims["sub"]), float(claims.get("exp") or 0), role)
 
@@ -212,10 +218,11 @@ def _read(
     try:
         issuer = jwt.decode(text, options={"verify_signature": False}).get("iss")
     except (jwt.InvalidTokenError, UnicodeError) as exc:
-        raise error(f"this is not a {what}", details={"reason": "garbled"}) from exc
+        raise error(f"this is not a {what}; get a new one", details={"reason": "garbled"}) from exc
     secret = keys.get(issuer) if isinstance(issuer, str) else None
     if secret is None:
-        raise error(f"the {what} was made with a key that this server does not know", details={"reason": "other_key"})
+        found = f"the {what} was made with a key that this server does not know"
+        raise error(f"{found}; get one from this server", details={"reason": "other_key"})
     try:
         with _short_secrets_allowed():
             claims: dict[str, Any] = jwt.decode(
@@ -226,9 +233,10 @@ def _read(
                 options={"require": ["exp"], "verify_exp": False, "verify_nbf": False, "verify_iat": False},
             )
     except jwt.InvalidSignatureError as exc:
-        raise error(f"the {what} was not signed by this server's key", details={"reason": "other_key"}) from exc
+        found = f"the {what} was not signed by this server's key"
+        raise error(f"{found}; get one from this server", details={"reason": "other_key"}) from exc
     except (jwt.InvalidTokenError, UnicodeError) as exc:
-        raise error(f"this is not a {what}", details={"reason": "garbled"}) from exc
+        raise error(f"this is not a {what}; get a new one", details={"reason": "garbled"}) from exc
     _check_times(claims, what, error, clock)
     return claims
 
@@ -240,7 +248,7 @@ def _check_times(
     try:
         expired, early = float(claims["exp"]) <= now, float(claims.get("nbf") or 0) > now + leeway_s
     except (TypeError, ValueError) as exc:
-        raise error(f"this is not a {what}", details={"reason": "garbled"}) from exc
+        raise error(f"this is not a {what}; get a new one", details={"reason": "garbled"}) from exc
     if expired:
         raise error(f"the {what} has expired; get a new one", details={"reason": "expired"})
     if early:

@@ -62,9 +62,11 @@ def _parsed(text: object) -> CallToken:
         session_id, uid = grants.get("room"), claims.get("sub")
         expires_at = float(claims.get("exp") or 0)
     except (jwt.InvalidTokenError, AttributeError, TypeError, ValueError, UnicodeError) as exc:
-        raise CallTokenError("this is not a call token", details={"reason": "garbled"}) from exc
+        found = "this is not a call token; get one with generate_token"
+        raise CallTokenError(found, details={"reason": "garbled"}) from exc
     if not isinstance(session_id, str) or not session_id or not isinstance(uid, str) or not uid:
-        raise CallTokenError("this token is for no session and user", details={"reason": "garbled"})
+        found = "this token is for no session and user; get a call token with generate_token"
+        raise CallTokenError(found, details={"reason": "garbled"})
     role = "moderator" if grants.get("roomAdmin") else "participant"
     return CallToken(text.strip(), session_id, uid, expires_at, "moderator" if role == "moderator" else "participant")
 
@@ -72,6 +74,8 @@ def _parsed(text: object) -> CallToken:
 def check_token(token: CallToken, *, session_id: str | None, uid: str | None) -> None:
     """`CallTokenError` when the token is another session's or another user's."""
     if session_id is not None and token.session_id != session_id:
-        raise CallTokenError(f"the call token is for session {token.session_id!r}, not for {session_id!r}")
+        found = f"the call token is for session {token.session_id!r}, not for {session_id!r}"
+        raise CallTokenError(f"{found}; get one for this session", details={"reason": "other_session"})
     if uid is not None and token.uid != uid:
-        raise CallTokenError(f"the call token is for user {token.uid!r}, and {uid!r} is logged in")
+        found = f"the call token is for user {token.uid!r}, and {uid!r} is logged in"
+        raise CallTokenError(f"{found}; get one for this user, or log out", details={"reason": "other_user"})

@@ -31,7 +31,10 @@ class Provider:
         tokens.check_uid(uid)
         right = self._place.login_key or self._pair[1]
         if api_key is not None and not tokens.same_secret(api_key, right):
-            raise LogInError("the log-in key is wrong for this place", code="ERROR_API_KEY_NOT_FOUND")
+            raise LogInError(
+                "the log-in key is wrong for this place; give the right one, or none: the secret is here",
+                code="ERROR_API_KEY_NOT_FOUND",
+            )
         return tokens.mint_log_in(*self._pair, uid, name=name, ttl_s=self._login_ttl_s, clock=self._clock)
 
     async def log_in_with_token(self, auth_token: str) -> LogIn:

@@ -59,7 +59,11 @@ class Issuer:
                 details={"reason": "no_login_key"},
             )
         if not isinstance(given, str) or not given:
-            raise LogInError("the log-in key is missing", code="ERROR_API_KEY_NOT_FOUND", details={"reason": "missing"})
+            raise LogInError(
+                "the log-in key is missing; send the server's own",
+                code="ERROR_API_KEY_NOT_FOUND",
+                details={"reason": "missing"},
+            )
         if not tokens.same_secret(given, self._login_key):
             self._limit.count(address)
             raise LogInError(
