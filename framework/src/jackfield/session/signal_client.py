@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
@@ -39,11 +40,18 @@ def unreachable(server: str, exc: BaseException) -> NetworkError:
             "then use its new link",
             details={"server": server},
         )
-    reason = "it did not answer in time" if isinstance(exc, TimeoutError) else (str(exc) or type(exc).__name__)
     return NetworkError(
-        f"no call server can be reached at {server}: {reason}; check the address, and that it runs",
+        f"no call server can be reached at {server}: {_reason(exc)}; check the address, and that it runs",
         details={"server": server},
     )
+
+
+def _reason(exc: BaseException) -> str:
+    if isinstance(exc, TimeoutError):
+        return "it did not answer in time"
+    if isinstance(exc, aiohttp.ClientConnectorError) and (exc.os_error.errno or 0) > 0:
+        return os.strerror(exc.os_error.errno or 0)
+    return str(exc) or type(exc).__name__
 
 
 def refusal(status: int, text: str, server: str) -> CallError:
@@ -51,7 +59,7 @@ def refusal(status: int, text: str, server: str) -> CallError:
     reason = " ".join(text.split())[:300] or f"HTTP {status}"
     details = {"status": status, "server": server}
     if status in (400, 401, 403):
-        return CallTokenError(f"the server refused the call token: {reason}", details=details)
+        return CallTokenError(f"the server refused the call token: {reason}; get a new one", details=details)
     if status == 404 and "room" in reason.lower():
         return SessionIdError(f"the server has no such session: {reason}", details=details)
     if status >= 500 or status == 429:

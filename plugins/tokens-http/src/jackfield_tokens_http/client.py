@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
@@ -70,7 +71,9 @@ class Client:
         except TimeoutError as exc:
             raise NetworkError(f"{where} did not answer within {self._timeout_s:g} s") from exc
         except (aiohttp.ClientError, OSError) as exc:
-            raise NetworkError(f"{where} cannot be reached: {_reason(exc)}") from exc
+            raise NetworkError(
+                f"{where} cannot be reached: {_reason(exc)}; check the address, and that the server runs"
+            ) from exc
         return _answer(where, status, content)
 
     async def close(self) -> None:
@@ -108,5 +111,6 @@ def _reason(exc: Exception) -> str:
     if isinstance(exc, aiohttp.ClientConnectorCertificateError):
         return "its certificate is not trusted here (pin a self-signed one with `fingerprint`)"
     if isinstance(exc, aiohttp.ClientConnectorError):
-        return exc.os_error.strerror or str(exc.os_error)
+        number = exc.os_error.errno or 0  # those of name look-ups are negative, and their texts good
+        return os.strerror(number) if number > 0 else exc.os_error.strerror or str(exc.os_error)
     return str(exc) or type(exc).__name__
