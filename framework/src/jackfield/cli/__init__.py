@@ -10,6 +10,8 @@ from collections.abc import Sequence
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; the answer is its exit code (``jackfield.cli.frame.exits``). A user's mistake never raises."""
-    from jackfield.cli.frame import group
-
+    try:
+        from jackfield.cli.frame import group
+    except KeyboardInterrupt:  # while it is being loaded
+        return 130
     return group.run(arguments)

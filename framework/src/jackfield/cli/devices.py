@@ -25,7 +25,7 @@ Examples:
   jackfield devices --watch --json        one JSON object per line as they come and go
   jackfield devices --wish C920 camera    which camera that wish means, and why
 
-Ends with 5 when no device is found, or the wish means none.
+Ends with 5 when no device is found, or the wish means none, with 3 when the configuration is wrong.
 """
 
 
@@ -51,6 +51,9 @@ def command(
         output.print_json(devices)
     else:
         _show(devices, modes)
+    output.warn(plugins.findings)
+    if any(finding.severity == "error" for finding in plugins.findings):
+        return Exit.SETTINGS
     return Exit.OK if devices else Exit.DEVICE
 
 

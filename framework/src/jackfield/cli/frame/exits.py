@@ -43,10 +43,14 @@ _BY_ERROR: tuple[tuple[type[errors.CallError], Exit], ...] = (
     (errors.PluginError, Exit.DEVICE),
     (errors.ContainerError, Exit.DEVICE),
 )
+#: Log-ins that no server was asked about.
+_MISSPELT = ("ERROR_INVALID_UID", "ERROR_UID_WITH_SPACE", "ERROR_BLANK_AUTHTOKEN", "ERROR_AUTHTOKEN_WITH_SPACE")
 
 
 def of(error: errors.CallError) -> Exit:
     """The exit code of an error that ended a command."""
+    if error.code in _MISSPELT:
+        return Exit.SETTINGS
     return next((code for kind, code in _BY_ERROR if isinstance(error, kind)), Exit.FAILED)
 
 
