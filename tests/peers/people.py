@@ -11,7 +11,8 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cache
 from typing import Any, Protocol
 
 from attrs import frozen
@@ -258,32 +259,21 @@ class Company:
         await person.leave()
 
 
-_plugins: list[Plugins] = []
+@cache
+def _installed() -> Plugins:
+    return load(Config())
 
 
 @asynccontextmanager
 async def company(server: Server, room: str, network: Network | None = None) -> AsyncIterator[Company]:
     """People of one room on this server; the official SDK's are had where ``network`` says where they live."""
-    if not _plugins:
-        _plugins.append(load(Config()))
-    if network is None:
-        together = Company(server, room, _plugins[0], None)
+    async with AsyncExitStack() as stack:
+        driver = await stack.enter_async_context(sdk_process(network)) if network else None
+        together = Company(server, room, _installed(), driver)
         try:
             yield together
         finally:
-            await _all_leave(together)
-        return
-    async with sdk_process(network) as driver:
-        together = Company(server, room, _plugins[0], driver)
-        try:
-            yield together
-        finally:
-            await _all_leave(together)
-
-
-async def _all_leave(together: Company) -> None:
-    leaving = [person for person in together.people if isinstance(person, Ours)]
-    await asyncio.gather(*(person.leave() for person in leaving))
+            await asyncio.gather(*(person.leave() for person in together.people))
 
 
 async def until(person: Person, holds: Callable[[Report], Any], limit_s: float = LIMIT_S) -> Report:
