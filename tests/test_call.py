@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import secrets
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
@@ -20,6 +21,7 @@ from jackfield import (
     CallError,
     Calls,
     CallSession,
+    CallToken,
     NotAllowed,
     Place,
     VideoSource,
@@ -30,6 +32,7 @@ from jackfield.roles import Verifies
 from jackfield.server.app import Server
 from jackfield.server.launch import make_sfu
 from jackfield.server.settings import ServerSettings
+from jackfield.values.events import EVENTS
 from jackfield.values.media import VideoFrame
 
 KEY, SECRET = "APIcalls", "secret-of-the-whole-call-tests-32"
@@ -44,37 +47,48 @@ def plugins() -> Plugins:
     return load(Config())
 
 
-@pytest.fixture
-async def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Server]:
-    """The embedded server, in this process."""
+@pytest.fixture(params=["embedded", pytest.param("livekit", marks=pytest.mark.needs("livekit-server"))])
+async def place(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Place]:
+    """The embedded server, in this process; and a real LiveKit server: the same code, another address and key."""
     monkeypatch.setenv("JACKFIELD_STATE_DIR", str(tmp_path))
+    if request.param == "livekit":
+        real = request.getfixturevalue("livekit_server")
+        yield Place(real.url, real.key, real.secret)
+        return
     settings = ServerSettings(keys={KEY: SECRET}, login_key="log-in-key-of-the-tests", port=0, udp_port=0)
     server = Server(settings, make_sfu)
     await server.start()
-    yield server
+    yield Place(server.url, KEY, SECRET)
     await server.close()
 
 
 class People:
-    """Participants of one test, each with `Calls` of its own."""
+    """Participants of one test, in one session, each with `Calls` of its own."""
 
-    def __init__(self, url: str, plugins: Plugins) -> None:
-        self.url, self.plugins = url, plugins
+    def __init__(self, place: Place, plugins: Plugins) -> None:
+        self.place, self.plugins = place, plugins
+        self.session_id = f"room {secrets.token_hex(4)}"
         self.calls: list[Calls] = []
 
     def phone(self) -> Calls:
-        calls = Calls(Place(self.url, KEY, SECRET), plugins=self.plugins, remember=False)
+        calls = Calls(self.place, plugins=self.plugins, remember=False)
         self.calls.append(calls)
         return calls
 
+    def token(self, uid: str, role: Any = "moderator") -> CallToken:
+        pair = (self.place.api_key or "", self.place.api_secret or "")
+        return tokens.mint_call_token(*pair, uid=uid, name=uid.title(), session_id=self.session_id, role=role)
+
     async def join(self, uid: str, settings: dict[str, Any] | None = None, *, role: Any = "moderator") -> CallSession:
-        token = tokens.mint_call_token(KEY, SECRET, uid=uid, name=uid.title(), session_id="room", role=role)
-        return await self.phone().join_session(call_token=token, settings={**QUIET, **(settings or {})})
+        joining = self.phone().join_session(call_token=self.token(uid, role), settings={**QUIET, **(settings or {})})
+        return await joining
 
 
 @pytest.fixture
-async def people(server: Server, plugins: Plugins) -> AsyncIterator[People]:
-    everyone = People(server.url, plugins)
+async def people(place: Place, plugins: Plugins) -> AsyncIterator[People]:
+    everyone = People(place, plugins)
     yield everyone
     await asyncio.gather(*(calls.close() for calls in everyone.calls))
 
@@ -93,7 +107,7 @@ async def until(condition: Callable[[], Any], what: str = "it") -> Any:
 def heard(session: CallSession | Calls) -> list[Any]:
     """Every event from now on."""
     events: list[Any] = []
-    for name in __import__("jackfield.values.events", fromlist=["EVENTS"]).EVENTS:
+    for name in EVENTS:
         session.on(name, events.append)
     return events
 
@@ -187,8 +201,7 @@ async def test_listeners_of_calls_hear_the_first_event(people: People) -> None:
     await people.join("ada", {**SMALL, "camera": None})
     calls = people.phone()
     events, stream = heard(calls), calls.events()
-    token = tokens.mint_call_token(KEY, SECRET, uid="bob", name="", session_id="room", role="participant")
-    session = await calls.join_session(call_token=token, settings=QUIET)
+    session = await calls.join_session(call_token=people.token("bob"), settings=QUIET)
     await until(lambda: "track_subscribed" in names(events), "the subscription")
     assert names(events)[:3] == ["session_joined", "participant_joined", "participant_list_changed"]
     assert events[0].session is session
@@ -361,8 +374,9 @@ async def test_who_may_only_watch_publishes_nothing(people: People) -> None:
     """The devices are given back, and publishing is refused."""
     from livekit import api
 
-    grants = api.VideoGrants(room_join=True, room="room", can_publish=False, can_publish_data=False)
-    token = api.AccessToken(KEY, SECRET).with_identity("fly").with_grants(grants).to_jwt()
+    grants = api.VideoGrants(room_join=True, room=people.session_id, can_publish=False, can_publish_data=False)
+    made = api.AccessToken(people.place.api_key, people.place.api_secret).with_identity("fly")
+    token = made.with_grants(grants).to_jwt()
     session = await people.phone().join_session(call_token=token, settings={**SMALL, "camera": None})
     assert session.publications == ()
     with pytest.raises(NotAllowed):
