@@ -36,5 +36,5 @@ lock: setup ## requirements.lock anew; ARGS=--upgrade
 	@$(BIN)/python scripts/lock.py $(ARGS)
 
 clean: ## everything that was made
-	@rm -rf .venv dist build .pytest_cache .mypy_cache .ruff_cache framework/web/node_modules framework/src/jackfield/server/static
+	@rm -rf .venv dist build .pytest_cache .mypy_cache .ruff_cache framework/web/node_modules framework/web/dist framework/src/jackfield/server/service/static
 	@find . -name __pycache__ -type d -not -path './.peers/*' -prune -exec rm -rf {} +

@@ -22,11 +22,8 @@ from tests.lab.machine import ROOT
 WEB = ROOT / "framework" / "web"
 KEY, SECRET = service.API_KEY, service.API_SECRET
 DARK_PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"}
-# What the browser itself writes: for each refused request, and over plain http for a header that only https can keep.
-OF_ITSELF = (
-    "Failed to load resource: the server responded with a status of 4",
-    "The Cross-Origin-Opener-Policy header has been ignored",
-)
+# What the browser itself writes for each refused request.
+OF_ITSELF = "Failed to load resource: the server responded with a status of 4"
 
 
 @cache

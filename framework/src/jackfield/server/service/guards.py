@@ -30,7 +30,6 @@ STATUS: Final = {
 PAGE_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
     "X-Frame-Options": "SAMEORIGIN",
     "Permissions-Policy": "camera=(self), microphone=(self), display-capture=(self), fullscreen=(self)",
     "Content-Security-Policy": (
@@ -120,6 +119,9 @@ async def add_page_headers(request: web.Request, response: web.StreamResponse) -
     for name, value in PAGE_HEADERS.items():
         # Not every browser counts ws(s) to the page's own host as 'self'.
         response.headers.setdefault(name, value.format(connect=f"ws://{request.host} wss://{request.host}"))
+    if request.secure or is_loopback(urlsplit(f"//{request.host}").hostname or ""):
+        # Over plain http from elsewhere a browser ignores it, and complains.
+        response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
 
 
 def _check_host(request: web.Request, settings: ServerSettings) -> None:
