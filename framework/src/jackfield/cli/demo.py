@@ -19,6 +19,7 @@ from jackfield.cli.frame.group import Frame
 from jackfield.cli.live import calling
 
 if TYPE_CHECKING:
+    from jackfield.calls import Calls
     from jackfield.session.call import CallSession
     from jackfield.values.people import Place
 
@@ -61,14 +62,20 @@ def command(frame: Frame, /, session: str, as_json: bool, **flags: Any) -> int:
 async def _run(frame: Frame, session: str, settings: dict[str, Any], as_json: bool, flags: dict[str, Any]) -> int:
     from jackfield.calls import Calls
     from jackfield.cli.live import watching
+    from jackfield.tokens import check_session_id
 
     plugins = frame.plugins()
+    plugins.raise_for_errors()
+    check_session_id(session)
     with watching.stopped_by_signals() as stop:
-        async with _server(session, flags) as started, Calls(_place(started), plugins=plugins, remember=False) as calls:
+        async with (
+            _server(session, flags, stop) as started,
+            Calls(_place(started), plugins=plugins, remember=False) as calls,
+        ):
             _say(started, session, as_json)
             watching.tell_events(calls, as_json)
             await calls.login(UID, name="Jackfield demo")
-            call = await calls.join_session(session_id=session, settings=settings)
+            call = await watching.unless_stopped(_joined(calls, session, settings), stop)
             _say_devices(call, as_json)
             if flags["seconds"] is None:
                 await watching.watch(call, stop, seconds=None, as_json=as_json)
@@ -76,10 +83,16 @@ async def _run(frame: Frame, session: str, settings: dict[str, Any], as_json: bo
             return await _checked(call, started, flags["seconds"], stop, as_json)
 
 
+async def _joined(calls: Calls, session: str, settings: dict[str, Any]) -> CallSession:
+    return await calls.join_session(session_id=session, settings=settings)
+
+
 # --- the server -----------------------------------------------------------------------------------------------------
 @contextlib.asynccontextmanager
-async def _server(session: str, flags: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+async def _server(session: str, flags: dict[str, Any], stop: asyncio.Event) -> AsyncIterator[dict[str, Any]]:
     """The embedded server in a process of its own, and what it says of itself."""
+    from jackfield.cli.live.watching import unless_stopped
+
     port = flags["port"] if flags["port"] is not None else _free(7880)
     arguments = ["serve", "--json", "--session", session, "--port", str(port), "--drain-seconds", "1"]
     arguments += ["--udp-port", "0", *(["--lan"] if flags["lan"] else [])]
@@ -93,7 +106,7 @@ async def _server(session: str, flags: dict[str, Any]) -> AsyncIterator[dict[str
         start_new_session=True,
     )
     try:
-        yield await _started(child)
+        yield await unless_stopped(_started(child), stop)
     finally:
         await _ended(child)
 
@@ -187,14 +200,15 @@ async def _checked(
     watched = asyncio.create_task(watching.watch(call, stop, seconds=None, as_json=as_json))
     try:
         async with asyncio.timeout(seconds + START_TIMEOUT_S):
-            said, _ = await second.communicate()
+            said, _ = await watching.unless_stopped(second.communicate(), stop)
     except TimeoutError:
         said = b""
-        second.kill()
-        await second.wait()
     finally:
         stop.set()
         await watched
+        if second.returncode is None:
+            second.kill()
+            await second.wait()
     sent = call.stats()["publications"]
     received = _received(said)
     wrong = _compare(call, received, seconds)
@@ -231,6 +245,7 @@ async def _second_process(session: str, started: dict[str, Any], seconds: float)
         str(seconds),
         env=environment,
         stdout=asyncio.subprocess.PIPE,
+        start_new_session=True,
     )
 
 

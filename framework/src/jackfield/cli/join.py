@@ -25,7 +25,8 @@ Examples:
   jackfield join stand-up --watch-only --record call.mkv
 
 SESSION is an id or a link. Ctrl-C leaves. Ends with 0 when the call was left, or ended for everybody; with 4 when the
-server refused or was lost; with 1 when --check did not recognise what it saw and heard.
+server refused or was lost; with 1 when --check did not recognise what it saw and heard; with 130 at Ctrl-C before we
+are in, or during --check.
 """
 
 #: How a call may end without anything having gone wrong.
@@ -68,12 +69,13 @@ async def _run(frame: Frame, session: str, settings: dict[str, Any], as_json: bo
             plugins,
             session,
             settings=settings,
+            stop=stop,
             prepare=lambda calls: watching.tell_events(calls, as_json),
             **who,
         ) as call:
             _say_joined(call, as_json, flags["explain"])
             if flags["check"]:
-                return await _check(call, plugins, flags, as_json)
+                return await watching.unless_stopped(_check(call, plugins, flags, as_json), stop)
             await watching.watch(call, stop, seconds=flags["seconds"], as_json=as_json)
             if call.is_active:
                 _say_summary(call, as_json)

@@ -63,6 +63,7 @@ async def _run(
             frame.plugins(),
             session,
             settings=settings,
+            stop=stop,
             prepare=lambda calls: watching.tell_events(calls, as_json),
             **who,
         ) as call:

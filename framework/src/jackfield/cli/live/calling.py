@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import getpass
 import re
 import secrets
@@ -115,11 +116,16 @@ async def joined(
     name: str,
     api_key: str | None,
     settings: dict[str, Any],
+    stop: asyncio.Event,
     prepare: Callable[[Calls], None] = lambda calls: None,
 ) -> AsyncIterator[CallSession]:
-    """The call, joined by session id or link and left again. ``prepare`` sees `Calls` before anything happens."""
+    """The call, joined by session id or link and left again. ``prepare`` sees `Calls` before anything happens.
+
+    `click.Abort` when ``stop`` is set before we are in.
+    """
     from jackfield import links
     from jackfield.calls import Calls
+    from jackfield.cli.live.watching import unless_stopped
 
     place = _place(config, server)
     link = links.parse(session) if links.is_link(session) else None
@@ -127,18 +133,19 @@ async def joined(
         place = attrs.evolve(place, url=link.url, fingerprint=link.fingerprint or place.fingerprint)
     async with Calls(place, plugins=plugins, remember=False) as calls:
         prepare(calls)
-        held: CallToken | str | None = token
-        if held is None and link is not None and link.invite:
-            held = await _guest(plugins, place, link, name or uid or "")
-        if held is None:
-            await calls.login(uid or _somebody(), api_key or place.login_key, name=name)
-        wanted = {**settings, **({"display_name": name} if name and held is None else {})}
-        session_id = link.session_id if link else session
-        call = await calls.join_session(session_id=session_id, call_token=held, settings=wanted)
-        try:
-            yield call
-        finally:
-            await call.leave()
+
+        async def enter() -> CallSession:
+            held: CallToken | str | None = token
+            if held is None and link is not None and link.invite:
+                held = await _guest(plugins, place, link, name or uid or "")
+            if held is None:
+                who = uid if uid is not None else _somebody()
+                await calls.login(who, api_key or place.login_key, name=name)
+            wanted = {**settings, **({"display_name": name} if name and held is None else {})}
+            session_id = link.session_id if link else session
+            return await calls.join_session(session_id=session_id, call_token=held, settings=wanted)
+
+        yield await unless_stopped(enter(), stop)
 
 
 def _place(config: Config, server: str | None) -> Place:

@@ -8,8 +8,8 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Coroutine, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from jackfield.session.call import CallSession
     from jackfield.values.events import Event
 
+Answer = TypeVar("Answer")
 #: Events that are told as they happen.
 TOLD = (
     "participant_joined",
@@ -54,6 +55,20 @@ def stopped_by_signals() -> Iterator[asyncio.Event]:
     finally:
         for number in caught:
             loop.remove_signal_handler(number)
+
+
+async def unless_stopped(job: Coroutine[Any, Any, Answer], stop: asyncio.Event) -> Answer:
+    """What the job answers. `click.Abort` when ``stop`` is set first: the job was cancelled, and has tidied up."""
+    task, stopping = asyncio.create_task(job), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise click.Abort
+        return task.result()
+    finally:
+        for each in (task, stopping):
+            each.cancel()
+        await asyncio.gather(task, stopping, return_exceptions=True)
 
 
 def log(*, verbose: bool) -> None:
