@@ -90,9 +90,39 @@ async def test_no_packet_before_the_answer(house: House) -> None:
             await asyncio.sleep(0.01)
         assert bob.subscriber.transport.packets_received > 0
         assert bob.packets == []
-        offer = next(response.offer for response in reversed(bob.responses) if response.HasField("offer"))
-        await bob._answer(offer)
+        await bob.answer(bob.offers[-1])
         await flow(ada, bob)
+
+
+async def test_a_handshake_that_comes_before_the_answer_is_kept(house: House) -> None:
+    """A client may begin DTLS before its answer is here: the ClientHello waits for the fingerprint (gotcha 6)."""
+    bob = house.peer("bob")
+    bob.answers = False
+    async with bob:
+        await until(lambda: bob.offers)
+        await bob.answer(bob.offers[0], connect_first_s=0.3)
+        await until(lambda: bob.subscriber.transport.state == "connected", 2)
+        (participant,) = house.sfu.rooms.participants()
+        assert participant.subscriber.transport.srtp_profile == "SRTP_AEAD_AES_256_GCM"
+
+
+async def test_an_ice_restart_keeps_media_and_handshake(house: House) -> None:
+    """A publisher that comes back on another port with new credentials goes on under the same DTLS."""
+    async with house.peer("ada") as ada, house.peer("bob") as bob:
+        before = await ada.publish("video")
+        await flow(ada, bob)
+        after = await ada.restart_ice()
+        assert after.media[0].ice_ufrag != before.media[0].ice_ufrag
+        await flow(ada, bob)
+
+
+async def test_data_channels_of_one_publisher_are_bounded(house: House) -> None:
+    """Who opens them by the dozen is sent away."""
+    async with house.peer("mallory") as mallory:
+        await mallory.publish()
+        for number in range(60):
+            mallory.publisher.transport.channels.open(f"c{number}")
+        await until(lambda: mallory.left)
 
 
 async def test_feedback_comes_from_the_first_second(house: House) -> None:

@@ -309,6 +309,43 @@ async def test_a_publication_is_announced_with_its_offer(join: Join) -> None:
     assert bob.heard[-1].WhichOneof("message") == "update"
 
 
+async def test_candidates_stand_in_the_first_section_of_the_bundle(join: Join) -> None:
+    """In the answer too, and there alone: in any other the Rust SDK ignores them (gotcha 1)."""
+    ada = await join()
+    for cid in ("a", "b"):
+        await published(ada, cid)
+    await ada.send(offer=rtc.SessionDescription(type="offer", sdp=offer("a", "b", "")))
+    sections = (await ada.until("answer")).sdp.split("m=")[1:]
+    assert ["a=candidate:" in section for section in sections] == [True, False, False]
+    assert all("a=ice-ufrag" in section and "a=setup:passive" in section for section in sections)
+
+
+async def test_who_comes_late_is_offered_everything_at_once(join: Join) -> None:
+    """The first offer has the data channels and every track there is (gotcha 15)."""
+    ada = await join("ada")
+    for cid in ("a", "b"):
+        await published(ada, cid)
+    await ada.send(offer=rtc.SessionDescription(type="offer", sdp=offer("a", "b")))
+    await ada.until("answer")
+    bob = await join("bob")
+    others = (await bob.until("join")).other_participants
+    first = await bob.until("offer")
+    assert [track.sid in first.sdp for track in others[0].tracks] == [True, True]
+    assert first.sdp.count("m=") == 3
+
+
+@pytest.mark.parametrize("sfu", [{"changes_per_second": 2}], indirect=True)
+async def test_changes_that_everybody_hears_of_are_bounded(join: Join) -> None:
+    """One peer's metadata is everybody's traffic."""
+    ada = await join()
+    reasons = []
+    for number in range(4):
+        await ada.send(update_metadata=rtc.UpdateParticipantMetadata(metadata=f"{number}"))
+        reasons.append((await ada.until("request_response")).reason)
+    assert reasons[:2] == [rtc.RequestResponse.Reason.OK] * 2
+    assert rtc.RequestResponse.Reason.LIMIT_EXCEEDED in reasons[2:]
+
+
 @pytest.mark.parametrize("sfu", [{"answer_timeout_s": 0.3}], indirect=True)
 async def test_offers_are_serialised_and_a_silent_client_is_told_to_reconnect(join: Join) -> None:
     """Nothing is offered while an offer is unanswered; a client that never answers is not waited for."""

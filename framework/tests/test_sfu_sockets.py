@@ -178,6 +178,22 @@ async def test_two_peers_behind_one_port_are_told_apart(sockets: MediaSockets, p
     assert (heard_first, heard_second) == ([b"\x16one"], [b"\x16two"])
 
 
+async def test_a_flood_is_cut(peer: Peer) -> None:
+    """What one peer sends beyond its share in a second is dropped before anything is done with it."""
+    sockets = MediaSockets("127.0.0.1", limits=Limits(datagrams_per_second=50))
+    sockets.open()
+    try:
+        link, heard = listening(sockets)
+        peer.check(link, sockets.port)
+        await peer.receive()
+        for _ in range(200):
+            peer.send(b"\x80", sockets.port)
+        await settled()
+        assert 50 <= len(heard) <= 100
+    finally:
+        sockets.close()
+
+
 async def test_a_closed_link_is_forgotten(sockets: MediaSockets, peer: Peer) -> None:
     """Neither its name nor its addresses stay."""
     link, heard = listening(sockets)

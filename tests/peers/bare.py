@@ -63,6 +63,7 @@ class BarePeer:
         self.answers = True
         self.sequences = itertools.count(1000)
         self.left: rtc.LeaveRequest | None = None
+        self.offers: list[rtc.SessionDescription] = []
         self._published: list[tuple[str, str]] = []
         self._answered: asyncio.Future[str] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -94,14 +95,20 @@ class BarePeer:
             response = rtc.SignalResponse.FromString(frame.data)
             self.responses.append(response)
             match response.WhichOneof("message"):
-                case "offer" if self.answers:
-                    await self._answer(response.offer)
+                case "offer" if not self.answers:
+                    self.offers.append(response.offer)
+                case "offer":
+                    await self.answer(response.offer)
                 case "answer" if self._answered is not None:
                     self._answered.set_result(response.answer.sdp)
                 case "leave":
                     self.left = response.leave
 
-    async def _answer(self, offer: rtc.SessionDescription) -> None:
+    async def answer(self, offer: rtc.SessionDescription, *, connect_first_s: float = 0.0) -> None:
+        """Answers an offer; with ``connect_first_s`` only that long after ICE and DTLS have begun."""
+        if connect_first_s:
+            self._keep(self.subscriber.connect(sdp.parse(offer.sdp)))
+            await asyncio.sleep(connect_first_s)
         description = sdp.parse(offer.sdp)
         self.offered = sdp.parse(offer.sdp)
         for section in description.media:
@@ -138,6 +145,22 @@ class BarePeer:
         answer = sdp.parse(await asyncio.wait_for(self._answered, 5))
         self._answered = None
         await self.publisher.connect(answer)
+        return answer
+
+    async def restart_ice(self) -> SessionDescription:
+        """The publisher connection gets new credentials and another port; DTLS goes on over it."""
+        old, self.publisher.agent = self.publisher.agent, IceAgent(controlling=True, loopback=True)
+        agent = self.publisher.agent
+        await agent.gather()
+        answer = await self.publish()
+        section = answer.transport_section
+        assert section
+        agent.set_remote(section.ice_ufrag, section.ice_pwd, lite=True)
+        for line in [*section.candidates, None]:
+            await agent.add_remote_candidate(line)
+        await agent.connect()
+        self.publisher.transport.replace_link(agent)
+        await old.close()
         return answer
 
     def send(self, packet: rtp.RtpPacket | bytes) -> None:

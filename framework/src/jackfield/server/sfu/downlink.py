@@ -11,6 +11,8 @@ from attrs import frozen
 
 from jackfield.media.clock import Clock
 from jackfield.rtc import rtcp
+from jackfield.server.sfu.history import Kept
+from jackfield.server.sfu.limits import Allowance
 from jackfield.server.sfu.uplink import Anchor, Layer, UpTrack
 
 _HEADER = Struct("!BBHLL")
@@ -81,8 +83,7 @@ class DownTrack:
         self._last_arrival_ns = 0
         self._rtx_sequence = secrets.randbits(16)
         self._resent: dict[int, int] = {}
-        self._budget_max = retransmissions_per_second
-        self._budget, self._budget_ns = retransmissions_per_second, 0
+        self._allowance = Allowance(retransmissions_per_second)
         self._reported: deque[tuple[int, int]] = deque(maxlen=16)
         track.feeds.append(self)
 
@@ -202,36 +203,32 @@ class DownTrack:
     def resend(self, sequences: tuple[int, ...]) -> None:
         """Answers a NACK from the layers' histories, as RTX where that was agreed."""
         now_ns = self._clock.now_ns()
-        if now_ns - self._budget_ns > _SECOND_NS:
-            self._budget, self._budget_ns = self._budget_max, now_ns
         for sequence in sequences:
             out = self._last - ((self._last - sequence) & 0xFFFF)
-            if self._budget <= 0 or now_ns - self._resent.get(out, 0) < _RESEND_PAUSE_NS:
+            epoch = next((epoch for epoch in reversed(self._epochs) if epoch.first <= out), None)
+            kept = epoch.layer.history.get(out + epoch.number_offset) if epoch else None
+            if epoch is None or kept is None or now_ns - self._resent.get(out, 0) < _RESEND_PAUSE_NS:
                 continue
-            if self._resend_one(out):
-                self._budget -= 1
-                self.retransmitted += 1
-                self._resent.pop(out, None)
-                self._resent[out] = now_ns
-                if len(self._resent) > _RESENT_MAX:
-                    del self._resent[next(iter(self._resent))]
+            if not self._allowance.take(now_ns):
+                return
+            self._resend_one(out, epoch, kept)
+            self._resent.pop(out, None)
+            self._resent[out] = now_ns
+            if len(self._resent) > _RESENT_MAX:
+                del self._resent[next(iter(self._resent))]
 
-    def _resend_one(self, out: int) -> bool:
-        epoch = next((epoch for epoch in reversed(self._epochs) if epoch.first <= out), None)
-        kept = epoch.layer.history.get(out + epoch.number_offset) if epoch else None
-        if epoch is None or kept is None:
-            return False
+    def _resend_one(self, out: int, epoch: Epoch, kept: Kept) -> None:
+        self.retransmitted += 1
         timestamp = (kept.timestamp + epoch.time_offset) & 0xFFFFFFFF
         first = 0x90 if kept.block else 0x80
         if not self.rtx_payload_type:
             header = _HEADER.pack(first, self.payload_type | kept.marker, out & 0xFFFF, timestamp, self.ssrc)
-            self._send_rtp(header + kept.block + (kept.payload or b"\x00"))
-            return True
+            self._send_rtp(header + kept.block + kept.payload)
+            return
         self._rtx_sequence = (self._rtx_sequence + 1) & 0xFFFF
         second = self.rtx_payload_type | kept.marker
         header = _HEADER.pack(first, second, self._rtx_sequence, timestamp, self.rtx_ssrc)
         self._send_rtp(header + kept.block + (out & 0xFFFF).to_bytes(2, "big") + kept.payload)
-        return True
 
     # --- reports ---
     def report(self, layer: Layer) -> None:

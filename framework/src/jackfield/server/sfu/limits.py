@@ -22,10 +22,16 @@ class Limits:
     message_bytes: int = 1 << 20
     #: What may wait for a slow WebSocket reader before it is dropped.
     queued_messages: int = 512
-    queued_bytes: int = 8 << 20
+    queued_bytes: int = 4 << 20
     write_timeout_s: float = 10.0
     #: Signal requests of one peer in one second.
-    requests_per_second: int = 500
+    requests_per_second: int = 300
+    #: Changes of its own metadata, name or attributes, each of which everybody in the room hears of.
+    changes_per_second: int = 20
+    #: Datagrams of one connection; what is beyond is dropped unread (92 Mbit/s of full ones).
+    datagrams_per_second: int = 10_000
+    #: Data channels that a publisher may open.
+    channels: int = 16
     name_length: int = 256
     metadata_bytes: int = 64 << 10
     #: All keys and values of a participant's attributes together.
@@ -40,3 +46,22 @@ class Limits:
     #: A room that nobody ever joined, and one that everybody left, is closed after this time.
     empty_room_s: float = 300.0
     departed_room_s: float = 20.0
+
+
+class Allowance:
+    """So many a second and no more, in windows of one second. Instants are any growing number of nanoseconds."""
+
+    __slots__ = ("_left", "_per_second", "_since_ns")
+
+    def __init__(self, per_second: int) -> None:
+        self._per_second = self._left = per_second
+        self._since_ns = 0
+
+    def take(self, now_ns: int) -> bool:
+        """Whether one more is allowed now; then it is taken."""
+        if now_ns - self._since_ns >= 1_000_000_000:
+            self._since_ns, self._left = now_ns, self._per_second
+        if self._left <= 0:
+            return False
+        self._left -= 1
+        return True

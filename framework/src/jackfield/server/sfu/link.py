@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from jackfield.rtc.link import ignore
+from jackfield.server.sfu.limits import Allowance
 
 if TYPE_CHECKING:
     from jackfield.server.sfu.sockets import MediaSockets
@@ -29,7 +30,7 @@ class IceLiteLink:
 
     controlling = False
 
-    def __init__(self, sockets: MediaSockets, ufrag: str, pwd: str) -> None:
+    def __init__(self, sockets: MediaSockets, ufrag: str, pwd: str, *, datagrams_per_second: int = 10_000) -> None:
         self.ufrag = ufrag
         self.pwd = pwd
         self.on_datagram: Callable[[bytes], None] = ignore
@@ -40,6 +41,7 @@ class IceLiteLink:
         self.heard_ns = 0
         self.checked_ns = 0
         self.datagrams_unsent = 0
+        self._allowance = Allowance(datagrams_per_second)
         self._socket: socket.socket | None = None
         self._media_ns = 0
         self._sockets = sockets
@@ -55,7 +57,9 @@ class IceLiteLink:
         self._socket, self.address = sock, address
 
     def receive(self, data: bytes, sock: socket.socket, address: Address, now_ns: int) -> None:
-        """A datagram that is no STUN came from one of this peer's addresses."""
+        """A datagram that is no STUN came from one of this peer's addresses; a flood of them is cut."""
+        if not self._allowance.take(now_ns):
+            return
         self.heard_ns = self._media_ns = now_ns
         if address != self.address or sock is not self._socket:
             self.move(sock, address)

@@ -12,6 +12,7 @@ from livekit.protocol import models, rtc
 
 from jackfield.server.sfu import data
 from jackfield.server.sfu.connection import Surroundings
+from jackfield.server.sfu.limits import Allowance
 from jackfield.server.sfu.publication import Publication, new_sid
 from jackfield.server.sfu.publisher import PublisherConnection
 from jackfield.server.sfu.signal import SignalSocket
@@ -56,6 +57,8 @@ class Participant:
         self.quality = models.ConnectionQuality.EXCELLENT
         self.reason = Reason.UNKNOWN_REASON
         self.joined_at_ms = round(time.time() * 1000)
+        self.changes = Allowance(around.limits.changes_per_second)
+        self._channels = 0
         self._version = 0
         self._ending: asyncio.Task[None] | None = None
         name = f"{room.name}/{self.identity}"
@@ -194,6 +197,10 @@ class Participant:
             self.send(response=rtc.SignalResponse(track_unpublished=response))
 
     def _channel_opened(self, channel: DataChannel) -> None:
+        self._channels += 1
+        if self._channels > self.limits.channels:
+            logger.warning("%s opens more than %d data channels", self.publisher.name, self.limits.channels)
+            self.end(Reason.STATE_MISMATCH)
         kind = data.LABELS.get(channel.label)
         if kind is not None:
             channel.on_message = lambda message: self._data_came(message, kind)

@@ -148,6 +148,8 @@ def _update_metadata(participant: Participant, request: rtc.UpdateParticipantMet
     reason, message = RequestReason.OK, ""
     if not participant.permission.can_update_metadata:
         reason, message = RequestReason.NOT_ALLOWED, "the token does not allow this (no canUpdateOwnMetadata grant)"
+    elif not participant.changes.take(time.monotonic_ns()):
+        reason, message = RequestReason.LIMIT_EXCEEDED, f"{participant.limits.changes_per_second} changes a second"
     else:
         attributes = dict(request.attributes)
         message = participant.describe(

@@ -39,6 +39,7 @@ class Room:
         self._empty_since = clock()
         self._was_used = False
         self._told_levels: dict[str, float] = {}
+        self._flowing: dict[str, Publication] = {}
 
     def info(self) -> models.Room:
         """As it stands now."""
@@ -70,12 +71,7 @@ class Room:
 
     def publications(self) -> list[Publication]:
         """Everything that flows here."""
-        return [
-            publication
-            for participant in self.participants.values()
-            for publication in participant.publications.values()
-            if publication.track is not None
-        ]
+        return list(self._flowing.values())
 
     # --- coming and going ---
     def join(self, participant: Participant) -> None:
@@ -92,9 +88,8 @@ class Room:
         if self.participants.get(participant.identity) is not participant:
             return
         del self.participants[participant.identity]
-        for other in self.participants.values():
-            for publication in participant.publications.values():
-                other.forget(publication)
+        for publication in participant.publications.values():
+            self._silence(publication)
         self._told_levels.pop(participant.sid, None)
         self.tell_of(participant)
         if not self.participants:
@@ -126,15 +121,20 @@ class Room:
             return
         self.tell_of(fresh[0].owner)
         for publication in fresh:
+            self._flowing[publication.sid] = publication
             for participant in self.participants.values():
                 participant.consider(publication)
 
     def unpublished(self, publication: Publication) -> None:
         """This flows no more."""
-        for participant in self.participants.values():
-            participant.forget(publication)
+        self._silence(publication)
         if publication.track is not None:
             self.tell_of(publication.owner)
+
+    def _silence(self, publication: Publication) -> None:
+        self._flowing.pop(publication.sid, None)
+        for participant in self.participants.values():
+            participant.forget(publication)
 
     def consider_all(self, participant: Participant) -> None:
         """Whatever ``participant`` is to receive, it receives."""
@@ -143,7 +143,7 @@ class Room:
 
     def find(self, track_sid: str) -> Publication | None:
         """The publication with this sid."""
-        return next((item for item in self.publications() if item.sid == track_sid), None)
+        return self._flowing.get(track_sid)
 
     def subscribed(self, track_sid: str) -> None:
         """Somebody receives this track now: its publisher hears of it."""

@@ -12,7 +12,7 @@ from aiohttp import WSMsgType, web
 from livekit.protocol import rtc
 
 from jackfield.rtc.signalling import decode, encode
-from jackfield.server.sfu.limits import Limits
+from jackfield.server.sfu.limits import Allowance, Limits
 
 logger = logging.getLogger(__name__)
 
@@ -31,12 +31,12 @@ class SignalSocket:
         transport: asyncio.Transport | None,
         limits: Limits,
         *,
-        clock: Callable[[], float] = time.monotonic,
+        clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._websocket = websocket
         self._transport = transport
         self._limits = limits
-        self._clock = clock
+        self._clock_ns = clock_ns
         self._queue: deque[rtc.SignalResponse | None] = deque()
         self._queued_bytes = 0
         self._wakened = asyncio.Event()
@@ -79,16 +79,14 @@ class SignalSocket:
 
     async def requests(self) -> AsyncIterator[rtc.SignalRequest]:
         """Each request of the peer until it is gone; one that cannot be read, or too many, ends it."""
-        window_start, count = self._clock(), 0
+        allowance = Allowance(self._limits.requests_per_second)
         async for message in self._websocket:
             if self.closed:
                 return
-            now = self._clock()
-            if now - window_start >= 1:
-                window_start, count = now, 0
-            count += 1
-            if count > self._limits.requests_per_second:
-                logger.warning("a peer sends more than %d requests a second; it is dropped", count - 1)
+            if not allowance.take(self._clock_ns()):
+                logger.warning(
+                    "a peer sends over %d requests a second; it is dropped", self._limits.requests_per_second
+                )
                 return
             if message.type in (WSMsgType.BINARY, WSMsgType.TEXT):
                 self._text = message.type is WSMsgType.TEXT

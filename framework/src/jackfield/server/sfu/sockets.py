@@ -72,7 +72,7 @@ class MediaSockets:
 
     def link(self) -> IceLiteLink:
         """A new peer's link, with credentials of its own."""
-        link = IceLiteLink(self, *ice_lite.local_credentials())
+        link = IceLiteLink(self, *ice_lite.local_credentials(), datagrams_per_second=self._limits.datagrams_per_second)
         self._by_ufrag[link.ufrag] = link
         return link
 

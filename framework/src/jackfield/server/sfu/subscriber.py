@@ -113,7 +113,7 @@ class SubscriberConnection(Connection):
             self.negotiate()
 
     def connected(self) -> None:
-        """What was answered flows. Not before: a keyframe that comes ahead of the path is lost, and the next is late."""
+        """What was answered flows. Not before: a keyframe ahead of the path is lost, and the next one is late."""
         for track_sid in self._agreed:
             if track_sid in self.downs:
                 self.downs[track_sid].enable()
