@@ -5,5 +5,6 @@ pytest_plugins = [
     "tests.lab.own_network",
     "tests.lab.livekit",
     "tests.lab.served",
+    "tests.lab.embedded",
     "tests.lab.browser",
 ]
