@@ -492,7 +492,7 @@ def test_settings_are_the_same_however_they_are_written() -> None:
     assert builder.setDisplayName("John Doe").setType(SessionType.video).build() == wanted
     assert SessionSettingsBuilder().set_display_name("John Doe").set_type("video").build() == wanted
     assert SessionSettings.from_dict({"displayName": "John Doe", "sessionType": "VIDEO"}) == wanted
-    with pytest.raises(SettingsError, match="did you mean start_audio_muted"):
+    with pytest.raises(SettingsError, match="did you mean startAudioMuted"):
         SessionSettings.from_dict({"startAudioMute": False})
 
 
