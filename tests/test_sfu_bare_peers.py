@@ -6,7 +6,10 @@ import asyncio
 import os
 import random
 import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
@@ -17,6 +20,7 @@ from livekit.protocol import models, rtc
 
 from jackfield.rtc import rtcp, rtp, sdp
 from jackfield.server.sfu import Sfu
+from tests.lab.machine import ROOT
 from tests.peers.bare import BarePeer, until
 
 SECRET = "a-secret-that-is-long-enough-for-hs256"
@@ -38,8 +42,9 @@ class House:
         return BarePeer(self.session, self.url, token(identity, **video))
 
 
-@pytest.fixture
-async def house() -> AsyncIterator[House]:
+@asynccontextmanager
+async def housed() -> AsyncIterator[House]:
+    """A house until the end of the block."""
     sfu = Sfu(keys={"key": SECRET})
     await sfu.start()
     application = web.Application()
@@ -51,6 +56,12 @@ async def house() -> AsyncIterator[House]:
         yield House(sfu, f"http://127.0.0.1:{runner.addresses[0][1]}", session)
     await sfu.close()
     await runner.cleanup()
+
+
+@pytest.fixture
+async def house() -> AsyncIterator[House]:
+    async with housed() as house:
+        yield house
 
 
 async def flow(sender: BarePeer, receiver: BarePeer, ssrc: int = 77) -> None:
@@ -77,6 +88,14 @@ async def test_media_flows_on_loopback_alone(house: House) -> None:
         await until(lambda: bob.messages)
         assert (bob.messages[0].participant_identity, bob.messages[0].user.payload) == ("ada", b"hi")
         assert bob.messages[0].user.participant_sid.startswith("PA_")
+
+
+def test_the_server_loads_no_codec() -> None:
+    """In a process that has served a call there is no codec library, and PyAV was not imported."""
+    command = [sys.executable, "-m", "tests.peers.without_av"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "loaded: [] av: False" in done.stdout
 
 
 async def test_no_packet_before_the_answer(house: House) -> None:
