@@ -163,17 +163,22 @@ class Decoding:
         self.codec = codec or Codec()
         self.media: list[Any] = []
         self.wishes: list[int] = []
+        self.opened: list[str] = []
         self.errors: list[CallError] = []
         self.outlet: Outlet[Any] = Outlet(asyncio.get_running_loop(), self.media.append, 100, newest_wins=True)
         self.thread = DecodeThread(
             "test",
             kind,
-            lambda: self.codec if opens else 1 / 0,  # type: ignore[return-value]
+            self._open if opens else lambda codec: 1 / 0,  # type: ignore[arg-type,return-value]
             self.outlet,
             lambda: self.wishes.append(1),
             self.errors.append,
         )
         self.thread.start()
+
+    def _open(self, codec: str) -> Codec:
+        self.opened.append(codec)
+        return self.codec
 
     async def end(self) -> None:
         self.thread.stop()
@@ -181,8 +186,21 @@ class Decoding:
         assert not self.thread.alive
 
 
-def frame(time_ns: int, *, keyframe: bool = False, data: bytes = b"e", lost: int = 0) -> EncodedFrame:
-    return EncodedFrame(data, "VP8", keyframe, time_ns, lost_before=lost)
+def frame(
+    time_ns: int, *, keyframe: bool = False, data: bytes = b"e", lost: int = 0, codec: str = "VP8"
+) -> EncodedFrame:
+    return EncodedFrame(data, codec, keyframe, time_ns, lost_before=lost)
+
+
+async def test_the_decoder_is_that_of_the_frames() -> None:
+    """Opened when the first one comes, and again when the sender changes its codec."""
+    decoding = Decoding()
+    assert decoding.opened == []
+    for number, codec in enumerate(("VP8", "VP8", "H264")):
+        decoding.thread.put(frame(number, keyframe=True, codec=codec))
+    await until(lambda: len(decoding.media) == 3)
+    assert decoding.opened == ["VP8", "H264"]
+    await decoding.end()
 
 
 async def test_video_begins_with_a_keyframe_and_is_mended_by_one() -> None:
@@ -229,7 +247,8 @@ async def test_lost_sound_is_made_up_for() -> None:
 async def test_a_decoder_that_cannot_be_opened_is_told(kind: str) -> None:
     """As a `CallError`, whatever the plugin raised."""
     decoding = Decoding(kind, opens=False)
+    decoding.thread.put(frame(1, keyframe=True))
     await until(lambda: decoding.errors)
     assert decoding.errors[0].code == "ERROR_ENCODER"
-    decoding.thread.put(frame(1, keyframe=True))
+    decoding.thread.put(frame(2, keyframe=True))
     await decoding.end()

@@ -311,9 +311,13 @@ class CallSession:
             await self._moderation.mute(uid, sid)
 
     async def end_for_all(self) -> None:
-        """The call is over for everybody. `NotAllowed` for whom the token makes no moderator."""
+        """The call is over for everybody. `NotAllowed` for whom the token makes no moderator.
+
+        On a LiveKit server the others see that they were removed: it lets no moderator end a room.
+        """
         self._check_active()
-        await self._moderation.end()
+        await self._moderation.end(self.uid)
+        await asyncio.shield(self._end("ended", "", lost=False))
 
     # --- how it goes
     def stats(self) -> dict[str, Any]:

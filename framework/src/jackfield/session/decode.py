@@ -47,7 +47,7 @@ class DecodeThread:
         self,
         name: str,
         kind: str,
-        opener: Callable[[], Decoder],
+        opener: Callable[[str], Decoder],
         outlet: Outlet[VideoFrame | AudioBlock],
         keyframe_wanted: Callable[[], None],
         failed: Callable[[CallError], None],
@@ -57,6 +57,8 @@ class DecodeThread:
         self._keyframe_wanted, self._failed = keyframe_wanted, failed
         self._intake: Handover[EncodedFrame] = Handover(LAG_LIMIT)
         self._waiting_for_keyframe = kind == "video"
+        self._decoder: Decoder | None = None
+        self._codec = ""
         self._thread = threading.Thread(target=self._run, name=f"jackfield decode {name}", daemon=True)
 
     def start(self) -> None:
@@ -93,21 +95,27 @@ class DecodeThread:
 
     def _run(self) -> None:
         try:
-            decoder = self._opener()
-        except Exception as exc:
-            error = exc if isinstance(exc, CallError) else EncoderError(f"no decoder could be opened: {exc!r}")
-            self._failed(error)
-            return
-        try:
             while not self._intake.closed:
                 frame = self._intake.take()
                 if frame is not None:
-                    self._decode(decoder, frame)
+                    self._decode(self._decoder_of(frame.codec), frame)
         except Exception as exc:
-            logger.exception("decoding ended")
-            self._failed(EncoderError(f"the decoder failed: {exc!r}"))
+            error = exc if isinstance(exc, CallError) else EncoderError(f"the decoder failed: {exc!r}")
+            logger.warning("decoding ended: %s", error, exc_info=not isinstance(exc, CallError))
+            self._intake.close()
+            self._failed(error)
         finally:
-            decoder.close()
+            if self._decoder is not None:
+                self._decoder.close()
+
+    def _decoder_of(self, codec: str) -> Decoder:
+        """The decoder, opened at the first frame and again when the sender changes the codec."""
+        if self._decoder is None or codec != self._codec:
+            if self._decoder is not None:
+                self._decoder.close()
+                self._decoder = None
+            self._decoder, self._codec = self._opener(codec), codec
+        return self._decoder
 
     def _decode(self, decoder: Decoder, frame: EncodedFrame) -> None:
         began = time.perf_counter()

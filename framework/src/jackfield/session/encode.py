@@ -143,8 +143,10 @@ class EncodeThread:
         began = time.perf_counter()
         try:
             frames = self._ready(size).encode(media)
-        except EncoderError as error:
-            self._again(error)
+        except Exception as exc:
+            self._again(
+                exc if isinstance(exc, EncoderError) else EncoderError(f"it failed: {type(exc).__name__}: {exc}")
+            )
             return
         self._failures = 0
         self.counts.seconds += time.perf_counter() - began

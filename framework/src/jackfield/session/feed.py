@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 from jackfield.roles import Capture, CaptureDriver
 from jackfield.session.handover import Handover
 from jackfield.session.sources import AudioSource, SourceCapture, VideoSource
 from jackfield.values.devices import Device
-from jackfield.values.errors import CallError, DeviceGone
+from jackfield.values.errors import CallError, DeviceGone, PluginError
 from jackfield.values.formats import AudioFormat, MediaFormat, VideoFormat
 from jackfield.values.media import AudioBlock, EncodedFrame, Media, VideoFrame
+
+Answer = TypeVar("Answer")
 
 OPEN_TIMEOUT_S = 10.0
 #: Raw media that waits for the encoder: the newest picture, or 200 ms of sound.
@@ -87,13 +89,26 @@ class Feed:
         if not done:
             opening.add_done_callback(_stop_late)
             raise DeviceGone(f"{self.device.label} did not open within {OPEN_TIMEOUT_S:g} s; unplug it and try again")
-        return opening.result()
+        return await self._bordered(opening)
 
     async def start(self, sink: Intake) -> None:
         """Media flows."""
         if not self._started and self.capture is not None:
             self._started = True
-            await asyncio.to_thread(self.capture.start, sink)
+            await self._bordered(asyncio.to_thread(self.capture.start, sink))
+
+    async def _bordered(self, job: Awaitable[Answer]) -> Answer:
+        """What the driver answers; an error that is not ours is its plugin's."""
+        try:
+            return await job
+        except CallError:
+            raise
+        except Exception as exc:
+            device = self.device
+            what = f"{device.label} ({device.id}) could not be opened" if device else "a source could not be started"
+            raise PluginError(
+                f"{what}: {type(exc).__name__}: {exc}; mend the plugin that drives it, or name another device"
+            ) from exc
 
     async def stop(self) -> None:
         """Closed. A feed that was stopped can be opened anew."""

@@ -7,10 +7,16 @@ from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
 from google.protobuf.message import Message
-from livekit.protocol.room import DeleteRoomRequest, MuteRoomTrackRequest, RoomParticipantIdentity
+from livekit.protocol.room import (
+    DeleteRoomRequest,
+    ListParticipantsRequest,
+    ListParticipantsResponse,
+    MuteRoomTrackRequest,
+    RoomParticipantIdentity,
+)
 
 from jackfield.session.signal_client import tls, unreachable
-from jackfield.values.errors import NetworkError, NotAllowed, ResponseError
+from jackfield.values.errors import CallError, NetworkError, NotAllowed, ResponseError
 from jackfield.values.people import Role
 
 TIMEOUT_S = 10.0
@@ -34,11 +40,18 @@ class Moderation:
         request = MuteRoomTrackRequest(room=self._session_id, identity=uid, track_sid=track_sid, muted=True)
         await self._call("MutePublishedTrack", request)
 
-    async def end(self) -> None:
-        """The call is over for everybody."""
-        await self._call("DeleteRoom", DeleteRoomRequest(room=self._session_id))
+    async def end(self, own_uid: str) -> None:
+        """The call is over for everybody. LiveKit lets a moderator end no room: there, all others are removed."""
+        try:
+            await self._call("DeleteRoom", DeleteRoomRequest(room=self._session_id))
+        except NotAllowed:
+            if self._role != "moderator":
+                raise
+            said = await self._call("ListParticipants", ListParticipantsRequest(room=self._session_id))
+            others = {each.identity for each in ListParticipantsResponse.FromString(said).participants} - {own_uid}
+            await asyncio.gather(*map(self.remove, others))
 
-    async def _call(self, method: str, request: Message) -> None:
+    async def _call(self, method: str, request: Message) -> bytes:
         if self._role != "moderator":
             raise NotAllowed(
                 "only a moderator may do this; ask for a token with that role", details={"role": self._role}
@@ -57,15 +70,16 @@ class Moderation:
                     ssl=tls(self._fingerprint),
                 ) as answer,
             ):
-                if answer.status != 200:
-                    _raise(answer.status, (await answer.text(errors="replace"))[:300], method)
+                if answer.status == 200:
+                    return await answer.read()
+                raise _refusal(answer.status, (await answer.text(errors="replace"))[:300], method)
         except (aiohttp.ClientError, OSError, TimeoutError) as exc:
             raise unreachable(self._server, exc) from exc
 
 
-def _raise(status: int, text: str, method: str) -> None:
+def _refusal(status: int, text: str, method: str) -> CallError:
     if status in (401, 403):
-        raise NotAllowed(f"the server refuses {method}: {text}")
+        return NotAllowed(f"the server refuses {method}: {text}")
     if status >= 500:
-        raise NetworkError(f"the server could not do {method}: {text}")
-    raise ResponseError(f"the server does not do {method} (HTTP {status}): {text}")
+        return NetworkError(f"the server could not do {method}: {text}")
+    return ResponseError(f"the server does not do {method} (HTTP {status}): {text}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from jackfield.roles import Decoder, Unwatch
 from jackfield.rtc import signalling
+from jackfield.rtc.codecs import canonical
 from jackfield.session.decode import BLOCKS, PICTURES, DecodeThread
 from jackfield.session.handover import Outlet
 from jackfield.session.statistics import w3c
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from jackfield.session.participant import Participant
 
 logger = logging.getLogger("jackfield.track")
+
+#: Sound is decoded in stereo, which readers and loudspeakers mix as they need.
+CHANNELS = 2
 
 Encoded = Callable[[EncodedFrame], None]
 Decoded = Callable[[VideoFrame | AudioBlock], None]
@@ -52,6 +56,7 @@ class RemoteTrack:
         self.source = _source(info, self.kind)
         self.participant = participant
         self.ended = False
+        self._codec = ""
         self.receiver, self._decoder, self._failed = receiver, decoder, failed
         self._loop = asyncio.get_running_loop()
         self._encoded: list[Encoded] = []
@@ -62,8 +67,11 @@ class RemoteTrack:
 
     @property
     def codec(self) -> str:
-        """The codec that arrives."""
-        return self.receiver.codec
+        """The codec that arrives; before the first frame, the one that the server names."""
+        if self._codec:
+            return self._codec
+        info = self.participant.track_infos.get(self.sid, self.info)
+        return canonical(info.mime_type) or self.receiver.codec
 
     @property
     def muted(self) -> bool:
@@ -125,11 +133,10 @@ class RemoteTrack:
         outlet: Outlet[VideoFrame | AudioBlock] = Outlet(
             self._loop, self._give, PICTURES if self.kind == "video" else BLOCKS, newest_wins=True
         )
-        codec, channels = self.codec, 2
         self._thread = DecodeThread(
             f"{self.participant.uid} {self.source}",
             self.kind,
-            lambda: self._decoder(codec, channels),
+            lambda codec: self._decoder(codec, CHANNELS),
             outlet,
             lambda: self._on_loop(self.request_keyframe),
             lambda error: self._on_loop(lambda: self._failed(error, f"decoder of {self.sid}")),
@@ -150,6 +157,7 @@ class RemoteTrack:
             self._thread = None
 
     def _arrived(self, frame: EncodedFrame) -> None:
+        self._codec = frame.codec
         for handler in list(self._encoded):
             self._tell(handler, frame)
         if self._thread is not None:
