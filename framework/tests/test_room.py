@@ -127,3 +127,25 @@ def test_network_quality_is_told_when_it_changes() -> None:
     (event,) = people.qualities([poor, stranger])
     assert (event.quality, people.participants["ada"].network_quality) == ("poor", "poor")  # type: ignore[attr-defined]
     assert people.qualities([poor]) == []
+
+
+def test_a_message_may_come_before_its_sender_is_announced() -> None:
+    """Its sender is the participant who is announced later; nobody sends for the server; few are remembered."""
+    people, _ = room(person("ada"))
+    assert people.sender("ada", "PA_ada") is people.participants["ada"]
+    assert people.sender("", "PA_ada") is people.participants["ada"]
+    assert people.sender("", "") is None
+    bob = people.sender("bob", "PA_bob")
+    assert bob is not None
+    assert (bob.uid, bob.name, list(people.participants)) == ("bob", "bob", ["ada"])
+    assert people.sender("bob", "PA_bob") is bob
+    assert names(people.update([person("bob")])) == ["participant_joined", "participant_list_changed"]
+    assert people.participants["bob"] is bob
+    assert bob.name == "Bob"
+    earlier = people.sender("eve", "PA_1")
+    people.update([person("eve", "PA_2")])
+    assert people.participants["eve"] is not earlier
+    ghost = people.sender("ghost", "PA_ghost")
+    for number in range(100):
+        people.sender(f"hidden{number}", "")
+    assert people.sender("ghost", "PA_ghost") is not ghost

@@ -55,7 +55,12 @@ class Seen:
         self._positive = False
 
     def picture(self, luma: NDArray[np.uint8], joined: float) -> None:
-        """Looks at the brightness plane of a picture; ``joined`` is when its watcher joined (``time.monotonic``)."""
+        """Looks at the brightness plane of a picture; ``joined`` is when its watcher joined (``time.monotonic``).
+
+        LiveKit's server ends a track with a black picture of 2 or 8 lines, which is nobody's.
+        """
+        if len(luma) <= 8:
+            return
         now = time.monotonic()
         if self.first_ms is None:
             self.first_ms = (now - joined) * 1000

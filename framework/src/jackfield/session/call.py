@@ -15,7 +15,6 @@ from jackfield.roles import CaptureDriver, Unwatch
 from jackfield.rtc import signalling
 from jackfield.session.connection import Connection
 from jackfield.session.listeners import Callback, EventStream, Listeners
-from jackfield.session.messages import Messages
 from jackfield.session.moderation import Moderation
 from jackfield.session.outputs import Outputs
 from jackfield.session.own_media import OwnMedia, Publishable
@@ -66,7 +65,6 @@ class CallSession:
         self._listeners, self._plugins = listeners, plugins
         self._subscriptions = Subscriptions(self._emit, self._decoder, self._failed)
         self._room = Room(connection.signal.joined, token.role, self._subscriptions.furnish)
-        self._messages = Messages(self._room, self._emit)
         self._outputs = Outputs(self, plugins, self._failed)
         self._left: asyncio.Future[LeaveReason] = asyncio.get_running_loop().create_future()
         self._ending: asyncio.Task[None] | None = None
@@ -81,7 +79,7 @@ class CallSession:
         connection.on_message, connection.on_end = self._message, self._ended_by_server
         connection.on_track = lambda receiver: self._subscriptions.receiver_came(receiver, self._room)
         connection.on_track_ended = self._subscriptions.receiver_went
-        connection.on_data = self._messages.received
+        connection.on_data = self._data
         connection.start()
         self._joined = True
         self._emit(events.SessionJoined(self))
@@ -374,7 +372,6 @@ class CallSession:
             if isinstance(event, events.ParticipantLeft):
                 self._subscriptions.forget(event.participant)
             self._emit(event)
-        self._messages.settle()
 
     def _confirm(self, response: Any) -> None:
         """An answer to `set_attributes` and its like; servers that do not answer confirm by an update."""
@@ -400,6 +397,14 @@ class CallSession:
     def _unpublished_by_server(self, sid: str) -> None:
         for publication in [each for each in self._own.publications if each.sid == sid]:
             self._task(self._own.unpublish(publication))
+
+    def _data(self, packet: DataPacket) -> None:
+        if packet.WhichOneof("value") != "user":
+            return
+        uid = packet.participant_identity or packet.user.participant_identity
+        person = self._room.sender(uid, packet.participant_sid or packet.user.participant_sid)
+        reliable = packet.kind == DataPacket.Kind.RELIABLE
+        self._emit(events.Data(packet.user.payload, person, packet.user.topic, reliable))
 
     def _decoder(self, codec: str, channels: int) -> Any:
         return self._plugins.decoder(codec, channels=channels)[0]
@@ -446,7 +451,6 @@ class CallSession:
             await _within(step)
         for task in self._tasks:
             task.cancel()
-        self._messages.close()
         await _within(self._subscriptions.close())
         for person in list(self._room.participants.values()):
             self._subscriptions.forget(person)

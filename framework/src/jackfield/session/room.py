@@ -18,6 +18,7 @@ _FLAGS: tuple[tuple[str, type[Event], type[Event]], ...] = (
     ("video_paused", events.ParticipantVideoPaused, events.ParticipantVideoResumed),
     ("is_presenting", events.ParticipantStartedScreenShare, events.ParticipantStoppedScreenShare),
 )
+_UNANNOUNCED_MAX = 64
 
 
 class Room:
@@ -31,6 +32,7 @@ class Room:
         self.permission = join.participant.permission
         self.participants: dict[str, Participant] = {}
         self.dominant: Participant | None = None
+        self._unannounced: dict[str, Participant] = {}
         self.first_events = self.update(join.other_participants)
 
     def by_pid(self, pid: str) -> Participant | None:
@@ -41,6 +43,25 @@ class Room:
     def by_uid(self, uid: str) -> Participant | None:
         """The participant with this uid, ourselves included."""
         return self.local if uid == self.local.uid else self.participants.get(uid)
+
+    def sender(self, uid: str, pid: str) -> Participant | None:
+        """Who sent a message; None: the server itself.
+
+        A message may come seconds before its sender is announced (LiveKit tells of whoever publishes nothing every
+        three seconds), and a hidden sender never is. They are the same `Participant` already, with little known of it.
+        """
+        person = self.by_uid(uid) or (self.by_pid(pid) if pid else None) or self._unannounced.get(uid)
+        if person is None and uid:
+            person = self._new(pid, uid)
+            self._unannounced[uid] = person
+            if len(self._unannounced) > _UNANNOUNCED_MAX:
+                del self._unannounced[next(iter(self._unannounced))]
+        return person
+
+    def _new(self, pid: str, uid: str) -> Participant:
+        person = Participant(pid=pid, uid=uid, name=uid)
+        self._furnish(person)
+        return person
 
     def update(self, infos: Iterable[ParticipantInfo]) -> list[Event]:
         """What ``update`` says: joined, left, muted, renamed."""
@@ -72,9 +93,10 @@ class Room:
         return self._texts(self.local, info)
 
     def _came(self, info: ParticipantInfo) -> list[Event]:
-        person = Participant(pid=info.sid, uid=info.identity)
+        person = self._unannounced.pop(info.identity, None)
+        if person is None or person.pid != info.sid:
+            person = self._new(info.sid, info.identity)
         person.take(info)
-        self._furnish(person)
         self.participants[person.uid] = person
         started = [events.ParticipantStartedScreenShare(person)] if person.is_presenting else []
         return [events.ParticipantJoined(person), *started]
