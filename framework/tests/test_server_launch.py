@@ -145,6 +145,9 @@ async def test_port_in_use() -> None:
         with pytest.raises(SettingsError, match="in use"):
             await Hosted(port=port).listens()
         hosted = Hosted(port=port, local=True)
-        assert (await hosted.listens()).port != port
+        own = await hosted.listens()
+        assert own.port != port
+        with pytest.raises(SettingsError, match=f"this machine's own server, pid {os.getpid()}"):
+            await Hosted(port=own.port).listens()
         os.kill(os.getpid(), signal.SIGTERM)
         await hosted.ends()

@@ -12,10 +12,12 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
 import jackfield.server.service.pages as pages
+from jackfield import runtime
 from jackfield.server.service.api import MAX_BODY, Api
 from jackfield.server.service.guards import add_page_headers, asker, middlewares
 from jackfield.server.service.issuing import Issuer
@@ -190,8 +192,13 @@ def _tls(settings: ServerSettings) -> ssl.SSLContext | None:
 def _not_opened(key: str, host: str, port: int, exc: OSError) -> Exception:
     where = f"{_in_url(host)}:{port}"
     if exc.errno == errno.EADDRINUSE:
-        fix = f"end the program that has it, or choose another with --{key} (0: any that is free)"
-        return one_mistake(key, f"{where} is in use by another program", fix)
+        other = f"choose another with --{key} (0: any that is free)"
+        own = runtime.read()
+        if own is not None and port in (urlsplit(own.url).port, own.udp_port):
+            ends = f" (it ends {own.idle_s:g} s after its last call)" if own.idle_s else ""
+            found = f"{where} is in use by this machine's own server, pid {own.pid}"
+            return one_mistake(key, found, f"end that{ends}, or {other}")
+        return one_mistake(key, f"{where} is in use by another program", f"end the program that has it, or {other}")
     if exc.errno in (errno.EACCES, errno.EPERM):
         return one_mistake(key, f"this user may not open {where}", f"choose --{key} above 1023")
     if exc.errno == errno.EADDRNOTAVAIL:
