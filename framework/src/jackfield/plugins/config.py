@@ -28,6 +28,7 @@ PLAIN_VARIABLES: Mapping[str, tuple[str, str] | None] = {
     "JACKFIELD_STATE_DIR": None,
     "JACKFIELD_DEBUG": None,
     "JACKFIELD_LOCAL_IDLE_S": None,
+    "JACKFIELD_TOKEN": None,
     "JACKFIELD_URL": ("server", "url"),
     "JACKFIELD_API_KEY": ("server", "api_key"),
     "JACKFIELD_API_SECRET": ("server", "api_secret"),
@@ -42,29 +43,43 @@ _port = validators.and_(validators.ge(0), validators.le(65_535))
 class ServerOptions:
     """``[server]``: the place that calls happen at, and what ``jackfield serve`` listens with."""
 
+    #: Where calls happen: a Jackfield or LiveKit server's http(s) or ws(s) address. Without one, this machine's own.
     url: str | None = None
+    #: The name of the key that call tokens are signed with.
     api_key: str | None = None
+    #: The secret of that key. Whoever has it can join any session.
     api_secret: str | None = field(default=None, repr=False)
+    #: What a Jackfield server asks log-ins for. Of a server: what it asks for.
     login_key: str | None = field(default=None, repr=False)
+    #: The sha-256 of the server's self-signed certificate, which is pinned.
     fingerprint: str | None = None
+    #: `serve`: the address to listen on.
     host: str = "127.0.0.1"
+    #: `serve`: the TCP port of signalling, log-ins and pages; 0: any.
     port: int = field(default=7880, validator=_port)
+    #: `serve`: the UDP port of media; 0: 7882, or any that is free where that is taken.
     udp_port: int = field(default=0, validator=_port)
+    #: `serve`: addresses that clients send media to, where they are not the machine's own (NAT, cloud).
     announce: tuple[str, ...] = ()
+    #: `serve`: open to the local network, over https with a certificate of its own.
     lan: bool = False
+    #: `serve`: a PEM certificate.
     tls_cert: Path | None = None
+    #: `serve`: the certificate's PEM key, unencrypted.
     tls_key: Path | None = None
-    #: LiveKit's form, ``"key: secret"`` by line or comma, or a table of key → secret.
+    #: `serve`: the keys that are accepted: LiveKit's form, ``"key: secret"`` by line or comma, or a table of key → secret.
     keys: str | dict[str, str] | None = field(default=None, repr=False)
+    #: `serve`: STUN and TURN servers for clients, tables of ``urls``, ``username`` and ``credential``.
     ice_servers: tuple[dict[str, Any], ...] = field(default=(), repr=False)
+    #: `serve`: seconds that calls get to end at SIGTERM.
     drain_s: float = field(default=30.0, validator=validators.ge(0))
-    #: How other machines name the server, where that is not its own address.
+    #: `serve`: how other machines name the server, where that is not its own address.
     public_url: str | None = None
-    #: A proxy that speaks https stands in front, and is believed about who asks.
+    #: `serve`: a proxy that speaks https stands in front, and is believed about who asks.
     behind_proxy: bool = False
-    #: Origins whose pages may ask ``/api``.
+    #: `serve`: origins whose pages may ask ``/api``.
     allow_origins: tuple[str, ...] = ()
-    #: Other machines may read ``/metrics``.
+    #: `serve`: other machines may read ``/metrics``.
     open_metrics: bool = False
 
     def key_pairs(self) -> dict[str, str]:
@@ -83,7 +98,9 @@ class ServerOptions:
 class PluginOptions:
     """``[plugins]``: which are left out, and which are asked first."""
 
+    #: Plugins that are not loaded, by name.
     disable: tuple[str, ...] = ()
+    #: Plugins, encoders and backends that come first, whatever their rank, best first.
     prefer: tuple[str, ...] = ()
 
 

@@ -51,7 +51,7 @@ class SessionSettingsBuilder:
             return lambda value=True: self._set(key, value)
 
     def set_title(self, value: str | None) -> Self:
-        """Text in the header."""
+        """Text in the header of the call."""
         return self._set("title", value)
 
     def set_display_name(self, value: str | None) -> Self:
@@ -59,7 +59,7 @@ class SessionSettingsBuilder:
         return self._set("display_name", value)
 
     def set_type(self, value: SessionType | str) -> Self:
-        """With pictures, or voice alone."""
+        """With pictures, or voice alone (no camera is opened)."""
         return self._set("type", value)
 
     def set_layout(self, value: Layout | str) -> Self:
@@ -67,11 +67,11 @@ class SessionSettingsBuilder:
         return self._set("layout", value)
 
     def set_start_audio_muted(self, value: bool = True) -> Self:
-        """Join with the microphone muted."""
+        """Join with the microphone muted; `unmute_audio` turns it on."""
         return self._set("start_audio_muted", value)
 
     def set_start_video_paused(self, value: bool = True) -> Self:
-        """Join with the camera paused."""
+        """Join with the camera paused; `resume_video` turns it on."""
         return self._set("start_video_paused", value)
 
     def set_audio_mode(self, value: AudioMode | str) -> Self:
@@ -79,7 +79,7 @@ class SessionSettingsBuilder:
         return self._set("audio_mode", value)
 
     def set_camera_facing(self, value: CameraFacing | str) -> Self:
-        """Which way the first camera looks."""
+        """Which way the first camera looks, where cameras say so."""
         return self._set("camera_facing", value)
 
     def set_low_bandwidth(self, value: bool = True) -> Self:
@@ -183,15 +183,15 @@ class SessionSettingsBuilder:
         return self._set("hide_network_indicator", value)
 
     def set_camera(self, value: str | Sequence[str] | None) -> Self:
-        """The camera wanted."""
+        """The camera wanted: its id, label (or a part) or address, or several in order of preference."""
         return self._set("camera", value)
 
     def set_microphone(self, value: str | Sequence[str] | None) -> Self:
-        """The microphone wanted."""
+        """The microphone wanted, as the camera is named."""
         return self._set("microphone", value)
 
     def set_speaker(self, value: str | Sequence[str] | None) -> Self:
-        """The loudspeaker wanted."""
+        """The loudspeaker wanted, as the camera is named."""
         return self._set("speaker", value)
 
     def set_video(self, value: VideoWish | Mapping[str, Any]) -> Self:
@@ -203,7 +203,7 @@ class SessionSettingsBuilder:
         return self._set("video_codecs", value)
 
     def set_encoders(self, value: Sequence[str]) -> Self:
-        """Encoder backends in order of preference."""
+        """Encoder backends (``hardware``, ``software`` …) or names in order of preference."""
         return self._set("encoders", value)
 
     def set_echo_cancellation(self, value: bool = True) -> Self:
@@ -223,15 +223,15 @@ class SessionSettingsBuilder:
         return self._set("simulcast", value)
 
     def set_passthrough(self, value: bool = True) -> Self:
-        """Send what a camera has encoded as it is."""
+        """Send what a camera has encoded as it is, where its codec suits."""
         return self._set("passthrough", value)
 
     def set_renderers(self, value: Sequence[str]) -> Self:
-        """Where the call is shown or kept."""
+        """Where the call is shown or kept: names of renderers."""
         return self._set("renderers", value)
 
     def set_record_to(self, value: str | Path | None) -> Self:
-        """The file or folder that a recording goes to."""
+        """Record everyone else: the folder it goes to, or a pattern of file names."""
         return self._set("record_to", value)
 
     def set_e2ee_key(self, value: str | None) -> Self:

@@ -22,6 +22,7 @@ class Options:
     token_url: str | None = None
     #: Sent with every request, such as an API key of your own service.
     headers: dict[str, str] = field(factory=dict, repr=False)
+    #: Seconds that the service gets to answer.
     timeout_s: float = field(default=10.0, validator=validators.gt(0))
 
 

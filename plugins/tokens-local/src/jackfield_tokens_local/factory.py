@@ -15,8 +15,9 @@ from jackfield.values.people import Place
 class Options:
     """``[tokens-local]`` in ``jackfield.toml``."""
 
-    #: Seconds that a log-in and a call token hold.
+    #: Seconds that a log-in holds.
     login_ttl_s: float = field(default=7 * 24 * 3600.0, validator=validators.gt(0))
+    #: Seconds that a call token holds.
     call_ttl_s: float = field(default=6 * 3600.0, validator=validators.gt(0))
 
 
