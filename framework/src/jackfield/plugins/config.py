@@ -67,7 +67,7 @@ class ServerOptions:
     tls_cert: Path | None = None
     #: `serve`: the certificate's PEM key, unencrypted.
     tls_key: Path | None = None
-    #: `serve`: the keys that are accepted: LiveKit's form, ``"key: secret"`` by line or comma, or a table of key → secret.
+    #: `serve`: the keys it accepts: LiveKit's form, ``"key: secret"`` by line or comma, or a table of key → secret.
     keys: str | dict[str, str] | None = field(default=None, repr=False)
     #: `serve`: STUN and TURN servers for clients, tables of ``urls``, ``username`` and ``credential``.
     ice_servers: tuple[dict[str, Any], ...] = field(default=(), repr=False)
