@@ -123,7 +123,7 @@ async def joined(
 
     `click.Abort` when ``stop`` is set before we are in.
     """
-    from jackfield import links
+    from jackfield import links, local
     from jackfield.calls import Calls
     from jackfield.cli.live.watching import unless_stopped
 
@@ -145,7 +145,10 @@ async def joined(
             session_id = link.session_id if link else session
             return await calls.join_session(session_id=session_id, call_token=held, settings=wanted)
 
-        yield await unless_stopped(enter(), stop)
+        call = await unless_stopped(enter(), stop)
+        if place.url is None and token is None:
+            click.echo((await local.local_server(start=False)).said, err=True)
+        yield call
 
 
 def _place(config: Config, server: str | None) -> Place:
