@@ -119,6 +119,21 @@ def test_x264_follows_a_bitrate_without_a_keyframe():
 
 
 @pytest.mark.parametrize("codec", CODECS)
+def test_noise_stays_within_the_bitrate(codec):
+    """What cannot be encoded in so few bits is encoded coarsely, or not at all; keyframes are not left out."""
+    running = encoder(codec, bitrate_bps=500_000)
+    rng = np.random.default_rng(1)
+    frames = []
+    for number in range(90):
+        if number == 60:
+            running.force_keyframe()
+        noise = av.VideoFrame.from_ndarray(rng.integers(16, 235, (270, 320), np.uint8), format="yuv420p")
+        frames.append(running.encode(VideoFrame(noise, time_ns=number * FRAME_NS)))
+    assert 8 * sum(len(frame.data) for made in frames for frame in made) / 3 < 800_000
+    assert [frame.keyframe for frame in frames[60]] == [True]
+
+
+@pytest.mark.parametrize("codec", CODECS)
 def test_a_bitrate_out_of_reach_opens_the_encoder_anew_and_rarely(codec):
     """A fall to a fifth costs one keyframe, a second after the encoder was opened, and the rate follows."""
     running = encoder(codec, bitrate_bps=1_000_000)

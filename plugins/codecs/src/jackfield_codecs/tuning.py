@@ -72,6 +72,8 @@ def x264(options: Options) -> Tuning:
 def libvpx(options: Options) -> Tuning:
     """VP8 in real time, with the rate control of a call: small buffer, bounded keyframes.
 
+    Pictures that are too hard for the bitrate are made fewer. Otherwise libvpx stops at its coarsest quantizer and
+    sends several times what the path carries.
     FFmpeg does not hand a new bitrate to libvpx while it runs, so that each change opens the encoder anew.
     """
 
@@ -94,6 +96,7 @@ def libvpx(options: Options) -> Tuning:
             "rc_init_occupancy": str(rate // 2),
             "qmin": "4",
             "qmax": "56",
+            "drop-threshold": "30",
         }
 
     return Tuning("libvpx", (1.0, 1.0), (0.8, 1.25), of, options.threads)

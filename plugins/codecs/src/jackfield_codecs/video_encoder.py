@@ -43,7 +43,7 @@ class SteeredEncoder:
         self._bitrate_bps = max(LOWEST_BPS, bitrate_bps)
 
     def encode(self, media: VideoFrame | AudioBlock) -> Sequence[EncodedFrame]:
-        """One encoded frame for each picture."""
+        """One encoded frame for each picture; none for one that the bitrate has no room for."""
         if not isinstance(media, VideoFrame):
             raise EncoderError(f"{self._tuning.library} encodes pictures, and was given sound")
         with translated(self._tuning.library, "encode"):
@@ -53,6 +53,9 @@ class SteeredEncoder:
             picture.pts, picture.time_base = self._count, self._context.time_base
             picture.pict_type = PictureType.I if keyframe else PictureType.NONE
             self._count += 1
+            packets = self._context.encode(picture)
+            if keyframe and not packets:
+                self._keyframe_wanted = True
             return [
                 EncodedFrame(
                     bytes(packet),
@@ -64,7 +67,7 @@ class SteeredEncoder:
                     height=picture.height,
                     rotation=media.rotation,
                 )
-                for packet in self._context.encode(picture)
+                for packet in packets
             ]
 
     def close(self) -> None:
