@@ -311,7 +311,7 @@ class CallSession:
     async def end_for_all(self) -> None:
         """The call is over for everybody. `NotAllowed` for whom the token makes no moderator.
 
-        On a LiveKit server the others see that they were removed: it lets no moderator end a room.
+        LiveKit lets no moderator end a room: without its API secret, the others there see that they were removed.
         """
         self._check_active()
         await self._moderation.end(self.uid)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Sequence
+from functools import partial
 from typing import Any
 
 import aiohttp
 
+from jackfield import tokens
 from jackfield.plugins import Plugins
 from jackfield.rtc.transport import Certificate
 from jackfield.session import signal_client
@@ -66,7 +68,11 @@ class Join:
             await http.close()
             raise
         connection = Connection(signal, server, Certificate.generate())
-        moderation = Moderation(http, server, held.token, held.session_id, held.role, where.fingerprint)
+        pair = (where.api_key, where.api_secret) if where.api_key and where.api_secret else None
+        moderation = Moderation(
+            *(http, server, held.token, held.session_id, held.role, where.fingerprint),
+            ending_token=partial(tokens.mint_ending_token, *pair, held.session_id) if pair else None,
+        )
         return http, connection, moderation, held
 
     async def _undo(

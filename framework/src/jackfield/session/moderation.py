@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
@@ -26,9 +27,18 @@ class Moderation:
     """Calls of one session's RoomService; `NotAllowed` for whom the token makes no moderator."""
 
     def __init__(
-        self, http: aiohttp.ClientSession, server: str, token: str, session_id: str, role: Role, fingerprint: str | None
+        self,
+        http: aiohttp.ClientSession,
+        server: str,
+        token: str,
+        session_id: str,
+        role: Role,
+        fingerprint: str | None,
+        *,
+        ending_token: Callable[[], str] | None = None,
     ) -> None:
         self._http, self._server, self.token = http, server, token
+        self._ending_token = ending_token
         self._session_id, self._role, self._fingerprint = session_id, role, fingerprint
 
     async def remove(self, uid: str) -> None:
@@ -41,17 +51,25 @@ class Moderation:
         await self._call("MutePublishedTrack", request)
 
     async def end(self, own_uid: str) -> None:
-        """The call is over for everybody. LiveKit lets a moderator end no room: there, all others are removed."""
+        """The call is over for everybody.
+
+        LiveKit lets only a token end a room that may end every room: it is made where the secret is at hand. Elsewhere
+        all others are removed.
+        """
+        request = DeleteRoomRequest(room=self._session_id)
         try:
-            await self._call("DeleteRoom", DeleteRoomRequest(room=self._session_id))
+            await self._call("DeleteRoom", request)
         except NotAllowed:
             if self._role != "moderator":
                 raise
+            if self._ending_token is not None:
+                await self._call("DeleteRoom", request, self._ending_token())
+                return
             said = await self._call("ListParticipants", ListParticipantsRequest(room=self._session_id))
             others = {each.identity for each in ListParticipantsResponse.FromString(said).participants} - {own_uid}
             await asyncio.gather(*map(self.remove, others))
 
-    async def _call(self, method: str, request: Message) -> bytes:
+    async def _call(self, method: str, request: Message, token: str = "") -> bytes:
         if self._role != "moderator":
             raise NotAllowed(
                 "only a moderator may do this; ask for a token with that role", details={"role": self._role}
@@ -59,7 +77,7 @@ class Moderation:
         parts = urlsplit(self._server)
         scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
         path = f"{parts.path.rstrip('/')}/twirp/livekit.RoomService/{method}"
-        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/protobuf"}
+        headers = {"Authorization": f"Bearer {token or self.token}", "Content-Type": "application/protobuf"}
         try:
             async with (
                 asyncio.timeout(TIMEOUT_S),
