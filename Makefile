@@ -3,7 +3,7 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint soak bench dist lock clean
+.PHONY: help setup demo test lint docs soak bench dist lock clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ lint: setup ## ruff, and mypy --strict on the framework
 test: lint ## every test; APT=1 or CI=true installs the system packages; ARGS="-k name"
 	@$(BIN)/python -m tests.lab.system
 	@$(BIN)/python -m pytest $(ARGS)
+
+docs: setup ## docs/reference anew, from the code
+	@$(BIN)/python -m scripts.reference
 
 soak: setup ## the tests that run for long
 	@$(BIN)/python -m pytest -m soak $(ARGS)

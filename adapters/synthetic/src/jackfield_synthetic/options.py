@@ -13,7 +13,7 @@ class Options:
     file: str = ""
     #: Also list ``synthetic:busy``, ``synthetic:denied`` and ``synthetic:gone``, which fail as real devices do.
     errors: bool = False
-    #: ``synthetic:gone`` is unplugged this long after it was started …
+    #: Seconds after its start at which ``synthetic:gone`` is unplugged.
     gone_after_s: float = field(default=3.0, validator=validators.gt(0))
-    #: … and is plugged in again this long after that.
+    #: Seconds until it is plugged in again.
     gone_for_s: float = field(default=3.0, validator=validators.gt(0))

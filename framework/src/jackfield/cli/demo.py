@@ -29,7 +29,7 @@ Examples:
   jackfield demo                        until Ctrl-C; open the printed link in a browser
   jackfield demo --seconds 10           ends by itself, after a second process received picture and sound
   jackfield demo --lan                  other machines join too, over https
-  jackfield demo --camera C920 --render terminal
+  jackfield demo --camera C920 --video 640x360@15
 
 An embedded server and a participant with the best camera and microphone found; made-up ones where there are none.
 Ends with 0 when all went well; with --seconds, with 1 when what the second process received was not what was sent.

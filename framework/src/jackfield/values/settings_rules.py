@@ -72,7 +72,7 @@ def text(*, longest: int = 256, pattern: str = "", allowed: str = "") -> Reader:
 def number(least: float, most: float, *, whole: bool = False, unit: str = "") -> Reader:
     """Reads a number from ``least`` to ``most``."""
     kind = "a whole number" if whole else "a number"
-    allowed = f"{kind} from {least:,g} to {most:,g}".replace(",", " ") + (f" {unit}" if unit else "")
+    allowed = f"{kind} from {least:,.10g} to {most:,.10g}".replace(",", " ") + (f" {unit}" if unit else "")
 
     def read(value: object) -> float | int:
         if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:

@@ -14,7 +14,7 @@ from jackfield.values.people import Place
 
 @frozen(kw_only=True)
 class Options:
-    """``[tokens-http]`` in ``jackfield.toml``. Without URLs, the Jackfield server at the place's url is asked."""
+    """Who is asked for log-ins and tokens. Without URLs, the Jackfield server at the place's url."""
 
     #: Takes {uid, api_key, name}, answers {auth_token, …}.
     login_url: str | None = None

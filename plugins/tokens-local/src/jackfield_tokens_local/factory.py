@@ -13,7 +13,7 @@ from jackfield.values.people import Place
 
 @frozen(kw_only=True)
 class Options:
-    """``[tokens-local]`` in ``jackfield.toml``."""
+    """How long what is minted holds."""
 
     #: Seconds that a log-in holds.
     login_ttl_s: float = field(default=7 * 24 * 3600.0, validator=validators.gt(0))

@@ -1,0 +1,1 @@
+"""Makes the reference from the code."""

@@ -1,0 +1,42 @@
+"""Writes docs/reference/ from the code. Run by `make docs`.
+
+`pages()` gives each page's text; a test holds the files against it.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from jackfield.plugins import Config, load
+from scripts.reference import commands, configuration, errors, events, hooks, settings
+from scripts.reference.markdown import ROOT
+
+FOLDER = ROOT / "docs" / "reference"
+
+
+def pages() -> dict[str, str]:
+    """File name → text."""
+    plugins = load(Config(), only=[path.parent.name for path in ROOT.glob("*/*/pyproject.toml")])
+    return {
+        "settings.md": settings.made(plugins),
+        "errors.md": errors.made(),
+        "events.md": events.made(),
+        "hooks.md": hooks.made(),
+        "cli.md": commands.made(),
+        "configuration.md": configuration.made(plugins),
+    }
+
+
+def main() -> int:
+    """Write what changed."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, text in pages().items():
+        path = FOLDER / name
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+            print(f"docs: wrote {path.relative_to(ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
