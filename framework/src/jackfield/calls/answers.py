@@ -38,14 +38,20 @@ def answered(
 async def _reported(job: Coroutine[Any, Any, Answer], on_success: OnSuccess, on_error: OnError) -> Answer | None:
     try:
         answer = await job
-    except CallError as error:
+    except Exception as exc:
         if on_error is None:
             raise
-        await _tell(on_error, error)
+        await _tell(on_error, exc if isinstance(exc, CallError) else _unexpected(exc))
         return None
     if on_success is not None:
         await _tell(on_success, answer)
     return answer
+
+
+def _unexpected(exc: Exception) -> CallError:
+    """Nobody may be awaiting: a program that waits for one of its callbacks hears of this too."""
+    logger.error("jackfield itself failed", exc_info=exc)
+    return CallError(f"jackfield itself failed: {type(exc).__name__}: {exc}; the log says where")
 
 
 async def _tell(callback: Callable[[Any], Any], value: Any) -> None:

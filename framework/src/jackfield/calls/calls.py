@@ -10,7 +10,7 @@ from typing import Any
 from attrs import evolve
 
 from jackfield import links, local, state
-from jackfield.calls.answers import OnError, OnSuccess, answered
+from jackfield.calls.answers import Answer, OnError, OnSuccess, answered
 from jackfield.calls.remembered import RememberedLogIn
 from jackfield.calls.token_cache import TokenCache, check_token, read_call_token
 from jackfield.plugins import Config, Plugins, load, load_config
@@ -20,7 +20,7 @@ from jackfield.session.join import Join
 from jackfield.session.listeners import Callback, EventStream, Listeners
 from jackfield.session.outputs import wanted_renderers
 from jackfield.tokens import check_auth_token, check_session_id, check_uid
-from jackfield.values.errors import AuthTokenError, LogInError, SessionActive, SettingsError
+from jackfield.values.errors import AuthTokenError, CallError, LogInError, PluginError, SessionActive, SettingsError
 from jackfield.values.findings import Finding
 from jackfield.values.people import CallToken, LogIn, Place
 from jackfield.values.settings import SessionSettings
@@ -87,8 +87,8 @@ class Calls:
 
     @property
     def session(self) -> CallSession | None:
-        """The call we are in."""
-        return self._session
+        """The call we are in; None: none, or it is over."""
+        return self._session if self._session is not None and self._session.is_active else None
 
     def login(
         self,
@@ -125,9 +125,9 @@ class Calls:
         try:
             provider = self._tokens()
             if auth_token is not None:
-                log_in = await provider.log_in_with_token(auth_token)
+                log_in = await _bordered(provider.log_in_with_token(auth_token))
             else:
-                log_in = await provider.log_in(uid or "", api_key, name=name)
+                log_in = await _bordered(provider.log_in(uid or "", api_key, name=name))
         finally:
             self._logging_in = False
         if current is not None:
@@ -166,7 +166,7 @@ class Calls:
         name = display_name or user.name
         token = self._cache.get(user.uid, session_id, name)
         if token is None:
-            token = await self._tokens().call_token(evolve(user, name=name), session_id)
+            token = await _bordered(self._tokens().call_token(evolve(user, name=name), session_id))
             check_token(token, session_id=session_id, uid=user.uid)
             self._cache.put(token, user.uid, session_id, name)
         return token
@@ -200,7 +200,7 @@ class Calls:
         return answered(job, on_success, on_error)
 
     async def _join(self, session_id: Any, call_token: Any, settings: Any, container: Any) -> CallSession:
-        if self._joining or (self._session is not None and self._session.is_active):
+        if self._joining or self.session is not None:
             raise SessionActive("a call is under way; leave it first, or make another Calls for a second one")
         token = read_call_token(call_token) if call_token is not None else None
         if token is None:
@@ -274,6 +274,17 @@ class Calls:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+
+async def _bordered(asked: Awaitable[Answer]) -> Answer:
+    """What the source of tokens answers; an error that is not ours is its plugin's."""
+    try:
+        return await asked
+    except CallError:
+        raise
+    except Exception as exc:
+        found = f"the source of tokens failed: {type(exc).__name__}: {exc}"
+        raise PluginError(f"{found}; mend that plugin, or put it into [plugins] disable") from exc
 
 
 async def _given(token: CallToken) -> CallToken:
