@@ -151,6 +151,8 @@ def test_reports_go_out_each_second() -> None:
     passed = (report.rtp_time - end.packets[0].timestamp) & 0xFFFFFFFF
     assert 0 < passed < 90_000
     end.reports.close()
+    end.reports.begin()  # a handshake that ends while the connection is being closed
+    end.reports.arrived(1, 2, end.clock.now_ns())
     end.clock.advance(10)
     assert len(end.sent) == 2
     assert end.clock.pending == 0

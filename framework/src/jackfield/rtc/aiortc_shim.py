@@ -37,7 +37,9 @@ class _NoRtp(ModuleType):
     def __getattr__(self, name: str) -> type:
         if name.startswith("__"):
             raise AttributeError(name)
-        return type(name, (), {})
+        found = type(name, (), {})
+        setattr(self, name, found)
+        return found
 
 
 def _parts(*names: str) -> list[Any]:

@@ -47,15 +47,19 @@ class Reports:
         self._last_ssrc = 0
         self._remb: tuple[int, int] | None = None
         self._feedback_seen = False
+        self._closed = False
         self._feedback_alarm = Alarm(clock, self._send_feedback)
         self._report_alarm = Alarm(clock, self._send_reports)
 
     def begin(self) -> None:
-        """There is a path: the first report goes out soon."""
+        """There is a path: the first report goes out soon. Nothing once closed: a handshake may end while we close."""
+        if self._closed:
+            return
         self._report_alarm.set(self._clock.now_ns() + FIRST_REPORT_MS * _MS)
 
     def close(self) -> None:
-        """No timer is left."""
+        """No timer is left, and none is set any more."""
+        self._closed = True
         self._report_alarm.cancel()
         self._feedback_alarm.cancel()
 
@@ -70,6 +74,8 @@ class Reports:
 
     def arrived(self, number: int, ssrc: int, arrival_ns: int) -> None:
         """A packet with this transport-wide number came: its sender hears of it within 50 ms."""
+        if self._closed:
+            return
         self._arrivals.record(number, arrival_ns // 1000)
         self._last_ssrc = ssrc
         self._feedback_alarm.due_by(arrival_ns + FEEDBACK_INTERVAL_MS * _MS)
