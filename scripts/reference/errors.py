@@ -98,6 +98,6 @@ def _codes() -> dict[str, type[errors.CallError]]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in by_name:
                 named = [key.value for key in node.keywords if key.arg == "code"]
-                found |= {each.value: by_name[node.func.id] for each in named if isinstance(each, ast.Constant)}
+                found |= {str(each.value): by_name[node.func.id] for each in named if isinstance(each, ast.Constant)}
     assert set(found) == set(MOVES), f"MOVES has other codes than the source: {sorted(set(found) ^ set(MOVES))}"
     return {each: found[each] for each in MOVES}

@@ -35,7 +35,7 @@ def made() -> str:
     return page("Events", ABOUT, *_literals(), *parts)
 
 
-def _when(kind: type, source: str) -> str:
+def _when(kind: type[events.Event], source: str) -> str:
     fired = re.search(rf"\bevents\.{kind.__name__}\b|^from .* import .*\b{kind.__name__}\b", source, re.MULTILINE)
     return prose(kind.__doc__) + ("" if fired else " **Not fired yet.**")
 
@@ -46,15 +46,15 @@ def _literals() -> Iterator[str]:
         yield f"`{name}` is one of " + ", ".join(f'`"{word}"`' for word in typing.get_args(getattr(events, name))) + "."
 
 
-def _payload(kind: type) -> Iterator[str]:
+def _payload(kind: type[events.Event]) -> Iterator[str]:
     for field in attrs.fields(kind):
         default = "" if field.default is attrs.NOTHING else f" = {field.default!r}"
         yield code(f"{field.name}: {field.type}{default}")
 
 
-def _sections(module: ModuleType, parent: type) -> dict[str, list[type]]:
+def _sections(module: ModuleType, parent: type[events.Event]) -> dict[str, list[type[events.Event]]]:
     """The classes of a module that inherit from ``parent``, by the rule above them."""
-    found: dict[str, list[type]] = {}
+    found: dict[str, list[type[events.Event]]] = {}
     title = ""
     for line in inspect.getsource(module).splitlines():
         if rule := re.match(r"# --- (.+?) -+$", line):

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import attrs
 
+from jackfield.values.settings import VideoWish
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 FRAMEWORK = ROOT / "framework" / "src" / "jackfield"
 MADE = "<!-- Made from the code by `make docs`: change it there. -->"
@@ -43,7 +45,7 @@ def plain(value: object) -> str:
         return code(str(value).lower())
     if isinstance(value, Enum):
         return code(value.value)
-    if attrs.has(type(value)):
+    if isinstance(value, VideoWish):
         parts = [f"{key} = {item:g}" for key, item in attrs.asdict(value).items() if item is not None]
         return code("{ " + ", ".join(parts) + " }")
     if isinstance(value, tuple | list):
