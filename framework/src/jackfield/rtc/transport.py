@@ -138,10 +138,12 @@ class Transport:
 
     async def close(self) -> None:
         """Channels closed, the peer told, the link closed. May be called twice."""
-        await self.channels.close()
-        await self._dtls.close()
-        self._changed("closed")
-        await self.link.close()
+        try:
+            await self.channels.close()
+            await self._dtls.close()
+        finally:
+            self._changed("closed")
+            await self.link.close()
 
 
 class DataChannels:

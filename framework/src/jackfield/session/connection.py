@@ -266,7 +266,7 @@ class Connection:
         jobs = [*self._tasks, *map(_bounded, (self.signal.close(), self.publisher.close(), self.subscriber.close()))]
         for failed in await asyncio.gather(*jobs, return_exceptions=True):
             if isinstance(failed, Exception):
-                logger.debug("closing: %r", failed)
+                logger.warning("a part of the connection could not be closed", exc_info=failed)
 
     def _task(self, job: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(job, name=f"connection {name}")
