@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,9 @@ from jackfield.cli.frame.exits import Exit
 from jackfield.cli.frame.group import Frame
 from jackfield.cli.live import calling
 
+if TYPE_CHECKING:
+    from jackfield.calls import Calls
+
 EPILOG = """
 \b
 Examples:
@@ -20,7 +23,8 @@ Examples:
   jackfield record stand-up --to /srv/calls --seconds 3600
   jackfield record 'https://host/join/lobby#invite=…' --to lobby
 
-Records until Ctrl-C, --seconds, or the end of the call. Nothing is sent, and nothing is encoded anew.
+Records until Ctrl-C, --seconds, or the end of the call. Nothing is sent, and nothing is encoded anew. Ends with 4 when
+the server was lost, or removed us: what came until then is kept.
 """
 
 
@@ -57,6 +61,12 @@ async def _run(
     from jackfield.cli.live import watching
 
     who["name"] = who["name"] or "recorder"
+    tracks: set[str] = set()
+
+    def prepare(calls: Calls) -> None:
+        watching.tell_events(calls, as_json)
+        calls.on("track_subscribed", lambda event: tracks.add(event.track.sid))
+
     with watching.stopped_by_signals() as stop:
         async with calling.joined(
             frame.config(),
@@ -64,18 +74,18 @@ async def _run(
             session,
             settings=settings,
             stop=stop,
-            prepare=lambda calls: watching.tell_events(calls, as_json),
+            prepare=prepare,
             **who,
         ) as call:
             if not as_json:
                 click.echo(f"recording {call.session_id!r} to {where}; Ctrl-C ends it")
             await watching.watch(call, stop, seconds=seconds, as_json=as_json)
-            tracks = len(call.tracks())
+            fine = call.is_active or await call.until_left() in watching.FINE
     if as_json:
-        output.print_json_line({"recorded": where, "tracks": tracks})
+        output.print_json_line({"recorded": where, "tracks": len(tracks)})
     else:
-        click.echo(f"recorded {tracks} tracks to {where}")
-    return Exit.OK
+        click.echo(f"recorded {len(tracks)} tracks to {where}")
+    return Exit.OK if fine else Exit.NETWORK
 
 
 def _folder(session: str) -> str:
