@@ -186,7 +186,7 @@ async def test_own_pictures_are_sent_seen_and_recorded(folder: Path, plugins: Pl
         await until(lambda: sends(call, "painter", {"camera"}), paint)
         async with jackfield(*record_it) as record:
             seen = (await look.ends()).splitlines()
-            assert "recorded 1 track to recordings" in await record.ends()
+            assert "recorded 1 track" in await record.ends()
         await call.end_for_all()
         assert await paint.ends() == ""
     assert len(seen) == 5
