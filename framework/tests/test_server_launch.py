@@ -147,7 +147,23 @@ async def test_port_in_use() -> None:
         hosted = Hosted(port=port, local=True)
         own = await hosted.listens()
         assert own.port != port
+        hosted.media.participant_count = 1
         with pytest.raises(SettingsError, match=f"this machine's own server, pid {os.getpid()}"):
             await Hosted(port=own.port).listens()
         os.kill(os.getpid(), signal.SIGTERM)
         await hosted.ends()
+
+
+async def test_own_server_gives_way_when_unused() -> None:
+    """Who starts a server gets its port, and is found, where nobody is in a call on this machine's own."""
+    own = Hosted(local=True)
+    port = (await own.listens()).port
+    other = Hosted(port=port)
+    started = await other.listens()
+    assert (started.port, started.findable) == (port, True)
+    await own.ends()
+    record = runtime.read()
+    assert record is not None
+    assert record.idle_s == 0
+    os.kill(os.getpid(), signal.SIGTERM)
+    await other.ends()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 import attrs
@@ -61,7 +61,14 @@ def remove(instance: str) -> None:
 
 
 async def answers(record: RuntimeRecord, *, timeout_s: float = 2.0) -> bool:
-    """Whether the server of this record is there: asked over HTTP, so that a reused pid or port misleads nobody."""
+    """Whether the server of this record is there, and takes calls."""
+    found = await health(record, timeout_s=timeout_s)
+    return found is not None and found.get("status") == "ok"
+
+
+async def health(record: RuntimeRecord, *, timeout_s: float = 2.0) -> dict[str, Any] | None:
+    """What the server of this record says of itself; None where it is gone. Asked over HTTP, so that a reused pid or
+    port misleads nobody."""
     try:
         pin = aiohttp.Fingerprint(bytes.fromhex(record.fingerprint)) if record.fingerprint else True
         timeout = aiohttp.ClientTimeout(total=timeout_s)
@@ -71,5 +78,5 @@ async def answers(record: RuntimeRecord, *, timeout_s: float = 2.0) -> bool:
         ):
             found = await response.json(content_type=None)
     except (TimeoutError, aiohttp.ClientError, OSError, ValueError):
-        return False
-    return isinstance(found, dict) and found.get("instance") == record.instance and found.get("status") == "ok"
+        return None
+    return found if isinstance(found, dict) and found.get("instance") == record.instance else None

@@ -11,7 +11,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -151,7 +151,9 @@ class Server:
 
     async def _health(self, request: web.Request) -> web.Response:
         status = "draining" if self._draining else "ok"
-        body = {"status": status, "server": "jackfield", "instance": self.instance}
+        body: dict[str, Any] = {"status": status, "server": "jackfield", "instance": self.instance}
+        if self.settings.local and self._media is not None:  # who asks is on this machine
+            body["participants"] = self._media.participant_count
         return web.json_response(body, status=503 if self._draining else 200)
 
     async def _show_metrics(self, request: web.Request) -> web.Response:

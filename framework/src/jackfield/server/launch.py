@@ -20,6 +20,9 @@ from jackfield.values.errors import SettingsError
 
 logger = logging.getLogger("jackfield.server")
 
+#: How long this machine's own server gets to end for another.
+GIVE_WAY_S = 5.0
+
 
 @attrs.frozen
 class Started:
@@ -54,6 +57,8 @@ async def host(
     poll_s: float = 0.5,
 ) -> None:
     """Serves until SIGTERM or SIGINT (the second one ends the drain), or until idle where the settings say so."""
+    if not settings.local:
+        await _make_room()
     server = await _opened(settings, make_media, clock)
     stop, at_once = asyncio.Event(), asyncio.Event()
     try:
@@ -70,6 +75,24 @@ async def host(
     finally:
         runtime.remove(server.instance)
         await server.close()
+
+
+async def _make_room() -> None:
+    """This machine's own server, where nobody is in a call on it, ends for the one that somebody starts."""
+    record = runtime.read()
+    if record is None or not record.idle_s:
+        return
+    with state.try_lock(runtime.LOCK) as held:
+        found = await runtime.health(record) if held else None
+        if found is None or found.get("participants") != 0:
+            return
+        logger.info("this machine's own server (pid %d) was unused and gives way", record.pid)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(record.pid, signal.SIGTERM)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GIVE_WAY_S):
+                while await runtime.health(record) is not None:
+                    await asyncio.sleep(0.05)
 
 
 async def _opened(settings: ServerSettings, make_media: MakeMedia, clock: Callable[[], float]) -> Server:
