@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from importlib.metadata import version
 
 import pytest
+from aioice import stun
 
 from jackfield.rtc import ice_lite, rtcp, rtp
 from jackfield.rtc.aioice_shim import IceAgent
@@ -152,6 +153,48 @@ async def test_an_agent_without_a_peer_fails_in_time(monkeypatch: pytest.MonkeyP
         await agent.connect()
     await agent.close()
     await agent.close()
+
+
+class StunServer(asyncio.DatagramProtocol):
+    """Answers whoever asks where they are seen, or nobody."""
+
+    def __init__(self, *, silent: bool) -> None:
+        self.silent = silent
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        asked = stun.parse_message(data)
+        told = stun.Message(asked.message_method, stun.Class.RESPONSE, transaction_id=asked.transaction_id)
+        told.attributes["XOR-MAPPED-ADDRESS"] = ("192.0.2.1", addr[1])
+        if not self.silent:
+            self.transport.sendto(bytes(told), addr)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("silent", [False, True])
+async def test_a_call_does_not_wait_for_stun_servers(monkeypatch: pytest.MonkeyPatch, silent: bool) -> None:
+    """Checks begin with our own addresses; what a server says is told when it comes, if it ever does."""
+    monkeypatch.setattr("jackfield.rtc.aioice_shim.GATHER_TIMEOUT_S", 0.5)
+    monkeypatch.setattr("jackfield.rtc.aioice_shim.get_host_addresses", lambda **_: [])
+    loop = asyncio.get_running_loop()
+    server, _ = await loop.create_datagram_endpoint(lambda: StunServer(silent=silent), local_addr=("127.0.0.1", 0))
+    url = f"stun:127.0.0.1:{server.get_extra_info('sockname')[1]}"
+    asking = IceAgent(controlling=True, ice_servers=[IceServer((url,))], loopback=True)
+    other = IceAgent(controlling=False, loopback=True)
+    found: list[str] = []
+    lines = await asking.gather(), await other.gather()
+    telling = loop.create_task(asking.ask_servers(found.append))
+    for agent, peer, theirs in ((asking, other, lines[1]), (other, asking, lines[0])):
+        agent.set_remote(peer.local_ufrag, peer.local_pwd, lite=False)
+        for line in [*theirs, None]:
+            await agent.add_remote_candidate(line)
+    await asyncio.gather(asking.connect(), other.connect())
+    assert not (silent and telling.done())
+    await telling
+    assert [" 192.0.2.1 " in line and "typ srflx" in line for line in found] == ([] if silent else [True])
+    await asyncio.gather(asking.close(), other.close())
+    server.close()
 
 
 async def test_a_lite_server_answers_an_agents_checks() -> None:

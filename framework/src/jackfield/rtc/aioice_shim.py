@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from aioice import Candidate, Connection
-from aioice.ice import CandidatePair, get_host_addresses
+from aioice.ice import CandidatePair, StunProtocol, get_host_addresses, server_reflexive_candidate
 
 from jackfield.rtc.link import IceServer, ignore
 
@@ -28,6 +28,7 @@ class _Connection(Connection):
 
     on_datagram: Callable[[bytes], None] = staticmethod(ignore)
     on_nominated: Callable[[], None] = staticmethod(ignore)
+    over = False
 
     def check_complete(self, pair: CandidatePair) -> None:
         super().check_complete(pair)
@@ -38,9 +39,64 @@ class _Connection(Connection):
         self.on_datagram(data)
 
     async def gather_on(self, addresses: list[str]) -> None:
+        """Host candidates. aioice would wait for the servers too; they are asked by `ask`, while checks run."""
         self._local_candidates_start = True
-        self._local_candidates += await self.get_component_candidates(1, addresses, timeout=GATHER_TIMEOUT_S)
+        servers = self.stun_server, self.turn_server
+        self.stun_server = self.turn_server = None
+        try:
+            self._local_candidates += await self.get_component_candidates(1, addresses)
+        finally:
+            self.stun_server, self.turn_server = servers
         self._local_candidates_end = True
+
+    async def ask(self, found: Callable[[Candidate], None]) -> None:
+        """What a STUN server and a TURN server know of us, each as soon as it comes."""
+        hosts = [each for each in self._protocols if ":" not in each.local_candidate.host]
+        questions: list[Awaitable[list[Candidate]]] = []
+        if self.stun_server:
+            questions += [self._reflexive(host, self.stun_server) for host in hosts]
+        if self.turn_server:
+            questions.append(self._relayed())
+        async with asyncio.timeout(GATHER_TIMEOUT_S), asyncio.TaskGroup() as asking:
+            for question in questions:
+                asking.create_task(self._answered(question, found))
+
+    async def _answered(self, question: Awaitable[list[Candidate]], found: Callable[[Candidate], None]) -> None:
+        try:
+            candidates = await question
+        except Exception as exc:
+            logger.debug("no candidate: %r", exc)
+            return
+        self._local_candidates += candidates
+        for candidate in candidates:
+            found(candidate)
+
+    async def _reflexive(self, host: StunProtocol, server: tuple[str, int]) -> list[Candidate]:
+        return [(await server_reflexive_candidate(host, server))[0]]
+
+    async def _relayed(self) -> list[Candidate]:
+        known = set(self._protocols)
+        candidates = await self.get_component_candidates(1, [], timeout=GATHER_TIMEOUT_S)
+        for relay in [each for each in self._protocols if each not in known]:
+            if self.over:
+                await relay.close()
+            else:
+                self._check(relay)
+        return candidates
+
+    def _check(self, relay: StunProtocol) -> None:
+        """A relay's pairs are checked, also where checks are under way."""
+        for remote in self._remote_candidates:
+            if relay.local_candidate.can_pair_with(remote) and not self._find_pair(relay, remote):
+                self._check_list.append(CandidatePair(relay, remote))
+        self.sort_check_list()
+        if self._early_checks_done and not self._check_list_done:
+            for pair in [pair for pair in self._check_list if pair.protocol is relay]:
+                pair.task = asyncio.create_task(self.check_start(pair))
+
+    async def close(self) -> None:
+        self.over = True
+        await super().close()
 
     def send_now(self, data: bytes) -> None:
         pair = self._nominated.get(1)
@@ -70,6 +126,9 @@ class IceAgent:
         self._connection.on_nominated = self._nominated.set
         self._life: asyncio.Task[None] | None = None
         self._ended = False
+        #: Whether there are STUN or TURN servers to be asked.
+        self.has_servers = bool(self._connection.stun_server or self._connection.turn_server)
+        self._asking, self._end_held = self.has_servers, False
 
     @property
     def local_ufrag(self) -> str:
@@ -87,12 +146,23 @@ class IceAgent:
         return self._connection.pair()
 
     async def gather(self) -> list[str]:
-        """Our candidates as ``candidate:…`` lines."""
+        """Our own addresses as ``candidate:…`` lines: enough for checks to begin."""
         addresses = get_host_addresses(use_ipv4=True, use_ipv6=True)
         if self._loopback:
             addresses = ["127.0.0.1", *addresses]
         await self._connection.gather_on(addresses)
         return ["candidate:" + candidate.to_sdp() for candidate in self._connection.local_candidates]
+
+    async def ask_servers(self, found: Callable[[str], None]) -> None:
+        """After `gather`: what STUN and TURN servers know of us, as ``candidate:…`` lines, each as it comes."""
+        try:
+            await self._connection.ask(lambda candidate: found("candidate:" + candidate.to_sdp()))
+        except TimeoutError:
+            logger.info("a STUN or TURN server did not answer within %d s", GATHER_TIMEOUT_S)
+        finally:
+            self._asking = False
+        if self._end_held:
+            await self.add_remote_candidate(None)
 
     def set_remote(self, ufrag: str, pwd: str, *, lite: bool) -> None:
         """The peer's credentials, and whether it only answers checks (ICE-lite)."""
@@ -104,6 +174,9 @@ class IceAgent:
         """A candidate of the peer's, None for the last. What cannot be used (TCP, mDNS, garbage) is left out."""
         candidate = None if line is None else _candidate(line)
         if line is not None and candidate is None:
+            return
+        if candidate is None and self._asking:  # a relay may still come: nothing has failed before
+            self._end_held = True
             return
         try:
             await self._connection.add_remote_candidate(candidate)

@@ -66,6 +66,7 @@ class Connection:
         self._path: _Path | None = None
         self._remote: tuple[str, str] | None = None
         self._early: list[str] = []
+        self._trickles_all = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._number = 0
 
@@ -75,11 +76,14 @@ class Connection:
         agent, gathering, _ = self._path or self._open(controlling)
         await asyncio.wait([gathering], timeout=GATHER_WAIT_S)
         gathered = gathering.done()
-        if not gathered and not self._tasks:
-            self._run(self._trickle(gathering))
+        if not gathered and not self._trickles_all:
+            self._trickles_all = True
+            if not agent.has_servers:
+                self._run(self._trickle(agent, gathering))
         candidates = tuple(gathering.result()) if gathered else ()
         fingerprints = tuple(self._certificate.fingerprints)
-        return LocalTransport(agent.local_ufrag, agent.local_pwd, fingerprints, candidates, gathered)
+        complete = gathered and not agent.has_servers
+        return LocalTransport(agent.local_ufrag, agent.local_pwd, fingerprints, candidates, complete)
 
     def channels(self, *, controlling: bool) -> DataChannels:
         """The data channels of the path, which is begun where it is not yet."""
@@ -104,11 +108,20 @@ class Connection:
         transport.channels.on_channel = lambda channel: self.on_channel(channel)
         gathering = asyncio.get_running_loop().create_task(_gather(agent))
         self._path = _Path(agent, gathering, transport)
+        if agent.has_servers:
+            self._run(self._trickle(agent, gathering))
         return self._path
 
-    async def _trickle(self, gathering: asyncio.Task[list[str]]) -> None:
-        for line in [*await gathering, ""]:
-            self.on_candidate(json.dumps({"candidate": line, "sdpMid": "0", "sdpMLineIndex": 0}))
+    async def _trickle(self, agent: IceAgent, gathering: asyncio.Task[list[str]]) -> None:
+        """Tells of the candidates that no description carries: what servers say, and all where gathering was slow."""
+        lines = await gathering
+        for line in lines if self._trickles_all else ():
+            self._tell(line)
+        await agent.ask_servers(self._tell)
+        self._tell("")
+
+    def _tell(self, line: str) -> None:
+        self.on_candidate(json.dumps({"candidate": line, "sdpMid": "0", "sdpMLineIndex": 0}))
 
     async def set_remote(self, remote: SessionDescription, role: Literal["client", "server"]) -> None:
         """The peer's description: the first one makes the connection, later ones add channels."""
