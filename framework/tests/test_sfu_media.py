@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from jackfield.rtc import rtcp, rtp
+from jackfield.server.sfu.descriptor import Descriptor, locate, shift
 from jackfield.server.sfu.downlink import DownTrack
 from jackfield.server.sfu.uplink import Layer, UpTrack
 from jackfield.testing.timers import ManualTimers
@@ -212,6 +213,64 @@ def test_layers_change_with_no_jump_in_numbers_or_times() -> None:
     assert bench.subscriber.feeding is q
     assert bench.out(SEQUENCE) == list(range(15))
     assert bench.out(TIMESTAMP) == pytest.approx([3000 * n for n in range(15)], abs=3)
+
+
+def vp8(picture: int, base: int, *, key: bool = False) -> bytes:
+    """A VP8 payload with a long picture id and a TL0PICIDX."""
+    return bytes([0x90, 0xE0, 0x80 | picture >> 8, picture & 0xFF, base, 0x20, 0 if key else 1])
+
+
+def test_pictures_are_counted_on_across_layers() -> None:
+    """Picture ids and base frame numbers go on by one: libwebrtc takes a stale one for a frame that never comes."""
+    bench, q, _, f = simulcast()
+    bench.send(f, 1, 0, vp8(0x7FFE, 254, key=True))
+    bench.send(f, 2, 3000, vp8(0x7FFF, 255))
+    bench.subscriber.want(0, disabled=False)
+    bench.send(q, 1, 0, vp8(100, 250, key=True))
+    bench.send(q, 2, 3000, vp8(101, 251))
+    numbers = [((p.payload[2] & 0x7F) << 8 | p.payload[3], p.payload[4]) for p in bench.down]
+    assert numbers == [(0x7FFE, 254), (0x7FFF, 255), (0, 0), (1, 1)]
+    assert [p.payload[5:] for p in bench.down] == [b"\x20\x00", b"\x20\x01"] * 2
+    bench.subscriber.resend((bench.down[3].sequence,))
+    assert bench.down[-1].payload[2:] == bench.down[3].payload
+
+
+def test_pictures_are_counted_on_across_a_pause() -> None:
+    """What others were sent meanwhile leaves no hole in this subscriber's count."""
+    bench = Bench()
+    layer = bench.track.layer("", 1)
+    bench.send(layer, 1, 0, vp8(10, 5, key=True))
+    bench.subscriber.want(0, disabled=True)
+    bench.send(layer, 2, 3000, vp8(300, 200))
+    bench.subscriber.want(0, disabled=False)
+    bench.send(layer, 3, 6000, vp8(301, 201, key=True))
+    assert [(p.payload[3], p.payload[4]) for p in bench.down] == [(10, 5), (11, 6)]
+
+
+@pytest.mark.parametrize(
+    ("codec", "payload", "shifted"),
+    [
+        ("VP8", b"\x90\x80\x7f\x00", b"\x90\x80\x00\x00"),  # a short picture id alone
+        ("VP8", b"\x90\xc0\x80\xff\x09\x00", b"\x90\xc0\x81\x00\x0b\x00"),
+        ("VP8", b"\x90\x40\x09\x00", b"\x90\x40\x0b\x00"),  # no picture id
+        ("VP9", b"\xa8\x80\xff\x20\x09\x00", b"\xa8\x81\x00\x20\x0b\x00"),
+        ("VP9", b"\xb8\x80\xff\x20\x09\x00", b"\xb8\x81\x00\x20\x09\x00"),  # flexible mode has no base number
+        ("VP9", b"\x88\x05\x00", b"\x88\x06\x00"),
+    ],
+)
+def test_numbers_in_descriptors_are_moved(codec: str, payload: bytes, shifted: bytes) -> None:
+    """Where they stand depends on flags; nothing else is touched."""
+    found = locate(codec, payload)
+    assert found is not None
+    assert shift(payload, found, 1, 2) == shifted
+
+
+@pytest.mark.parametrize("payload", [b"", b"\x10", b"\x90", b"\x90\x80", b"\x90\xc0\x80", b"\x90\x40"])
+def test_descriptors_that_do_not_hold_are_left_alone(payload: bytes) -> None:
+    """A payload too short for what its flags promise goes on as it is."""
+    assert locate("VP8", payload) is None
+    assert locate("H264", payload) is None
+    assert locate("VP9", payload[:1]) in (None, Descriptor(0, 0, 0, 0, 0))
 
 
 def test_the_publishers_clock_aligns_layers_exactly() -> None:

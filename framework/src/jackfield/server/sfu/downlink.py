@@ -11,26 +11,16 @@ from attrs import frozen
 
 from jackfield.media.clock import Clock
 from jackfield.rtc import rtcp
+from jackfield.server.sfu.continuity import Continuity, Epoch
+from jackfield.server.sfu.descriptor import shift
 from jackfield.server.sfu.history import Kept
 from jackfield.server.sfu.limits import Allowance
 from jackfield.server.sfu.uplink import Anchor, Layer, UpTrack
 
 _HEADER = Struct("!BBHLL")
-_EPOCHS = 8
 _RESEND_PAUSE_NS = 15_000_000
 _RESENT_MAX = 512
 _SECOND_NS = 1_000_000_000
-_ALIGNED_WITHIN_S = 1.0
-
-
-@frozen
-class Epoch:
-    """A stretch of what was sent: from ``first`` on, the packets of ``layer`` moved by these offsets."""
-
-    first: int
-    layer: Layer
-    number_offset: int
-    time_offset: int
 
 
 @frozen
@@ -76,11 +66,7 @@ class DownTrack:
         self._cname = cname
         self._target: Layer | None = None
         self._layer: Layer | None = None
-        self._epochs: deque[Epoch] = deque(maxlen=_EPOCHS)
-        self._first = self._number_offset = self._time_offset = 0
-        self._last = secrets.randbits(15) + 0x10000
-        self._last_timestamp = secrets.randbits(32)
-        self._last_arrival_ns = 0
+        self._continuity = Continuity(track.clock_rate)
         self._rtx_sequence = secrets.randbits(16)
         self._resent: dict[int, int] = {}
         self._allowance = Allowance(retransmissions_per_second)
@@ -138,82 +124,50 @@ class DownTrack:
             if layer is not None:
                 layer.leave(self)
         self._layer = self._target = None
-        self._epochs.clear()
+        self._continuity.forget()
         if self in self.track.feeds:
             self.track.feeds.remove(self)
 
     # --- packets ---
-    def switch(self, layer: Layer, number: int, timestamp: int, arrival_ns: int) -> None:
-        """Fed from ``layer`` from this packet on; numbers go on by one, times by what passed."""
-        self._time_offset = self._align(layer, timestamp, arrival_ns)
+    def switch(self, layer: Layer, number: int, kept: Kept) -> None:
+        """Fed from ``layer`` from this packet on, as if it had been so for ever."""
         if self._layer is not None and self._layer is not layer:
             self._layer.leave(self)
+        self._continuity.begin(layer, number, kept)
         self._layer = layer
         layer.current.append(self)
-        self._number_offset = number - (self._last + 1)
-        self._first = self._last + 1
-        self._epochs.append(Epoch(self._first, layer, self._number_offset, self._time_offset))
         if layer.anchor is not None:
             self.report(layer)
 
-    def _align(self, layer: Layer, timestamp: int, arrival_ns: int) -> int:
-        """The offset with which ``timestamp`` follows what was sent last."""
-        if not self._last_arrival_ns:
-            return self._last_timestamp - timestamp
-        rate = self.track.clock_rate
-        passed = max(1, (arrival_ns - self._last_arrival_ns) * rate // _SECOND_NS)
-        expected = self._last_timestamp + passed
-        offset = self._same_clock_offset(layer)
-        if offset is None:
-            return expected - timestamp
-        step = (timestamp + offset - self._last_timestamp + 0x80000000) % 0x100000000 - 0x80000000
-        if abs(step - passed) > _ALIGNED_WITHIN_S * rate:
-            return expected - timestamp
-        return offset if step > 0 else self._last_timestamp + 1 - timestamp
-
-    def _same_clock_offset(self, layer: Layer) -> int | None:
-        """The offset by which the publisher's own clock moves the new layer's times; None while it is not known."""
-        old = self._layer
-        if old is layer:
-            return self._time_offset
-        if old is None or old.anchor is None or layer.anchor is None or old.track is not layer.track:
-            return None
-        apart = layer.anchor.ntp_time - old.anchor.ntp_time
-        ticks = (apart * self.track.clock_rate + (1 << 31)) >> 32
-        return self._time_offset + old.anchor.rtp_time + ticks - layer.anchor.rtp_time
-
-    def forward(self, number: int, timestamp: int, marker: int, block: bytes, payload: bytes) -> None:
+    def forward(self, number: int, kept: Kept) -> None:
         """Sends a packet of the layer that feeds it, under a number and a time of its own."""
-        out = number - self._number_offset
-        if out < self._first:
+        epoch = self._continuity.epoch
+        if epoch is None or (out := number - epoch.number_offset) < epoch.first:
             return
-        timestamp = (timestamp + self._time_offset) & 0xFFFFFFFF
-        if out > self._last:
-            self._last = out
-            self._last_timestamp = timestamp
-            self._last_arrival_ns = self._clock.now_ns()
-        first = 0x90 if block else 0x80
+        timestamp = (kept.timestamp + epoch.time_offset) & 0xFFFFFFFF
+        self._continuity.sent(out, timestamp, kept, epoch)
+        payload = _shifted(kept, epoch)
+        first = 0x90 if kept.block else 0x80
         if not payload:
             first, payload = first | 0x20, b"\x01"
-        header = _HEADER.pack(first, self.payload_type | marker, out & 0xFFFF, timestamp, self.ssrc)
+        header = _HEADER.pack(first, self.payload_type | kept.marker, out & 0xFFFF, timestamp, self.ssrc)
         self.packets += 1
         self.octets += len(payload)
-        self._send_rtp(header + block + payload)
+        self._send_rtp(header + kept.block + payload)
 
     def resend(self, sequences: tuple[int, ...]) -> None:
         """Answers a NACK from the layers' histories, as RTX where that was agreed."""
         now_ns = self._clock.now_ns()
         for sequence in sequences:
-            out = self._last - ((self._last - sequence) & 0xFFFF)
-            epoch = next((epoch for epoch in reversed(self._epochs) if epoch.first <= out), None)
-            kept = epoch.layer.history.get(out + epoch.number_offset) if epoch else None
-            if epoch is None or kept is None or now_ns - self._resent.get(out, 0) < _RESEND_PAUSE_NS:
+            found = self._continuity.find(sequence)
+            kept = found[1].layer.history.get(found[0] + found[1].number_offset) if found else None
+            if found is None or kept is None or now_ns - self._resent.get(found[0], 0) < _RESEND_PAUSE_NS:
                 continue
             if not self._allowance.take(now_ns):
                 return
-            self._resend_one(out, epoch, kept)
-            self._resent.pop(out, None)
-            self._resent[out] = now_ns
+            self._resend_one(found[0], found[1], kept)
+            self._resent.pop(found[0], None)
+            self._resent[found[0]] = now_ns
             if len(self._resent) > _RESENT_MAX:
                 del self._resent[next(iter(self._resent))]
 
@@ -221,24 +175,25 @@ class DownTrack:
         self.retransmitted += 1
         timestamp = (kept.timestamp + epoch.time_offset) & 0xFFFFFFFF
         first = 0x90 if kept.block else 0x80
+        payload = _shifted(kept, epoch)
         if not self.rtx_payload_type:
             header = _HEADER.pack(first, self.payload_type | kept.marker, out & 0xFFFF, timestamp, self.ssrc)
-            self._send_rtp(header + kept.block + kept.payload)
+            self._send_rtp(header + kept.block + payload)
             return
         self._rtx_sequence = (self._rtx_sequence + 1) & 0xFFFF
         second = self.rtx_payload_type | kept.marker
         header = _HEADER.pack(first, second, self._rtx_sequence, timestamp, self.rtx_ssrc)
-        self._send_rtp(header + kept.block + (out & 0xFFFF).to_bytes(2, "big") + kept.payload)
+        self._send_rtp(header + kept.block + (out & 0xFFFF).to_bytes(2, "big") + payload)
 
     # --- reports ---
     def report(self, layer: Layer) -> None:
         """Tells the subscriber how this track's times stand to the publisher's wall clock."""
-        anchor = layer.anchor
-        if anchor is None or layer is not self._layer or (not self.packets and not self._epochs):
+        anchor, epoch = layer.anchor, self._continuity.epoch
+        if anchor is None or epoch is None or epoch.layer is not layer:
             return
         now = _at(anchor, self._clock.now_ns(), self.track.clock_rate)
         self._reported.append((now.ntp_time >> 16 & 0xFFFFFFFF, now.arrival_ns))
-        rtp_time = (now.rtp_time + self._time_offset) & 0xFFFFFFFF
+        rtp_time = (now.rtp_time + epoch.time_offset) & 0xFFFFFFFF
         report = rtcp.SenderReport(self.ssrc, now.ntp_time, rtp_time, self.packets, self.octets)
         name = rtcp.SourceDescription(((self.ssrc, self._cname),))
         self._send_rtcp(rtcp.serialise(report, name))
@@ -251,6 +206,13 @@ class DownTrack:
             held_ns = block.dlsr * _SECOND_NS >> 16
             rtt_ms = max(0.0, (self._clock.now_ns() - sent_ns - held_ns) / 1e6)
         self.reception = Reception(block.fraction_lost / 256, block.jitter, rtt_ms)
+
+
+def _shifted(kept: Kept, epoch: Epoch) -> bytes:
+    """The payload, its descriptor's numbers moved on where the epoch moves them."""
+    if kept.descriptor is None or not (epoch.picture_offset or epoch.base_offset):
+        return kept.payload
+    return shift(kept.payload, kept.descriptor, epoch.picture_offset, epoch.base_offset)
 
 
 def _at(anchor: Anchor, now_ns: int, clock_rate: int) -> Anchor:

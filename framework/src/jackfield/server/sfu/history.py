@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from jackfield.server.sfu.descriptor import Descriptor
+
 _KEPT_NS = 1_500_000_000
 _KEPT_MAX = 2048
 
@@ -16,6 +18,7 @@ class Kept(NamedTuple):
     marker: int
     block: bytes
     payload: bytes
+    descriptor: Descriptor | None
 
 
 class History:

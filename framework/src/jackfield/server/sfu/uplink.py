@@ -13,6 +13,7 @@ from jackfield.rtc.keyframes import KeyframeGate
 from jackfield.rtc.link import ignore
 from jackfield.rtc.payload import is_keyframe
 from jackfield.rtc.rtp import extension_block, header_length
+from jackfield.server.sfu.descriptor import locate
 from jackfield.server.sfu.history import History, Kept
 from jackfield.server.sfu.packets import extension
 from jackfield.server.sfu.window import SequenceWindow
@@ -35,10 +36,10 @@ class Anchor:
 class Feed(Protocol):
     """One subscriber's side of a track."""
 
-    def forward(self, number: int, timestamp: int, marker: int, block: bytes, payload: bytes) -> None:
+    def forward(self, number: int, kept: Kept) -> None:
         """A packet of the layer that it is fed from."""
 
-    def switch(self, layer: Layer, number: int, timestamp: int, arrival_ns: int) -> None:
+    def switch(self, layer: Layer, number: int, kept: Kept) -> None:
         """It is fed from this layer, beginning with this packet."""
 
     def report(self, layer: Layer) -> None:
@@ -179,13 +180,11 @@ class Layer:
             self._hear(packet)
         if number is None or not (self.current or self.waiting):
             return
-        timestamp = int.from_bytes(packet[4:8], "big")
-        block = self._forwarded_block(packet) if self.track.descriptor_id is not None else b""
-        kept = Kept(arrival_ns, timestamp, packet[1] & 0x80, block, packet[start:end])
+        kept = self._kept(packet, start, end, arrival_ns)
         if self.track.is_video:
             self.history.put(number, kept)
         for feed in self.current:
-            feed.forward(number, timestamp, kept.marker, block, kept.payload)
+            feed.forward(number, kept)
         if self.waiting and (not self.track.is_video or is_keyframe(self.track.codec, kept.payload)):
             self._start_waiting(number, kept)
 
@@ -194,12 +193,18 @@ class Layer:
         starting, self.waiting = self.waiting, []
         overtaken = range(number + 1, self.newest + 1) if self.track.is_video else ()
         for feed in starting:
-            feed.switch(self, number, kept.timestamp, kept.arrival_ns)
-            feed.forward(number, *kept[1:])
+            feed.switch(self, number, kept)
+            feed.forward(number, kept)
             for later in overtaken:
                 packet = self.history.get(later)
                 if packet is not None:
-                    feed.forward(later, *packet[1:])
+                    feed.forward(later, packet)
+
+    def _kept(self, packet: bytes, start: int, end: int, arrival_ns: int) -> Kept:
+        track, payload = self.track, packet[start:end]
+        block = self._forwarded_block(packet) if track.descriptor_id is not None else b""
+        found = locate(track.codec, payload) if track.is_video else None
+        return Kept(arrival_ns, int.from_bytes(packet[4:8], "big"), packet[1] & 0x80, block, payload, found)
 
     def _forwarded_block(self, packet: bytes) -> bytes:
         value = extension(packet, self.track.descriptor_id or 0)
