@@ -11,15 +11,16 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+import attrs
 import click
 import pytest
 from attrs import frozen
 
 import jackfield
 from jackfield.cli.frame import commands, group
-from jackfield.plugins import load, load_config
+from jackfield.plugins import Config, load, load_config
 from scripts.reference.__main__ import FOLDER, pages
-from tests.test_house_rules import ROOT, name, tracked
+from tests.test_house_rules import MEMBERS, ROOT, name, tracked
 
 PAGES = [path for path in tracked() if path.suffix == ".md" and path.name != "CHANGELOG.md"]
 WRITTEN = [path for path in PAGES if FOLDER not in path.parents]
@@ -183,6 +184,15 @@ def test_configuration_is_understood(block: Block, tmp_path: Path) -> None:
     findings = load(load_config(path, env={})).findings
     own = {"write-a-capture-plugin.md": "jackfield-grey"}.get(block.page.name)
     assert [str(each) for each in findings if own is None or own not in each.fix] == []
+
+
+@pytest.mark.parametrize("member", MEMBERS, ids=lambda path: path.name)
+def test_a_plugins_page_names_its_options(member: Path) -> None:
+    """Every option of a plugin stands in its README."""
+    [loaded] = load(Config(), only=[member.name]).loaded
+    options = getattr(loaded.plugin, "options", None)
+    text = (member / "README.md").read_text(encoding="utf-8")
+    assert [each.name for each in (attrs.fields(options) if options else ()) if each.name not in text] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
