@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -189,6 +190,7 @@ def test_a_configuration_with_mistakes_shows_all_of_them(place: Path, capsys: py
     said = capsys.readouterr().err
     for part in ("[call] layuot", "[server] port", "pip install jackfield-absent"):
         assert part in said
+    assert "JACKFIELD_CONFIG" not in os.environ, "what one command was told outlives it"
 
 
 def test_devices_lists_what_drivers_have(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

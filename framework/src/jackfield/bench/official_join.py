@@ -103,7 +103,7 @@ async def measure(address: str, times: int) -> dict[str, list[float]]:
     )
     url = f"http://{address}:7880"
     try:
-        await _until_open(address, 7880)
+        await _until_open(address, 7880, server)
         room, sending = await publisher(url, key, secret)
         figures: dict[str, list[float]] = {"ours_ms": [], "official_ms": []}
         async with Calls(Place(url, key, secret), remember=False) as calls:
@@ -115,14 +115,17 @@ async def measure(address: str, times: int) -> dict[str, list[float]]:
         sending.cancel()
         await room.disconnect()
     finally:
-        server.terminate()
+        if server.returncode is None:
+            server.terminate()
         await asyncio.wait_for(server.wait(), 10)
     return {name: values[1:] for name, values in figures.items()}
 
 
-async def _until_open(host: str, port: int) -> None:
+async def _until_open(host: str, port: int, server: asyncio.subprocess.Process) -> None:
     async with asyncio.timeout(20):
         while True:
+            if server.returncode is not None:
+                raise SystemExit(f"jackfield serve ended with {server.returncode} before it could be joined")
             try:
                 _, writer = await asyncio.open_connection(host, port)
             except OSError:

@@ -7,7 +7,9 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -97,7 +99,20 @@ def jackfield(ctx: click.Context, config_path: str | None, debug: bool) -> None:
     """Live calls in which every part that touches a machine or a service is a plugin."""
     ctx.obj = Frame(config_path)
     if config_path:
-        os.environ["JACKFIELD_CONFIG"] = config_path
+        ctx.with_resource(_told_to_children(config_path))
+
+
+@contextmanager
+def _told_to_children(config_path: str) -> Iterator[None]:
+    """Processes that the command starts, wherever they run, read the same configuration."""
+    before = os.environ.get("JACKFIELD_CONFIG")
+    os.environ["JACKFIELD_CONFIG"] = str(Path(config_path).absolute())
+    try:
+        yield
+    finally:
+        del os.environ["JACKFIELD_CONFIG"]
+        if before is not None:
+            os.environ["JACKFIELD_CONFIG"] = before
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
