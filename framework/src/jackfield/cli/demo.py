@@ -93,7 +93,7 @@ async def _server(session: str, flags: dict[str, Any], stop: asyncio.Event) -> A
     """The embedded server in a process of its own, and what it says of itself."""
     from jackfield.cli.live.watching import unless_stopped
 
-    port = flags["port"] if flags["port"] is not None else _free(7880)
+    port = _free(7880) if flags["port"] is None else _free(flags["port"], must=True)
     arguments = ["serve", "--json", "--session", session, "--port", str(port), "--drain-seconds", "1"]
     arguments += ["--udp-port", "0", *(["--lan"] if flags["lan"] else [])]
     child = await asyncio.create_subprocess_exec(
@@ -144,15 +144,19 @@ async def _ended(child: asyncio.subprocess.Process) -> None:
         await child.wait()
 
 
-def _free(wanted: int) -> int:
-    """The port, where nobody has it; 0 otherwise."""
+def _free(wanted: int, *, must: bool = False) -> int:
+    """The port, where nobody has it; else 0 or, where it ``must`` be this one, `SettingsError`."""
     import socket
+
+    from jackfield.server.settings import one_mistake
 
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", wanted))
-        except OSError:
+        except OSError as exc:
+            if must:
+                raise one_mistake("port", f"{wanted}: {exc.strerror}", "name another, or leave --port out") from exc
             return 0
     return wanted
 

@@ -29,9 +29,6 @@ server refused or was lost; with 1 when --check did not recognise what it saw an
 are in, or during --check.
 """
 
-#: How a call may end without anything having gone wrong.
-FINE = ("left", "ended", "idle")
-
 
 @click.command("join", epilog=EPILOG)
 @click.argument("session")
@@ -80,7 +77,7 @@ async def _run(frame: Frame, session: str, settings: dict[str, Any], as_json: bo
             if call.is_active:
                 _say_summary(call, as_json)
                 return Exit.OK
-            return Exit.OK if await call.until_left() in FINE else Exit.NETWORK
+            return Exit.OK if await call.until_left() in watching.FINE else Exit.NETWORK
 
 
 async def _check(call: CallSession, plugins: Any, flags: dict[str, Any], as_json: bool) -> int:

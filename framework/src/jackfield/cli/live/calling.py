@@ -126,9 +126,11 @@ async def joined(
     from jackfield import links, local
     from jackfield.calls import Calls
     from jackfield.cli.live.watching import unless_stopped
+    from jackfield.tokens import check_session_id
 
     place = _place(config, server)
     link = links.parse(session) if links.is_link(session) else None
+    session_id = check_session_id(link.session_id if link else session)
     if link is not None:
         place = attrs.evolve(place, url=link.url, fingerprint=link.fingerprint or place.fingerprint)
     async with Calls(place, plugins=plugins, remember=False) as calls:
@@ -142,7 +144,6 @@ async def joined(
                 who = uid if uid is not None else _somebody()
                 await calls.login(who, api_key or place.login_key, name=name)
             wanted = {**settings, **({"display_name": name} if name and held is None else {})}
-            session_id = link.session_id if link else session
             return await calls.join_session(session_id=session_id, call_token=held, settings=wanted)
 
         call = await unless_stopped(enter(), stop)

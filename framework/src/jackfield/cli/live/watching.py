@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from jackfield.values.events import Event
 
 Answer = TypeVar("Answer")
+#: How a call may end without anything having gone wrong.
+FINE = ("left", "ended", "idle")
 #: Events that are told as they happen.
 TOLD = (
     "participant_joined",
