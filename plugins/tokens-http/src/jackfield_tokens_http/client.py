@@ -42,12 +42,14 @@ _BY_CODE: Final[Mapping[str, type[CallError]]] = {
 
 
 class Client:
-    """Posts JSON. Connects at the first question; ``fingerprint`` is the one certificate that is trusted."""
+    """Posts JSON, on a connection for each question: a program that just ends leaves none open.
+
+    ``fingerprint`` is the one certificate that is trusted.
+    """
 
     def __init__(self, headers: Mapping[str, str], fingerprint: str | None, timeout_s: float) -> None:
         self._headers = dict(headers)
         self._timeout_s = timeout_s
-        self._session: aiohttp.ClientSession | None = None
         try:
             self._tls = aiohttp.Fingerprint(bytes.fromhex(fingerprint.replace(":", ""))) if fingerprint else True
         except ValueError as exc:
@@ -58,9 +60,10 @@ class Client:
         where = "{0.scheme}://{0.netloc}{0.path}".format(urlsplit(url))
         headers = self._headers | ({"Authorization": f"Bearer {bearer}"} if bearer else {})
         try:
-            async with self._opened().post(
-                url, json=body, headers=headers, ssl=self._tls, allow_redirects=False
-            ) as response:
+            async with (
+                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self._timeout_s)) as session,
+                session.post(url, json=body, headers=headers, ssl=self._tls, allow_redirects=False) as response,
+            ):
                 status, content = response.status, await response.content.read(MAX_ANSWER)
         except aiohttp.ServerFingerprintMismatch as exc:
             raise NetworkError(
@@ -75,17 +78,6 @@ class Client:
                 f"{where} cannot be reached: {_reason(exc)}; check the address, and that the server runs"
             ) from exc
         return _answer(where, status, content)
-
-    async def close(self) -> None:
-        """Connections are closed."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
-
-    def _opened(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self._timeout_s))
-        return self._session
 
 
 def _answer(where: str, status: int, content: bytes) -> Mapping[str, Any]:

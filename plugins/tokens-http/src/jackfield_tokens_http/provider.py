@@ -75,8 +75,7 @@ class Provider:
         return self._call_token(await self._client.post(f"{self._base()}/api/token", body))
 
     async def close(self) -> None:
-        """Connections are closed."""
-        await self._client.close()
+        """Nothing is kept open."""
 
     def _base(self) -> str:
         if not self._place.url:
