@@ -369,7 +369,7 @@ async def test_join_session_in_a_container_fails(
 ) -> None:
     """A token that does not hold; and no container where the renderer must have one."""
     await javascript_join_session(shown, document, "CALL_TOKEN", "call-container")
-    await shown.line("Failed to join session: ERROR_CALL_TOKEN: this is not a call token")
+    await shown.line("Failed to join session: ERROR_CALL_TOKEN: this is no call token")
     configured.write_text(CONFIGURATION + "[easel]\ncontainer = true\n")
     await jackfield.init(embedded.url)
     token = (await jackfield.generate_token("SESSION_ID")).token

@@ -22,7 +22,7 @@ from jackfield import CallError, Calls, CallSession, CallToken, Place, tokens
 from jackfield.plugins import load, load_config
 from jackfield.server.app import Server
 from jackfield.testing import install
-from tests.lab.embedded import KEY, SECRET
+from tests.lab.embedded import KEY, SECRET, silent_server
 
 QUIET = {"camera": "none", "microphone": "none", "speaker": "none"}
 SMALL = {"video": {"width": 320, "height": 180, "fps": 15}}
@@ -193,16 +193,11 @@ async def test_a_server_that_freezes_ends_the_call(made: Callable[..., Calls]) -
 
 async def test_a_server_that_says_nothing_is_not_waited_for_any_longer(made: Callable[..., Calls]) -> None:
     """It takes connections and is silent: a join gives up after ten seconds, and says so."""
-    held: list[asyncio.StreamWriter] = []
-    silent = await asyncio.start_server(lambda reader, writer: held.append(writer), "127.0.0.1", 0)
-    calls = made(url=f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]}")
-    with pytest.raises(CallError, match="did not answer in time; check the address") as caught:
-        await asyncio.wait_for(calls.join_session(call_token=minted(), settings=QUIET), LIMIT_S)
+    async with silent_server() as (url, _):
+        with pytest.raises(CallError, match="did not answer in time; check the address") as caught:
+            await asyncio.wait_for(made(url=url).join_session(call_token=minted(), settings=QUIET), LIMIT_S)
     assert caught.value.matches("ERROR_NETWORK")
     assert caught.value.retryable
-    silent.close()
-    for writer in held:
-        writer.close()
 
 
 # --- a device goes, an encoder breaks -------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from jackfield.plugins import load, load_config
 from jackfield.server.app import Server
 from jackfield.testing import install
 from jackfield.values import errors
-from tests.lab.embedded import KEY, LOGIN_KEY, SECRET
+from tests.lab.embedded import KEY, LOGIN_KEY, SECRET, silent_server
 
 QUIET = {"camera": "none", "microphone": "none", "speaker": "none"}
 OTHER_SECRET = "secret-of-another-server-32-letters"
@@ -105,16 +105,7 @@ class World:
 
     async def silent(self) -> str:
         """The address of a server that takes connections and says nothing."""
-        listening = await asyncio.start_server(lambda reader, writer: held.append(writer), "127.0.0.1", 0)
-        held: list[asyncio.StreamWriter] = []
-
-        async def close() -> None:
-            listening.close()
-            for writer in held:
-                writer.close()
-
-        self._ends.push_async_callback(close)
-        return f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+        return (await self._ends.enter_async_context(silent_server()))[0]
 
     def meanwhile(self, job: Awaitable[Any]) -> None:
         """Under way while the mistake is made, and given up afterwards."""
@@ -253,7 +244,7 @@ async def log_in_that_expired(world: World) -> Ask:
     return lambda **told: calls.generate_token("room", **told)
 
 
-@row("ERROR_AUTH_TOKEN", "not a log-in; get a new one", also="ERROR_AUTH_TOKEN_MISSING")
+@row("ERROR_AUTH_TOKEN", "this is no log-in; get a new one", also="ERROR_AUTH_TOKEN_MISSING")
 async def auth_token_that_is_garbage(world: World) -> Ask:
     calls = world.calls(world.url)
     return lambda **told: calls.login(auth_token="garbage", **told)
@@ -317,7 +308,7 @@ async def no_call_token(world: World) -> Ask:
     return joining(world.calls(), call_token="")
 
 
-@row("ERROR_CALL_TOKEN", "not a call token; get one with generate_token")
+@row("ERROR_CALL_TOKEN", "this is no call token; get one with generate_token")
 async def call_token_that_is_garbage(world: World) -> Ask:
     return joining(world.calls(), call_token="a.b.c")
 

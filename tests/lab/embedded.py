@@ -3,8 +3,10 @@ renderer that is installed for the test."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -116,3 +118,24 @@ async def embedded(own_state: Path) -> AsyncIterator[Server]:
     await server.start()
     yield server
     await server.close()
+
+
+@asynccontextmanager
+async def silent_server() -> AsyncIterator[tuple[str, asyncio.Event]]:
+    """The address of a server that takes connections and says nothing, and whether one was made."""
+    held: list[asyncio.StreamWriter] = []
+    asked = asyncio.Event()
+
+    def hold(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        held.append(writer)
+        asked.set()
+
+    server = await asyncio.start_server(hold, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", asked
+    finally:
+        server.close()
+        for writer in held:
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()

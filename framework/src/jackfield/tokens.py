@@ -184,7 +184,7 @@ def describe_call_token(text: str) -> CallToken:
     try:
         claims = jwt.decode(text, options={"verify_signature": False, "verify_exp": False, "verify_nbf": False})
     except (jwt.InvalidTokenError, UnicodeError) as exc:
-        raise CallTokenError("this is not a call token; get a new one", details={"reason": "garbled"}) from exc
+        raise CallTokenError("this is no call token; get a new one", details={"reason": "garbled"}) from exc
     return _call_token(text, claims)
 
 
@@ -229,7 +229,7 @@ def _read(
     try:
         issuer = jwt.decode(text, options={"verify_signature": False}).get("iss")
     except (jwt.InvalidTokenError, UnicodeError) as exc:
-        raise error(f"this is not a {what}; get a new one", details={"reason": "garbled"}) from exc
+        raise error(f"this is no {what}; get a new one", details={"reason": "garbled"}) from exc
     secret = keys.get(issuer) if isinstance(issuer, str) else None
     if secret is None:
         found = f"the {what} was made with a key that this server does not know"
@@ -247,7 +247,7 @@ def _read(
         found = f"the {what} was not signed by this server's key"
         raise error(f"{found}; get one from this server", details={"reason": "other_key"}) from exc
     except (jwt.InvalidTokenError, UnicodeError) as exc:
-        raise error(f"this is not a {what}; get a new one", details={"reason": "garbled"}) from exc
+        raise error(f"this is no {what}; get a new one", details={"reason": "garbled"}) from exc
     _check_times(claims, what, error, clock)
     return claims
 
@@ -259,7 +259,7 @@ def _check_times(
     try:
         expired, early = float(claims["exp"]) <= now, float(claims.get("nbf") or 0) > now + leeway_s
     except (TypeError, ValueError) as exc:
-        raise error(f"this is not a {what}; get a new one", details={"reason": "garbled"}) from exc
+        raise error(f"this is no {what}; get a new one", details={"reason": "garbled"}) from exc
     if expired:
         raise error(f"the {what} has expired; get a new one", details={"reason": "expired"})
     if early:
