@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from jackfield.cli import main
+from jackfield.cli.record import _folder
 
 SMALL = ("--video", "320x180@15", "--speaker", "none")
 
@@ -110,3 +111,12 @@ def test_mistakes_have_their_exit_codes(served: dict[str, Any], capfd: pytest.Ca
     assert main(["join", " ", "--server", url, "--token", "x"]) in (3, 4)
     assert main(["join", served["links"][0], "--camera", "nobody's"]) == 5
     assert "nobody's" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("session", ["..", ".", "a/../../b", "会" * 256, "x" * 256])
+def test_a_recording_stays_here_whatever_the_session_is_called(session: str) -> None:
+    """The folder is one name, below where the command runs, that file systems take."""
+    folder = Path(_folder(session))
+    assert folder.name == str(folder)
+    assert folder.name not in ("", ".", "..")
+    assert len(folder.name.encode()) <= 120

@@ -246,7 +246,7 @@ def test_a_file_can_be_played_when_the_process_was_killed(tmp_path):
     assert len(found["microphone"]["ms"]) == 100
 
 
-@pytest.mark.parametrize("uid", ["../../etc/passwd", "a/b\\c", "..", "ünï cödé", "x" * 500, ""])
+@pytest.mark.parametrize("uid", ["../../etc/passwd", "a/b\\c", "..", "ünï cödé", "x" * 500, "会" * 256, ""])
 def test_no_name_leads_out_of_the_folder(tmp_path, uid):
     """Whatever people call themselves or the session, files stay where they belong."""
     name = naming(str(tmp_path), "../" + uid, datetime(2026, 1, 2, 3, 4, 5))
@@ -284,6 +284,22 @@ async def test_a_disk_that_fails_ends_one_recording_and_is_told(call, tmp_path, 
     await renderer.close()
     assert renderer.view == ()
     assert caplog.text.count("the recording of ada ends here") == 1
+
+
+async def test_what_one_sends_ends_nobody_elses_recording(call, caplog):
+    """Parameter sets that no file can hold, and frames that break the writer, cost only their sender's recording."""
+    renderer = await recorder(call)
+    flood = b"".join(b"\0\0\0\1" + unit for unit in (b"\x67\x42\xe0\x1f", *([b"\x68\xce"] * 300), b"\x65\x88"))
+    hostile = call.subscribe(camera(person("eve"), "H264", "TR_e"))
+    frame = samples.encoded("H264", 1)[0]
+    feed(hostile, [attrs.evolve(frame, data=flood)])
+    broken = call.subscribe(camera(person("mallory"), "VP8", "TR_m"))
+    broken.feed(attrs.evolve(samples.encoded("VP8", 1)[0], data=None))
+    feed(call.subscribe(camera(person("ada"))), samples.encoded("VP8", 5))
+    await renderer.close()
+    (kept,) = [path for path in renderer.view if "-ada-" in path.name]
+    assert len(read(kept)["camera"]["frames"]) == 5
+    assert "the recording of mallory ends here" in caplog.text
 
 
 class FullRecording:

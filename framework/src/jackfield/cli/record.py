@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,6 +14,9 @@ from jackfield.cli.live import calling
 
 if TYPE_CHECKING:
     from jackfield.calls import Calls
+
+#: What a folder's name may take, with room for what file systems add.
+FOLDER_BYTES = 120
 
 EPILOG = """
 \b
@@ -89,7 +91,9 @@ async def _run(
 
 
 def _folder(session: str) -> str:
+    """A folder here, named after the session, whatever that is called."""
     from jackfield import links
 
     name = links.parse(session).session_id if links.is_link(session) else session
-    return str(Path("".join(character if character.isalnum() or character in "-_." else "_" for character in name)))
+    safe = "".join(character if character.isalnum() or character in "-_." else "_" for character in name)
+    return safe.strip(".").encode()[:FOLDER_BYTES].decode(errors="ignore") or "_"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 _SPS, _PPS = 7, 8
+#: What the record's counts and lengths can say.
+_SPS_MAX, _PPS_MAX, _SIZE_MAX = 31, 255, 0xFFFF
 
 
 def units(annex_b: bytes) -> list[bytes]:
@@ -18,11 +20,15 @@ def length_prefixed(annex_b: bytes) -> bytes:
 
 
 def configuration(annex_b: bytes) -> bytes | None:
-    """The decoder configuration record with the parameter sets of this access unit; None when it lacks them."""
+    """The decoder configuration record with the parameter sets of this access unit.
+
+    None when it lacks them, or has more or longer ones than a record can hold.
+    """
     found = units(annex_b)
     sps = [unit for unit in found if unit[0] & 31 == _SPS and len(unit) >= 4]
     pps = [unit for unit in found if unit[0] & 31 == _PPS]
-    if not sps or not pps:
+    fits = len(sps) <= _SPS_MAX and len(pps) <= _PPS_MAX and all(len(each) <= _SIZE_MAX for each in (*sps, *pps))
+    if not sps or not pps or not fits:
         return None
     return b"\x01" + sps[0][1:4] + b"\xff" + _counted(sps, 0xE0) + _counted(pps, 0)
 

@@ -13,6 +13,8 @@ from jackfield.values.errors import PluginError
 _NAMES = "{session}-{uid}-{time}.mkv"
 _FIELDS = frozenset({"session", "uid", "name", "time"})
 _UNSAFE = re.compile(r"[^\w.@+-]+")
+#: Four parts and what stands between them stay below the 255 bytes that file systems allow a name.
+_PART_BYTES = 56
 
 
 class Named(Protocol):
@@ -55,7 +57,8 @@ def tried(name: Callable[[Named], Path], who: Named) -> None:
 
 
 def _safe(part: str) -> str:
-    return _UNSAFE.sub("_", part).strip(".")[:80] or "_"
+    short = _UNSAFE.sub("_", part).strip(".").encode()[:_PART_BYTES]
+    return short.decode(errors="ignore") or "_"
 
 
 def _free(path: Path) -> Path:

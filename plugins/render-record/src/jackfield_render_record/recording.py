@@ -7,7 +7,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from attrs import define, field, frozen
@@ -100,12 +100,19 @@ class Recording:
 
     @contextmanager
     def _giving_up(self, uid: str) -> Iterator[None]:
-        """A file that cannot be written is given up, with a word of why; the others go on."""
+        """A file that cannot be written is given up, with a word of why; the others go on.
+
+        Whatever somebody's encoder sends, it ends nobody else's recording.
+        """
         try:
             yield
-        except OSError as error:
-            logger.error("the recording of %s ends here: %s", uid, error)
-            self._people.setdefault(uid, _Person(None, 0)).file = None
+        except Exception as error:
+            logger.error("the recording of %s ends here: %s", uid, error, exc_info=not isinstance(error, OSError))
+            person = self._people.setdefault(uid, _Person(None, 0))
+            given_up, person.file = person.file, None
+            if given_up is not None:
+                with suppress(Exception):
+                    given_up.close()
 
     def _write(self, source: Source, frame: EncodedFrame) -> None:
         person = self._people.get(source.uid) or self._begin(source, frame)
