@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from jackfield_tokens_http.client import MAX_ANSWER
 from jackfield_tokens_http.factory import HttpTokens, Options
 from jackfield_tokens_http.plugin import plugin
 from livekit import api
@@ -151,6 +152,29 @@ def livekit_answer(request: web.Request, asked: dict[str, Any]) -> web.Response:
     token = api.AccessToken("APIx", secret).with_identity(asked["participant_identity"]).with_grants(grants)
     answer = {"server_url": "wss://cluster.example", "participant_token": token.to_jwt()}
     return web.json_response(answer, status=201)
+
+
+async def in_pieces(body: bytes) -> AsyncIterator[bytes]:
+    """The body as a slow server sends it."""
+    for piece in (body[:20], body[20:]):
+        yield piece
+        await asyncio.sleep(0.05)
+
+
+async def test_an_answer_may_come_in_pieces_and_not_without_end(endpoint: Any) -> None:
+    """A chunked answer is read to its end; one that is longer than any token is refused."""
+
+    def slowly(request: web.Request, asked: dict[str, Any]) -> web.Response:
+        whole = b"x" * (2 * MAX_ANSWER) if asked["room_name"] == "endless" else livekit_answer(request, asked).body
+        assert isinstance(whole, bytes)
+        return web.Response(body=in_pieces(whole), content_type="application/json")
+
+    options = Options(token_url=await endpoint(slowly), headers={"X-Own-Key": "of mine"})
+    opened = HttpTokens(options).open(Place())
+    log_in = await opened.log_in("ada", None, name="Ada")
+    assert (await opened.call_token(log_in, "stand-up")).session_id == "stand-up"
+    with pytest.raises(ResponseError, match="over 262144 bytes"):
+        await opened.call_token(log_in, "endless")
 
 
 async def test_livekits_token_endpoint(endpoint: Any) -> None:

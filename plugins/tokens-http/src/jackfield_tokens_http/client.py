@@ -64,7 +64,7 @@ class Client:
                 aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self._timeout_s)) as session,
                 session.post(url, json=body, headers=headers, ssl=self._tls, allow_redirects=False) as response,
             ):
-                status, content = response.status, await response.content.read(MAX_ANSWER)
+                status, content = response.status, await _whole(where, response)
         except aiohttp.ServerFingerprintMismatch as exc:
             raise NetworkError(
                 f"{where} shows another certificate than the pinned one; is it the same server?"
@@ -78,6 +78,16 @@ class Client:
                 f"{where} cannot be reached: {_reason(exc)}; check the address, and that the server runs"
             ) from exc
         return _answer(where, status, content)
+
+
+async def _whole(where: str, response: aiohttp.ClientResponse) -> bytes:
+    """All of the answer, in however many pieces it comes."""
+    content = bytearray()
+    async for piece in response.content.iter_any():
+        content += piece
+        if len(content) > MAX_ANSWER:
+            raise ResponseError(f"{where} answered with over {MAX_ANSWER} bytes; is it a token endpoint?")
+    return bytes(content)
 
 
 def _answer(where: str, status: int, content: bytes) -> Mapping[str, Any]:
