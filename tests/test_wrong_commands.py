@@ -432,6 +432,18 @@ async def test_ctrl_c_in_a_demo_ends_all_of_it(start: Start) -> None:
         await asyncio.open_connection("127.0.0.1", facts["port"])
 
 
+async def test_a_reader_that_goes_away_ends_the_command_quietly(embedded: Server, own_state: Path) -> None:
+    """`jackfield join … | head -n 1`: one line, the call is left, and stderr is silent."""
+    command = f'"{sys.executable}" -m jackfield join room --server {embedded.url} --json | head -n 1'
+    environment = {**os.environ, "JACKFIELD_LOGIN_KEY": LOGIN_KEY}
+    process = await asyncio.create_subprocess_shell(
+        command, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    out, err = await asyncio.wait_for(process.communicate(), LIMIT_S)
+    assert json.loads(out)["event"] == "session_joined"
+    assert err == b""
+
+
 # --- who is logged in -----------------------------------------------------------------------------------------------
 REMEMBERS = """
 import asyncio, sys, jackfield

@@ -118,6 +118,7 @@ def _told_to_children(config_path: str) -> Iterator[None]:
 def run(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; whatever happens, the answer is an exit code and at most a few lines on stderr."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    sys.stdout, sys.stderr = sys.stdout or io.StringIO(), sys.stderr or io.StringIO()  # a service may have neither
     shows_origin = "--debug" in given or os.environ.get("JACKFIELD_DEBUG", "") not in ("", "0")
     given = _debug_first(given)
     try:

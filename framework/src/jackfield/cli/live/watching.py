@@ -100,8 +100,13 @@ def say(line: str) -> None:
 
 def tell_events(calls: Calls, as_json: bool) -> None:
     """Prints what happens in the call, from its first event on."""
+
+    def tell(event: Event) -> None:
+        with contextlib.suppress(OSError):  # nobody reads any more: no business of the call's
+            _tell(event, as_json)
+
     for name in TOLD:
-        calls.on(name, lambda event: _tell(event, as_json))
+        calls.on(name, tell)
 
 
 def _tell(event: Event, as_json: bool) -> None:
