@@ -7,6 +7,7 @@ the command line makes of it all, is in the two modules beside this one.
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import threading
 import time
@@ -148,6 +149,11 @@ def row(code: str, *says: str, also: str = "") -> Callable[[Any], Any]:
     return add
 
 
+def secrets_in(text: str) -> list[str]:
+    """Which keys and tokens somebody could read there; every token begins with the last."""
+    return [secret for secret in (SECRET, OTHER_SECRET, LOGIN_KEY, "eyJ") if secret in text]
+
+
 def at_work() -> set[Any]:
     """Tasks but those that wait for a kept connection's next request, and threads of calls."""
     tasks = {task for task in asyncio.all_tasks() if "RequestHandler" not in repr(task.get_coro())}
@@ -155,8 +161,12 @@ def at_work() -> set[Any]:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.reach.__name__)
-async def test_every_row_is_told_both_ways(world: World, row: Row) -> None:
-    """Awaited it is raised; with `on_error` it is handed over, None is the answer, and nothing is raised or left."""
+async def test_every_row_is_told_both_ways(world: World, row: Row, caplog: pytest.LogCaptureFixture) -> None:
+    """Awaited it is raised; with `on_error` it is handed over, None is the answer, and nothing is raised or left.
+
+    No secret is in the error or in any log, at any level.
+    """
+    caplog.set_level(logging.DEBUG)
     ask = await row.reach(world)
     before = at_work()
     with pytest.raises(CallError) as caught:
@@ -172,8 +182,8 @@ async def test_every_row_is_told_both_ways(world: World, row: Row) -> None:
         assert not error.matches("ERROR_OF_ANOTHER_KIND")
         for words in row.says:
             assert re.search(words, error.message), error.message
-        shown = f"{error} {error!r} {error.message} {error.details}"
-        assert [secret for secret in (SECRET, OTHER_SECRET, LOGIN_KEY, "eyJ") if secret in shown] == []
+        assert secrets_in(f"{error} {error!r} {error.message} {error.details}") == []
+    assert secrets_in(caplog.text) == []
     async with asyncio.timeout(LIMIT_S):
         while left := at_work() - before:
             await asyncio.sleep(0.01)
@@ -221,6 +231,24 @@ async def token_before_init(world: World) -> Ask:
 @row("ERROR_SDK_NOT_INITIALIZED", "call `await jackfield.init", also="ERROR_COMETCHAT_CALLS_SDK_INIT")
 async def join_before_init(world: World) -> Ask:
     return lambda **told: jackfield.join_session(session_id="room", **told)
+
+
+@row("VALIDATION_ERROR", "found 'calls.example.org'; give an address such as", also="ERROR_JSON_EXCEPTION")
+async def init_with_half_an_address(world: World) -> Ask:
+    return lambda **told: jackfield.init("calls.example.org", **told)
+
+
+@row(
+    "VALIDATION_ERROR",
+    "layuot: .*did you mean layout",
+    "type: found 'TELEPATHY'",
+    "port: found 'x'; allowed is a whole number",
+    also="ERROR_JSON_EXCEPTION",
+)
+async def init_with_three_mistakes_in_its_file(world: World) -> Ask:
+    file = world.folder / "wrong.toml"
+    file.write_text('[call]\nlayuot = "TILE"\ntype = "TELEPATHY"\n[server]\nport = "x"\n')
+    return lambda **told: jackfield.init(world.url, config=file, **told)
 
 
 # --- not logged in, or the auth token does not hold -----------------------------------------------------------------
