@@ -3,15 +3,17 @@
 import asyncio
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
 from importlib.metadata import version
 
 import pytest
 from aioice import stun
+from aiortc.rtcsctptransport import DataChunk
 
 from jackfield.rtc import ice_lite, rtcp, rtp
 from jackfield.rtc.aioice_shim import IceAgent
-from jackfield.rtc.aiortc_shim import AIORTC_WINDOW
+from jackfield.rtc.aiortc_shim import AIORTC_WINDOW, SCTP_WINDOW
 from jackfield.rtc.link import IceServer
 from jackfield.rtc.transport import Certificate, Transport
 
@@ -86,6 +88,86 @@ async def test_channels_open_in_band_and_carry_messages(pair: tuple[Transport, T
     channel.send(b"hello")
     await until(lambda: len(seen) == 2)
     assert seen == [("_lossy", False, 0), b"hello"]
+
+
+def fragment(first: int, index: int, flags: int, data: bytes, *, ordered: bool = True) -> DataChunk:
+    """One DATA chunk on stream 0, with WebRTC's protocol number for bytes."""
+    chunk = DataChunk(flags=flags | (0 if ordered else 4))
+    chunk.tsn, chunk.stream_id, chunk.stream_seq = (first + index) % (1 << 32), 1000, 0
+    chunk.protocol, chunk.user_data = 53, data
+    return chunk
+
+
+@pytest.mark.parametrize("size", [1, 1000])
+@pytest.mark.parametrize("ordered", [True, False])
+async def test_a_message_without_end_ends_the_association(
+    pair: tuple[Transport, Transport], caplog: pytest.LogCaptureFixture, size: int, ordered: bool
+) -> None:
+    """No more than the announced window waits, at a cost that does not grow, and media goes on."""
+    first, second = pair
+    channel = first.channels.open("_reliable")
+    await until(lambda: channel.state == "open")
+    sctp = second.channels._association._sctp
+    start = (sctp._last_received_tsn or 0) + 1
+    began = time.process_time()
+    for index in range(6000):
+        await sctp._receive_data_chunk(fragment(start, index, 2 if index == 0 else 0, bytes(size), ordered=ordered))
+        assert sctp._held()[0] <= SCTP_WINDOW
+    assert time.process_time() - began < 1
+    assert sctp.state == "closed"
+    assert "a message that does not end" in caplog.text
+    media: list[bytes] = []
+    second.on_rtp = lambda data, arrival_ns: media.append(data)
+    assert first.send_rtp(PACKET)
+    await until(lambda: media)
+
+
+async def test_what_is_out_of_order_is_bounded_and_not_the_end(pair: tuple[Transport, Transport]) -> None:
+    """Beyond a gap so much is kept; the rest is not acknowledged, and the association goes on."""
+    first, second = pair
+    channel = first.channels.open("_reliable")
+    await until(lambda: channel.state == "open")
+    sctp = second.channels._association._sctp
+    start = (sctp._last_received_tsn or 0) + 2
+    for index in range(0, 20000, 2):
+        await sctp._receive_data_chunk(fragment(start, index, 2, b"x"))
+    assert len(sctp._sack_misordered) <= 1024
+    assert sctp._held()[1] <= 1024
+    assert sctp.state == "connected"
+
+
+async def test_long_messages_pass_with_fragments_lost_and_reordered(
+    pair: tuple[Transport, Transport], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three messages of 200 KiB arrive whole and in order where every tenth datagram is lost and others overtake."""
+    first, second = pair
+    got: list[bytes] = []
+    second.channels.on_channel = lambda channel: setattr(channel, "on_message", got.append)
+    channel = first.channels.open("_reliable")
+    await until(lambda: channel.state == "open")
+    sctp = second.channels._association._sctp
+    receive, count, late = sctp._receive_data_chunk, 0, []
+
+    async def disturbed(chunk: DataChunk) -> None:
+        nonlocal count
+        count += 1
+        if count % 10 == 0:
+            return
+        if count % 7 == 0:
+            late.append(chunk)
+            return
+        await receive(chunk)
+        if late:
+            await receive(late.pop())
+
+    monkeypatch.setattr(sctp, "_receive_data_chunk", disturbed)
+    messages = [bytes([number]) * (200 << 10) for number in (1, 2, 3)]
+    first.channels._association._sctp._remote_max_message_size = 1 << 20
+    for message in messages:
+        channel.send(message)
+    await until(lambda: len(got) == 3, 20)
+    assert got == messages
+    assert sctp._held() == (0, 0)
 
 
 async def test_forged_media_is_counted_and_dropped(pair: tuple[Transport, Transport]) -> None:

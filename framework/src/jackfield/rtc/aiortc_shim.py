@@ -22,11 +22,17 @@ from typing import TYPE_CHECKING, Any, Literal
 import pylibsrtp
 
 from jackfield.rtc.link import ignore
+from jackfield.rtc.reassembly import Reassembly
 from jackfield.rtc.sdp import Fingerprint
 
 #: aiortc versions this file was read against: at least the first, below the second.
 AIORTC_WINDOW = ("1.16", "1.17")
 _DTLS_QUEUE_MAX = 64
+#: What may wait to be put together, in all streams: four messages of the largest size that a server takes.
+SCTP_WINDOW = 256 << 10
+_FRAGMENTS_MAX = 4096
+_MISORDERED_MAX = 1024
+_STREAMS_MAX = 256
 
 logger = logging.getLogger(__name__)
 
@@ -192,15 +198,76 @@ SRTP_ERRORS: tuple[type[Exception], ...] = (pylibsrtp.Error, ValueError, Connect
 
 
 class _Sctp(RTCSctpTransport):
-    """SCTP that survives whatever chunk the peer sends."""
+    """SCTP that survives whatever chunk the peer sends, and holds no more of it than the window that it announces.
+
+    aiortc counts the window down and never looks at it, and its reassembly reads all that waits at each chunk.
+    """
+
+    def __init__(self, transport: RTCDtlsTransport) -> None:
+        super().__init__(transport)
+        self._advertised_rwnd = SCTP_WINDOW
+        self._given_up = False
 
     async def _handle_data(self, data: bytes) -> None:
+        if self._given_up:
+            return
         try:
             await super()._handle_data(data)
         except ConnectionError:
             raise
         except Exception as exc:
             logger.info("an SCTP packet was dropped: %r", exc)
+
+    def _get_inbound_stream(self, stream_id: int) -> Any:
+        return self._inbound_streams.setdefault(stream_id, Reassembly())  # type: ignore[arg-type]
+
+    def _held(self) -> tuple[int, int]:
+        streams: list[Any] = list(self._inbound_streams.values())
+        return sum(each.waiting_bytes for each in streams), sum(each.waiting_count for each in streams)
+
+    async def _receive_data_chunk(self, chunk: Any) -> None:
+        """As aiortc's. What is out of order and has no room is not acknowledged, so that an honest peer sends it again;
+        what waits in order beyond the window is a message without end."""
+        if self._given_up:
+            return
+        self._sack_needed = True
+        if chunk.tsn != ((self._last_received_tsn or 0) + 1) % (1 << 32):
+            size, count = self._held()
+            if size + len(chunk.user_data) > SCTP_WINDOW or max(count, len(self._sack_misordered)) >= _MISORDERED_MAX:
+                return
+        if self._mark_received(chunk.tsn):
+            return
+        stream = self._get_inbound_stream(chunk.stream_id)
+        stream.add_chunk(chunk)
+        for message in stream.pop_messages():
+            await self._receive(*message)
+        size, count = self._held()
+        if size > SCTP_WINDOW or count > _FRAGMENTS_MAX or len(self._inbound_streams) > _STREAMS_MAX:
+            await self._give_up()
+            return
+        await self._reset_deferred_streams()
+
+    async def _give_up(self) -> None:
+        logger.warning("data channels are closed: the peer sends a message that does not end")
+        self._given_up, self._sack_needed = True, False
+        self._inbound_streams.clear()
+        await self._abort()
+        self._set_state(self.State.CLOSED)
+
+    def _mark_received(self, tsn: int) -> bool:
+        """As aiortc's, which sorts and filters all that is out of order at each chunk."""
+        if (tsn - (self._last_received_tsn or 0) - 1) % (1 << 32) >= 1 << 31 or tsn in self._sack_misordered:
+            self._sack_duplicates.append(tsn)
+            return True
+        self._sack_misordered.add(tsn)
+        while (following := ((self._last_received_tsn or 0) + 1) % (1 << 32)) in self._sack_misordered:
+            self._sack_misordered.remove(following)
+            self._last_received_tsn = following
+        return False
+
+    async def _send_sack(self) -> None:
+        self._advertised_rwnd = SCTP_WINDOW - self._held()[0]
+        await super()._send_sack()
 
 
 class SctpAssociation:
