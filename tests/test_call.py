@@ -244,7 +244,8 @@ async def test_mute_and_pause_are_seen_by_all(people: People) -> None:
     await until(lambda: not person.audio_muted and person.video_paused, "the change")
     await ada.resume_video()
     await until(lambda: not person.video_paused, "the resumption")
-    assert names(mine) == ["audio_unmuted", "video_paused", "video_resumed"]
+    ours = ["audio_unmuted", "video_paused", "video_resumed"]
+    assert [name for name in names(mine) if name != "dominant_speaker_changed"] == ours
     wanted = ["participant_audio_unmuted", "participant_video_paused", "participant_video_resumed"]
     assert [name for name in names(theirs) if name in wanted] == wanted
     async with asyncio.timeout(LIMIT_S):

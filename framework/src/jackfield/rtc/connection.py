@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 #: How long an offer or answer waits for candidates; what comes later is trickled.
 GATHER_WAIT_S = 0.1
+_CANCEL_ROUNDS, _CANCEL_WAIT_S = 20, 0.05
 _EARLY_CANDIDATES_MAX = 64
 
 
@@ -197,10 +198,7 @@ class Connection:
             # Cancelled while it opens a socket, aioice would lose that socket; asking STUN servers may be cut short.
             await asyncio.wait([self._path.gathering], timeout=GATHER_WAIT_S)
         work: list[asyncio.Task[Any]] = [*self._tasks, *([self._path.gathering] if self._path else [])]
-        pending = [task for task in work if not task.done()]
-        for task in pending:
-            task.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
+        await _cancelled(work)
         if self._path is not None:
             await self._path.transport.close()
         self._set_state("closed")
@@ -243,3 +241,15 @@ async def _gather(agent: IceAgent) -> list[str]:
     except OSError as exc:
         logger.info("no candidates: %s", exc)
         return []
+
+
+async def _cancelled(work: Sequence[asyncio.Task[Any]]) -> None:
+    """None of these runs any more. Until Python 3.12, ``wait_for`` loses a cancellation that comes together with its
+    result, as in aiortc's handshake: whoever goes on is cancelled again."""
+    for _ in range(_CANCEL_ROUNDS):
+        pending = [task for task in work if not task.done()]
+        if not pending:
+            return
+        for task in pending:
+            task.cancel()
+        await asyncio.wait(pending, timeout=_CANCEL_WAIT_S)

@@ -314,7 +314,11 @@ class CallSession:
         LiveKit lets no moderator end a room: without its API secret, the others there see that they were removed.
         """
         self._check_active()
-        await self._moderation.end(self.uid)
+        try:
+            await self._moderation.end(self.uid)
+        except NetworkError:
+            if self._ending is None:
+                raise  # else the end itself overtook the answer
         await asyncio.shield(self._end("ended", "", lost=False))
 
     # --- how it goes
