@@ -209,7 +209,7 @@ class CallSession:
         return await self._own.set_device("microphone", wish)
 
     async def set_speaker(self, wish: str | Sequence[str] | None) -> Device | None:
-        """The loudspeaker is this one from now on."""
+        """The loudspeaker is this one from now on. `DeviceError` or `PluginError` when it cannot; then none plays."""
         device = await self._outputs.set_speaker(wish)
         self._emit(events.SpeakerChanged(device))
         return device

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from jackfield.roles import Capture, CaptureDriver
 from jackfield.session.handover import Handover
+from jackfield.session.opening import TooSlow, bordered, opened
 from jackfield.session.sources import AudioSource, SourceCapture, VideoSource
 from jackfield.values.devices import Device
-from jackfield.values.errors import CallError, DeviceGone, PluginError
+from jackfield.values.errors import CallError, DeviceGone
 from jackfield.values.formats import AudioFormat, MediaFormat, VideoFormat
 from jackfield.values.media import AudioBlock, EncodedFrame, Media, VideoFrame
 
@@ -84,31 +85,29 @@ class Feed:
     async def _opened(self) -> Capture:
         assert self._driver is not None
         assert self.device is not None
-        opening = asyncio.create_task(asyncio.to_thread(self._driver.open, self.device, self.format))
-        done, _ = await asyncio.wait({opening}, timeout=OPEN_TIMEOUT_S)
-        if not done:
-            opening.add_done_callback(_stop_late)
-            raise DeviceGone(f"{self.device.label} did not open within {OPEN_TIMEOUT_S:g} s; unplug it and try again")
-        return await self._bordered(opening)
+        driver, device, wanted = self._driver, self.device, self.format
+        opening = opened(lambda: driver.open(device, wanted), lambda capture: capture.stop(), timeout_s=OPEN_TIMEOUT_S)
+        try:
+            return await self._bordered(opening)
+        except TooSlow:
+            found = f"{device.label} did not open within {OPEN_TIMEOUT_S:g} s"
+            raise DeviceGone(f"{found}; unplug it and try again") from None
 
     async def start(self, sink: Intake) -> None:
         """Media flows."""
-        if not self._started and self.capture is not None:
+        capture = self.capture
+        if not self._started and capture is not None:
             self._started = True
-            await self._bordered(asyncio.to_thread(self.capture.start, sink))
+            try:
+                await self._bordered(opened(lambda: capture.start(sink), lambda _: capture.stop()))
+            except asyncio.CancelledError:
+                self.capture, self._started = None, False  # it is stopped once it has started
+                raise
 
     async def _bordered(self, job: Awaitable[Answer]) -> Answer:
-        """What the driver answers; an error that is not ours is its plugin's."""
-        try:
-            return await job
-        except CallError:
-            raise
-        except Exception as exc:
-            device = self.device
-            what = f"{device.label} ({device.id}) could not be opened" if device else "a source could not be started"
-            raise PluginError(
-                f"{what}: {type(exc).__name__}: {exc}; mend the plugin that drives it, or name another device"
-            ) from exc
+        device = self.device
+        what = f"{device.label} ({device.id}) could not be opened" if device else "a source could not be started"
+        return await bordered(job, what, "mend the plugin that drives it, or name another device")
 
     async def stop(self) -> None:
         """Closed. A feed that was stopped can be opened anew."""
@@ -116,12 +115,6 @@ class Feed:
         self._started = False
         if capture is not None:
             await asyncio.to_thread(capture.stop)
-
-
-def _stop_late(opening: asyncio.Task[Any]) -> None:
-    """A device that opens after we gave up is closed again."""
-    if not opening.cancelled() and opening.exception() is None:
-        asyncio.get_running_loop().run_in_executor(None, opening.result().stop)
 
 
 def wanted_format(kind: str, width: int, height: int, fps: float) -> MediaFormat:

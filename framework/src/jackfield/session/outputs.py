@@ -16,8 +16,6 @@ from jackfield.values.settings import SessionSettings
 
 logger = logging.getLogger("jackfield.output")
 
-SPEAKER_TIMEOUT_S = 10.0
-
 
 class Outputs:
     """The renderers that the settings name, and one loudspeaker that plays everyone."""
@@ -51,22 +49,21 @@ class Outputs:
             logger.info("the call is not heard here: %s", error.message)
             return
         if device is not None:
-            self._opening = asyncio.create_task(self._open_speaker(device, driver), name="open speaker")
+            self._opening = asyncio.create_task(self._try_speaker(device, driver), name="open speaker")
+
+    async def _try_speaker(self, device: Device, driver: Any) -> None:
+        try:
+            await self._open_speaker(device, driver)
+        except CallError as error:
+            self._failed(error, device.label)
 
     async def _open_speaker(self, device: Device, driver: Any) -> None:
         playback = Playback(self._call, device, driver)
-        try:
-            async with asyncio.timeout(SPEAKER_TIMEOUT_S):
-                await playback.open()
-        except (CallError, TimeoutError) as exc:
-            error = exc if isinstance(exc, CallError) else DeviceError(f"{device.label} did not open in time")
-            await playback.close()
-            self._failed(error, device.label)
-            return
+        await playback.open()
         self._playback = playback
 
     async def set_speaker(self, wish: str | Sequence[str] | None) -> Device | None:
-        """Another loudspeaker plays from now on."""
+        """Another loudspeaker plays from now on. `DeviceError` or `PluginError` when it cannot; then none does."""
         device, driver, _ = self._plugins.device("speaker", wish)
         await self._silence()
         if device is not None:
@@ -79,7 +76,10 @@ class Outputs:
             self._opening = None
         playback, self._playback = self._playback, None
         if playback is not None:
-            await playback.close()
+            try:
+                await playback.close()
+            except CallError as error:
+                self._failed(error, playback.device.label)
 
     async def close(self) -> None:
         """Files are whole, windows gone, the loudspeaker silent."""

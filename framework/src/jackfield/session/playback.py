@@ -7,10 +7,15 @@ from typing import Any
 
 from jackfield.media.mix import Mixer, MixInput
 from jackfield.roles import PlaybackDriver, Player, Unwatch
+from jackfield.session.opening import TooSlow, bordered, opened
 from jackfield.session.remote_track import RemoteTrack
 from jackfield.values.devices import Device
+from jackfield.values.errors import DeviceGone
 from jackfield.values.formats import AudioFormat
 from jackfield.values.media import AudioBlock, VideoFrame
+
+OPEN_TIMEOUT_S = 10.0
+BROKEN = "mend the plugin that drives it, or name another loudspeaker"
 
 
 class Playback:
@@ -25,17 +30,36 @@ class Playback:
         self._unwatches: dict[str, list[Unwatch]] = {}
 
     async def open(self) -> None:
-        """Everyone is heard from now on. `DeviceError` says why not."""
+        """Everyone is heard from now on. `CallError` says why not; the device is then given back."""
+        label = self.device.label
+        try:
+            await bordered(self._opened(), f"{label} ({self.device.id}) failed", BROKEN)
+        except TooSlow:
+            await self.close()
+            raise DeviceGone(f"{label} did not open within {OPEN_TIMEOUT_S:g} s; unplug it and try again") from None
+        except BaseException:
+            await self.close()
+            raise
+
+    async def _opened(self) -> None:
+        driver, device = self._driver, self.device
         wanted = AudioFormat(self._mixer.rate, self._mixer.channels)
-        self._player = await asyncio.to_thread(self._driver.open, self.device, wanted)
-        self._mixer = Mixer(rate=self._player.format.rate, channels=self._player.format.channels)
+        player = await opened(
+            lambda: driver.open(device, wanted), lambda player: player.stop(), timeout_s=OPEN_TIMEOUT_S
+        )
+        self._player = player
+        mixer = self._mixer = Mixer(rate=player.format.rate, channels=player.format.channels)
         self._unwatches[""] = [
             self._call.on("track_subscribed", lambda event: self._add(event.track)),
             self._call.on("track_unsubscribed", lambda event: self._remove(event.track.sid)),
         ]
         for track in self._call.tracks():
             self._add(track)
-        await asyncio.to_thread(self._player.start, self._mixer.fill)
+        try:
+            await opened(lambda: player.start(mixer.fill), lambda _: player.stop(), timeout_s=OPEN_TIMEOUT_S)
+        except (asyncio.CancelledError, TooSlow):
+            self._player = None  # it is stopped once it has started
+            raise
 
     def _add(self, track: RemoteTrack) -> None:
         if track.kind == "audio" and track.sid not in self._voices:
@@ -53,8 +77,9 @@ class Playback:
         """Silent, and the device given back."""
         for sid in list(self._unwatches):
             self._remove(sid)
-        if self._player is not None:
-            await asyncio.to_thread(self._player.stop)
+        player, self._player = self._player, None
+        if player is not None:
+            await bordered(asyncio.to_thread(player.stop), f"{self.device.label} could not be closed", BROKEN)
 
 
 def _play(voice: MixInput, media: VideoFrame | AudioBlock) -> None:

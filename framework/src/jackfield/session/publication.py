@@ -18,6 +18,7 @@ from jackfield.rtc import signalling
 from jackfield.session.encode import Encoded, EncodeThread
 from jackfield.session.feed import Feed, Intake
 from jackfield.session.handover import Outlet
+from jackfield.session.opening import opened
 from jackfield.session.statistics import w3c
 from jackfield.values.errors import CallError, EncoderError
 from jackfield.values.formats import AudioEncoding, Encoding, VideoEncoding, VideoFormat
@@ -114,7 +115,7 @@ class Publication:
         if self._feed.codec is not None:
             self.codec = self._feed.codec
         else:
-            await asyncio.to_thread(self._choose, codecs)
+            await self._choose(codecs)
         self._intake.open = not self.muted
         await self._feed.start(self._intake)
 
@@ -125,20 +126,21 @@ class Publication:
         if self._encoder is not None:
             self._encoder.close()
             self._encoder = None
-        await asyncio.to_thread(self._choose, codecs)
+        await self._choose(codecs)
 
-    def _choose(self, codecs: Sequence[str]) -> None:
+    async def _choose(self, codecs: Sequence[str]) -> None:
+        found = await opened(lambda: self._first_of(codecs), lambda found: found[1].close())
+        self._encoders, self._encoder, self.codec = found
+
+    def _first_of(self, codecs: Sequence[str]) -> tuple[EncoderSource, Encoder, str]:
         errors = []
+        width, height = self._size
         for codec in codecs:
-            self._encoders = EncoderSource(self._plugins, self._encoding(codec), self._settings.encoders)
-            width, height = self._size
+            encoders = EncoderSource(self._plugins, self._encoding(codec), self._settings.encoders)
             try:
-                self._encoder = self._encoders.open(width, height)
+                return encoders, encoders.open(width, height), codec
             except EncoderError as error:
                 errors.append(error)
-                continue
-            self.codec = codec
-            return
         raise errors[0] if errors else EncoderError("the server takes none of the codecs that the settings name")
 
     def _encoding(self, codec: str) -> Encoding:

@@ -1,0 +1,206 @@
+"""Devices, encoders and loudspeakers that open slowly, break, or open when nobody waits any more."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Any
+
+import pytest
+
+from jackfield.plugins import Choice
+from jackfield.session.feed import Feed
+from jackfield.session.opening import TooSlow, opened
+from jackfield.session.outputs import Outputs
+from jackfield.session.publication import Publication
+from jackfield.testing.fakes import FakeCall
+from jackfield.values.devices import Device
+from jackfield.values.errors import CallError, DeviceGone, PluginError
+from jackfield.values.formats import AudioFormat, VideoFormat
+from jackfield.values.settings import SessionSettings
+
+LIMIT_S = 5.0
+CAMERA = Device("slow:camera", "camera", "Slow camera")
+SPEAKER = Device("slow:speaker", "speaker", "Slow speaker")
+
+
+class Slow:
+    """A driver, its device and its encoder in one: each step waits until the test lets it, or breaks."""
+
+    name = "slow"
+    format: Any = VideoFormat(320, 180, 15.0)
+
+    def __init__(self, *, held: bool = True, opens: Any = None, starts: Any = None, stops: Any = None) -> None:
+        self.errors = {"open": opens, "start": starts, "stop": stops}
+        self.let = threading.Event()
+        self.began, self.stopped = threading.Event(), threading.Event()
+        self.steps: list[str] = []
+        if not held:
+            self.let.set()
+
+    def _step(self, name: str) -> None:
+        self.steps.append(name)
+        if self.errors[name] is not None:
+            raise self.errors[name]
+
+    def open(self, *_: Any) -> Slow:
+        self.began.set()
+        self.let.wait(LIMIT_S)
+        self._step("open")
+        return self
+
+    def start(self, *_: Any) -> None:
+        self._step("start")
+
+    def stop(self) -> None:
+        self.stopped.set()
+        self._step("stop")
+
+    close = stop
+
+
+class SlowPlugins:
+    """What a publication and a loudspeaker ask of the plugins."""
+
+    def __init__(self, slow: Slow) -> None:
+        self.slow = slow
+
+    def encoder(self, codec: str, *_: Any, **__: Any) -> tuple[Slow, Choice]:
+        return self.slow.open(), Choice("encoder", "slow", "slow", "the only one", ())
+
+    def device(self, kind: str, wish: Any) -> tuple[Device, Slow, None]:
+        return SPEAKER, self.slow, None
+
+
+async def happens(event: threading.Event) -> None:
+    assert await asyncio.to_thread(event.wait, LIMIT_S)
+
+
+async def cancelled(job: Any, slow: Slow) -> None:
+    """The job is cancelled while the driver opens; then the driver is through."""
+    task = asyncio.ensure_future(job)
+    await happens(slow.began)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    slow.let.set()
+
+
+async def test_what_opens_after_a_cancellation_is_closed() -> None:
+    """Whoever waited is gone: the thread that opened it closes it."""
+    slow = Slow()
+    await cancelled(opened(slow.open, Slow.stop), slow)
+    await happens(slow.stopped)
+    assert slow.steps == ["open", "stop"]
+
+
+async def test_what_opens_too_late_is_closed() -> None:
+    """The same after the time given; an error that comes late is nobody's."""
+    slow, broken = Slow(), Slow(opens=OSError("late"))
+    for each in (slow, broken):
+        with pytest.raises(TooSlow):
+            await opened(each.open, Slow.stop, timeout_s=0.01)
+        each.let.set()
+    await happens(slow.stopped)
+    assert not broken.stopped.is_set()
+
+
+async def test_what_is_open_at_the_cancellation_is_closed() -> None:
+    """It opened between two turns of the loop, and its waiter never saw it."""
+    slow = Slow(held=False)
+    done = threading.Event()
+    task = asyncio.create_task(opened(lambda: (slow.open(), done.set())[0], Slow.stop))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert done.wait(LIMIT_S)  # the loop does not run meanwhile
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await happens(slow.stopped)
+
+
+def test_the_end_of_the_loop_closes_it_too() -> None:
+    """As when Ctrl-C ends `asyncio.run` while a camera opens."""
+    slow = Slow()
+
+    async def interrupted() -> None:
+        task = asyncio.create_task(opened(slow.open, Slow.stop))
+        await happens(slow.began)
+        task.cancel()
+        asyncio.get_running_loop().call_soon(slow.let.set)
+
+    asyncio.run(interrupted())
+    assert slow.stopped.wait(LIMIT_S)
+
+
+async def test_a_camera_that_opens_after_its_join_was_given_up_is_closed() -> None:
+    """The next join finds it free."""
+    slow = Slow()
+    await cancelled(Feed(slow.format, device=CAMERA, driver=slow).open(), slow)  # type: ignore[arg-type]
+    await happens(slow.stopped)
+
+
+async def test_an_encoder_that_opens_after_the_end_is_closed() -> None:
+    """The publication is over, and holds none."""
+    slow = Slow()
+    source = Slow(held=False)
+    feed = Feed(source.format, device=CAMERA, driver=source)  # type: ignore[arg-type]
+    plugins: Any = SlowPlugins(slow)
+    publication = Publication(feed, "video", "camera", "", SessionSettings(), plugins)
+    await cancelled(publication.prepare(["VP8"]), slow)
+    await publication.end()
+    await happens(slow.stopped)
+    assert publication.encoder == ""
+    assert source.steps == ["open", "stop"]
+
+
+# --- loudspeakers ---------------------------------------------------------------------------------------------------
+def outputs(slow: Slow) -> tuple[Outputs, list[tuple[CallError, str]]]:
+    slow.format = AudioFormat()
+    failed: list[tuple[CallError, str]] = []
+    plugins: Any = SlowPlugins(slow)
+    return Outputs(FakeCall(), plugins, lambda error, source: failed.append((error, source))), failed
+
+
+@pytest.mark.parametrize(("step", "steps"), [("opens", ["open"]), ("starts", ["open", "start", "stop"])])
+async def test_a_loudspeaker_that_breaks_is_told_and_closed(step: str, steps: list[str]) -> None:
+    """At the join by an event, and to `set_speaker`'s caller: an error of ours, whatever the driver raised."""
+    slow = Slow(held=False, **{step: OSError("no such card")})
+    out, failed = outputs(slow)
+    await out.open()
+    async with asyncio.timeout(LIMIT_S):
+        while not failed:
+            await asyncio.sleep(0.001)
+    (error, source), *_ = failed
+    assert isinstance(error, PluginError)
+    assert "no such card" in error.message
+    assert source == SPEAKER.label
+    assert slow.steps == steps
+    with pytest.raises(PluginError, match="no such card"):
+        await out.set_speaker(None)
+    assert out.speaker is None
+    assert slow.steps == 2 * steps
+    await out.close()
+
+
+async def test_a_loudspeaker_that_cannot_be_closed_is_told() -> None:
+    """The call goes on, or ends, all the same."""
+    out, failed = outputs(Slow(held=False, stops=OSError("stuck")))
+    await out.set_speaker(None)
+    await out.close()
+    assert ["stuck" in error.message for error, _ in failed] == [True]
+
+
+async def test_a_loudspeaker_that_opens_late_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too slow, or the call was left meanwhile."""
+    slow = Slow()
+    out, _ = outputs(slow)
+    monkeypatch.setattr("jackfield.session.playback.OPEN_TIMEOUT_S", 0.01)
+    with pytest.raises(DeviceGone, match="did not open within"):
+        await out.set_speaker(None)
+    slow.let.set()
+    await happens(slow.stopped)
+    monkeypatch.undo()
+    left = Slow()
+    await cancelled(outputs(left)[0].set_speaker(None), left)
+    await happens(left.stopped)
