@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from livekit.protocol.rtc import MuteTrackRequest
 
 from jackfield import (
     AudioSource,
@@ -355,6 +356,11 @@ async def test_a_moderator_mutes_removes_and_ends(people: People) -> None:
     await ada.mute_participant(ada.participants["bob"])
     await until(lambda: bob.is_audio_muted, "the muting")
     assert [event.by_moderator for event in told if event.name == "audio_muted"] == [True]
+    microphone = bob._own.of("microphone")
+    assert microphone is not None
+    bob._message("mute", MuteTrackRequest(sid=microphone.sid, muted=False))
+    await asyncio.sleep(0.1)
+    assert bob.is_audio_muted, "what is off, nobody else switches on"
     await ada.remove_participant("bob")
     assert await asyncio.wait_for(bob.until_left(), LIMIT_S) == "removed"
     await ada.end_for_all()

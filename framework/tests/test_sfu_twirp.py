@@ -10,7 +10,7 @@ import jwt
 import pytest
 from aiohttp import web
 from livekit import api
-from livekit.protocol import rtc
+from livekit.protocol import models, rtc
 
 from jackfield.server.sfu import Sfu
 
@@ -49,6 +49,14 @@ async def joined(session: aiohttp.ClientSession, url: str, identity: str) -> aio
     websocket = await session.ws_connect(f"{url}/rtc?access_token={token}")
     assert rtc.SignalResponse.FromString((await websocket.receive(timeout=5)).data).HasField("join")
     return websocket
+
+
+async def said(websocket: aiohttp.ClientWebSocketResponse, kind: str) -> Any:
+    """The next message of this kind."""
+    while True:
+        response = rtc.SignalResponse.FromString((await websocket.receive(timeout=5)).data)
+        if response.HasField(kind):  # type: ignore[arg-type]
+            return getattr(response, kind)
 
 
 async def test_livekit_apis_own_client_makes_and_ends_rooms(url: str) -> None:
@@ -139,3 +147,22 @@ async def test_participants_are_updated_and_permissions_taken(url: str) -> None:
         async for _ in websocket:
             pass
         assert (await call(url, "ListParticipants", {"room": "room"}, **ALL))[1] == {}
+
+
+async def test_a_moderator_mutes_and_cannot_unmute(url: str) -> None:
+    """Muting is told to its publisher; switching on again is refused in words, and nobody is told anything."""
+    async with aiohttp.ClientSession() as session:
+        websocket = await joined(session, url, "ada")
+        track = rtc.AddTrackRequest(cid="mic", type=models.TrackType.AUDIO)
+        await websocket.send_bytes(rtc.SignalRequest(add_track=track).SerializeToString())
+        sid = (await said(websocket, "track_published")).track.sid
+        change = {"room": "room", "identity": "ada", "track_sid": sid}
+        status, answer = await call(url, "MutePublishedTrack", {**change, "muted": True}, **ALL)
+        assert (status, answer["track"]["muted"]) == (200, True)
+        assert (await said(websocket, "mute")).muted
+        status, error = await call(url, "MutePublishedTrack", {**change, "muted": False}, **ALL)
+        assert (status, error["code"]) == (412, "failed_precondition")
+        assert "'ada' has to do that" in error["msg"]
+        await call(url, "RemoveParticipant", {"room": "room", "identity": "ada"}, **ALL)
+        async for frame in websocket:
+            assert not rtc.SignalResponse.FromString(frame.data).HasField("mute")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from livekit.protocol.models import DataPacket, DisconnectReason, UserPacket
-from livekit.protocol.rtc import LeaveRequest, UpdateParticipantMetadata
+from livekit.protocol.rtc import LeaveRequest
 
 from jackfield.plugins import Choice, Plugins
 from jackfield.roles import CaptureDriver, Unwatch
@@ -18,6 +18,7 @@ from jackfield.session.listeners import Callback, EventStream, Listeners
 from jackfield.session.moderation import Moderation
 from jackfield.session.outputs import Outputs
 from jackfield.session.own_media import OwnMedia, Publishable
+from jackfield.session.own_state import OwnState
 from jackfield.session.participant import Participant
 from jackfield.session.publication import Publication
 from jackfield.session.remote_track import RemoteTrack
@@ -37,7 +38,6 @@ logger = logging.getLogger("jackfield.call")
 #: Application data of one message; more does not fit every path (LiveKit's own limit for reliable packets is 15 KiB).
 DATA_LIMIT = 60_000
 END_TIMEOUT_S = 6.0
-UPDATE_TIMEOUT_S = 5.0
 
 
 class CallSession:
@@ -65,11 +65,11 @@ class CallSession:
         self._listeners, self._plugins = listeners, plugins
         self._subscriptions = Subscriptions(self._emit, self._decoder, self._failed)
         self._room = Room(connection.signal.joined, token.role, self._subscriptions.furnish)
+        self._own_state = OwnState(self._room.local, lambda wanted: connection.signal.send(update_metadata=wanted))
         self._outputs = Outputs(self, plugins, self._failed)
         self._left: asyncio.Future[LeaveReason] = asyncio.get_running_loop().create_future()
         self._ending: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._requests: dict[int, asyncio.Future[None]] = {}
         self._joined = False
 
     # --- beginning
@@ -259,31 +259,20 @@ class CallSession:
 
     async def set_attributes(self, attributes: Mapping[str, str]) -> None:
         """Adds to our attributes, which everyone sees; "" takes one away. `NotAllowed` when the token forbids it."""
-        await self._update_ourselves(attributes=dict(attributes))
+        await self._tell(attributes=dict(attributes))
 
     async def set_metadata(self, metadata: str) -> None:
-        """Our metadata is this text, which everyone sees."""
-        await self._update_ourselves(metadata=metadata)
+        """Our metadata is this text, which everyone sees. ``ValueError`` when it is empty: LiveKit's protocol takes that
+        for "as it was"; to take something away, use an attribute."""
+        await self._tell(metadata=_said("metadata", metadata))
 
     async def set_name(self, name: str) -> None:
-        """Everyone sees us under this name."""
-        await self._update_ourselves(name=name)
+        """Everyone sees us under this name. ``ValueError`` when it is empty, as for `set_metadata`."""
+        await self._tell(name=_said("a name", name))
 
-    async def _update_ourselves(self, **changes: Any) -> None:
+    async def _tell(self, **changes: Any) -> None:
         self._check_active()
-        number = len(self._requests) + 1
-        while number in self._requests:
-            number += 1
-        answer = self._requests[number] = asyncio.get_running_loop().create_future()
-        fields = {"metadata": self.local.metadata, "name": self.local.name, **changes}
-        self._connection.signal.send(update_metadata=UpdateParticipantMetadata(request_id=number, **fields))
-        try:
-            async with asyncio.timeout(UPDATE_TIMEOUT_S):
-                await answer
-        except TimeoutError as exc:
-            raise NetworkError("the server did not confirm the change in time") from exc
-        finally:
-            del self._requests[number]
+        await self._own_state.change(**changes)
 
     # --- a moderator's
     async def remove_participant(self, participant: Participant | str) -> None:
@@ -352,13 +341,13 @@ class CallSession:
         match kind:
             case "update":
                 self._take(self._room.update(message.participants))
-                self._confirm(None)
+                self._own_state.told()
             case "speakers_changed":
                 self._take(self._room.speakers(message.speakers))
             case "connection_quality":
                 self._take(self._room.qualities(message.updates))
-            case "mute":
-                self._muted_by_server(message.sid, message.muted)
+            case "mute" if message.muted:  # what is off, only we switch on
+                self._muted_by_server(message.sid)
             case "track_unpublished":
                 self._unpublished_by_server(message.track_sid)
             case "room_update":
@@ -366,7 +355,7 @@ class CallSession:
             case "refresh_token":
                 self._moderation.token = message
             case "request_response":
-                self._confirm(message)
+                self._own_state.answered(message)
             case "subscription_response":
                 logger.warning("the server cannot give us track %s (error %s)", message.track_sid, message.err)
 
@@ -377,26 +366,14 @@ class CallSession:
                 self._subscriptions.forget(event.participant)
             self._emit(event)
 
-    def _confirm(self, response: Any) -> None:
-        """An answer to `set_attributes` and its like; servers that do not answer confirm by an update."""
-        for number, answer in self._requests.items():
-            if answer.done() or (response is not None and response.request_id != number):
-                continue
-            if response is None or response.reason == 0:
-                answer.set_result(None)
-            else:
-                answer.set_exception(
-                    NotAllowed(f"the server refuses the change: {response.message or response.reason}")
-                )
-
-    def _muted_by_server(self, sid: str, muted: bool) -> None:
+    def _muted_by_server(self, sid: str) -> None:
         publication = next((each for each in self._own.publications if each.sid == sid), None)
-        if publication is None or publication.muted == muted:
+        if publication is None or publication.muted:
             return
         if publication is self._own.of(publication.source):
-            self._task(self._own.set_muted(publication.source, muted, by_moderator=True))
+            self._task(self._own.set_muted(publication.source, True, by_moderator=True))
         else:
-            self._task(publication.mute() if muted else publication.unmute())
+            self._task(publication.mute())
 
     def _unpublished_by_server(self, sid: str) -> None:
         for publication in [each for each in self._own.publications if each.sid == sid]:
@@ -448,6 +425,7 @@ class CallSession:
         return self._ending
 
     async def _finish(self, reason: LeaveReason, message: str) -> None:
+        self._own_state.end()
         said = None
         if reason == "left":
             said = LeaveRequest(reason=DisconnectReason.CLIENT_INITIATED, action=LeaveRequest.Action.DISCONNECT)
@@ -470,6 +448,12 @@ class CallSession:
 
     async def __aexit__(self, *_: object) -> None:
         await self.leave()
+
+
+def _said(what: str, text: str) -> str:
+    if not text:
+        raise ValueError(f"{what} cannot be empty: the server takes that for no change")
+    return text
 
 
 def _transport(counters: Mapping[str, Any]) -> dict[str, Any]:

@@ -33,6 +33,7 @@ _STATUS = {
     "permission_denied": 403,
     "not_found": 404,
     "bad_route": 404,
+    "failed_precondition": 412,
     "resource_exhausted": 429,
     "internal": 500,
     "unimplemented": 501,
@@ -150,8 +151,11 @@ class RoomService:
     def _mute_track(self, grants: Grants, request: api.MuteRoomTrackRequest) -> api.MuteRoomTrackResponse:
         participant = self._participant(grants, request.room, request.identity)
         publication = self._publication(participant, request.track_sid)
-        if publication.mute(request.muted):
-            mute = rtc.MuteTrackRequest(sid=publication.sid, muted=request.muted)
+        if not request.muted:  # as on LiveKit's server, where this has to be switched on
+            found = "nobody's microphone or camera is switched on from afar"
+            raise TwirpError("failed_precondition", f"{found}; {request.identity[:64]!r} has to do that")
+        if publication.mute(True):
+            mute = rtc.MuteTrackRequest(sid=publication.sid, muted=True)
             participant.send(response=rtc.SignalResponse(mute=mute))
             participant.room.tell_of(participant)
         return api.MuteRoomTrackResponse(track=publication.info)
