@@ -63,7 +63,8 @@ async def test_sigterm_drains_and_ends() -> None:
     assert not await runtime.answers(record)
 
 
-async def test_second_signal_ends_a_long_drain() -> None:
+@pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
+async def test_second_signal_ends_a_long_drain(second: signal.Signals) -> None:
     """Who asks twice does not wait."""
     hosted = Hosted()
     draining = asyncio.Event()
@@ -74,8 +75,22 @@ async def test_second_signal_ends_a_long_drain() -> None:
 
     hosted.media.drain = long_drain  # type: ignore[method-assign]
     await hosted.listens()
-    os.kill(os.getpid(), signal.SIGINT)
+    os.kill(os.getpid(), signal.SIGTERM)
     await asyncio.wait_for(draining.wait(), LIMIT_S)
+    os.kill(os.getpid(), second)
+    await hosted.ends()
+    assert hosted.media.closed
+
+
+async def test_ctrl_c_does_not_wait_for_calls() -> None:
+    """At SIGINT everybody is told to leave at once."""
+    hosted = Hosted(drain_s=3600)
+
+    async def long_drain(timeout_s: float) -> None:
+        await asyncio.sleep(timeout_s)
+
+    hosted.media.drain = long_drain  # type: ignore[method-assign]
+    await hosted.listens()
     os.kill(os.getpid(), signal.SIGINT)
     await hosted.ends()
     assert hosted.media.closed

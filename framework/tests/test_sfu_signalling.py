@@ -543,15 +543,37 @@ async def test_a_reader_that_stands_still_is_dropped(join: Join, sfu: Sfu) -> No
 
 
 # --- the end -------------------------------------------------------------------------------------------------------
-async def test_draining(join: Join, sfu: Sfu, url: str, session: aiohttp.ClientSession) -> None:
-    """Everybody is told, nobody is let in."""
-    ada = await join()
-    await ada.until("offer")
-    await sfu.drain(2)
-    assert (await ada.until("leave")).reason == models.DisconnectReason.SERVER_SHUTDOWN
-    assert await ada.closed()
+async def test_draining_lets_calls_go_on_for_a_while(
+    join: Join, sfu: Sfu, url: str, session: aiohttp.ClientSession
+) -> None:
+    """Who is in a call stays, and may come back to it; nobody else is let in; at the end everybody is told."""
+    ada, bob = await join("ada"), await join("bob")
+    await bob.until("offer")
+    draining = asyncio.create_task(sfu.drain(0.5))
+    await asyncio.sleep(0.1)
+    async with session.get(f"{url}/rtc/validate?access_token={token('eve')}") as response:
+        assert (response.status, await response.text()) == (503, "this server is shutting down; nobody new is let in")
+    again = await join("bob")
+    assert (await bob.until("leave")).reason == models.DisconnectReason.DUPLICATE_IDENTITY
+    await again.until("offer")
+    assert len(sfu.rooms.participants()) == 2
+    await draining
+    for client in (ada, again):
+        assert (await client.until("leave")).reason == models.DisconnectReason.SERVER_SHUTDOWN
+        assert await client.closed()
     async with session.get(f"{url}/rtc/validate?access_token={token()}") as response:
         assert response.status == 503
+
+
+async def test_draining_ends_when_the_last_one_leaves(join: Join, sfu: Sfu) -> None:
+    """No longer than the call itself, however long it might have taken."""
+    ada = await join()
+    await ada.until("offer")
+    draining = asyncio.create_task(sfu.drain(3600))
+    await asyncio.sleep(0.1)
+    assert not draining.done()
+    await ada.send(leave=rtc.LeaveRequest())
+    await asyncio.wait_for(draining, 5)
 
 
 async def test_an_empty_room_is_closed_after_a_while(join: Join, sfu: Sfu) -> None:

@@ -81,7 +81,7 @@ def serve(address: str) -> Iterator[Served]:
         log = Path(folder) / "log"
         kept = {name: value for name, value in os.environ.items() if not name.startswith("JACKFIELD_")}
         environment = kept | {"JACKFIELD_STATE_DIR": folder, "JACKFIELD_KEYS": f"{KEY}: {SECRET}"}
-        command = [sys.executable, "-m", "jackfield", "serve", "--json", "--drain-seconds", "1"]
+        command = [sys.executable, "-m", "jackfield", "serve", "--json", "--drain-seconds", "0"]
         command += ["--host", address, "--port", "0", "--udp-port", "0"]
         with (
             log.open("wb") as written,

@@ -94,7 +94,7 @@ async def _server(session: str, flags: dict[str, Any], stop: asyncio.Event) -> A
     from jackfield.cli.live.watching import unless_stopped
 
     port = _free(7880) if flags["port"] is None else _free(flags["port"], must=True)
-    arguments = ["serve", "--json", "--session", session, "--port", str(port), "--drain-seconds", "1"]
+    arguments = ["serve", "--json", "--session", session, "--port", str(port), "--drain-seconds", "0"]
     arguments += ["--udp-port", "0", *(["--lan"] if flags["lan"] else [])]
     child = await asyncio.create_subprocess_exec(
         sys.executable,

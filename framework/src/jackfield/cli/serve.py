@@ -50,7 +50,13 @@ Ends with 0 after SIGTERM, Ctrl-C or (--local) when idle, and with 3 when it can
 @click.option("--keys-file", type=click.Path(path_type=Path), help="File with one 'KEY: SECRET' on each line.")
 @click.option("--login-key", metavar="KEY", help="What log-ins are asked for (better: JACKFIELD_LOGIN_KEY).")
 @click.option("--turn", multiple=True, metavar="turn:USER:PASSWORD@HOST:PORT", help="TURN server for clients.")
-@click.option("--drain-seconds", "drain_s", type=click.FloatRange(0), help="Time that calls get to end at SIGTERM.")
+@click.option(
+    "--drain-seconds",
+    "drain_s",
+    type=click.FloatRange(0),
+    help="How long calls may go on after SIGTERM, while nobody new is let in; Ctrl-C or a second signal ends them at "
+    "once.  [default: 5]",
+)
 @click.option("--local", is_flag=True, help="Be this machine's own server: ends when idle.")
 @click.option("--idle-seconds", "idle_s", type=click.FloatRange(0), help="End after this long with nobody in a call.")
 @click.option("--verbose", is_flag=True, help="Log what happens.")

@@ -71,8 +71,8 @@ class ServerOptions:
     keys: str | dict[str, str] | None = field(default=None, repr=False)
     #: `serve`: STUN and TURN servers for clients, tables of ``urls``, ``username`` and ``credential``.
     ice_servers: tuple[dict[str, Any], ...] = field(default=(), repr=False)
-    #: `serve`: seconds that calls get to end at SIGTERM.
-    drain_s: float = field(default=30.0, validator=validators.ge(0))
+    #: `serve`: seconds that calls may go on after SIGTERM, while nobody new is let in; Ctrl-C ends them at once.
+    drain_s: float = field(default=5.0, validator=validators.ge(0))
     #: `serve`: how other machines name the server, where that is not its own address.
     public_url: str | None = None
     #: `serve`: a proxy that speaks https stands in front, and is believed about who asks.

@@ -107,7 +107,7 @@ class Server:
             raise _not_opened("port", self.settings.host, self.settings.port, exc) from exc
 
     async def drain(self) -> None:
-        """No call token is given out any more, and who is in a call has ``drain_s`` seconds to end it."""
+        """Nobody new comes in, and calls go on for ``drain_s`` seconds at most; then who is in one is told to leave."""
         self._draining = True
         if self._media is not None:
             await self._media.drain(self.settings.drain_s)

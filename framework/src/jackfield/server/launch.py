@@ -56,7 +56,8 @@ async def host(
     clock: Callable[[], float] = time.time,
     poll_s: float = 0.5,
 ) -> None:
-    """Serves until SIGTERM or SIGINT (the second one ends the drain), or until idle where the settings say so."""
+    """Serves until SIGTERM, after which calls go on for the settings' ``drain_s``; until a second signal or SIGINT, which
+    end them at once; or until idle where the settings say so."""
     if not settings.local:
         await _make_room()
     server = await _opened(settings, make_media, clock)
@@ -149,20 +150,20 @@ async def _stop_when_idle(server: Server, stop: asyncio.Event, poll_s: float) ->
 
 @contextlib.contextmanager
 def _signals(stop: asyncio.Event, at_once: asyncio.Event) -> Iterator[None]:
-    def ask() -> None:
-        if stop.is_set():
+    def ask(name: signal.Signals) -> None:
+        if stop.is_set() or name == signal.SIGINT:  # who sits at a terminal does not wait for others
             at_once.set()
         else:
-            logger.info("draining; the same signal again ends at once")
-            stop.set()
+            logger.info("draining; another signal ends at once")
+        stop.set()
 
     loop = asyncio.get_running_loop()
     names = (signal.SIGTERM, signal.SIGINT)
     for name in names:
         try:
-            loop.add_signal_handler(name, ask)
+            loop.add_signal_handler(name, ask, name)
         except NotImplementedError:  # Windows
-            signal.signal(name, lambda *_: loop.call_soon_threadsafe(ask))
+            signal.signal(name, lambda number, _: loop.call_soon_threadsafe(ask, signal.Signals(number)))
     try:
         yield
     finally:

@@ -43,7 +43,7 @@ class ServerSettings:
     development: bool = False
     local: bool = False
     idle_s: float = 0.0
-    drain_s: float = 10.0
+    drain_s: float = 5.0
     ice_servers: Sequence[IceServer] = ()
 
     @property

@@ -26,6 +26,9 @@ from jackfield.server.sfu.twirp import RoomService
 
 __all__ = ["Limits", "Load", "Sfu"]
 
+#: How long the connections of those who were told to leave may take to close.
+_LEAVE_S = 5.0
+
 
 @frozen
 class Load:
@@ -90,12 +93,13 @@ class Sfu:
         self._sockets.open()
         self._pulse.start()
 
-    async def drain(self, timeout_s: float = 5.0) -> None:
-        """Nobody is let in any more; everybody is told to leave, and has left or the time is up."""
+    async def drain(self, timeout_s: float = 0.0) -> None:
+        """Nobody new is let in, and calls go on for ``timeout_s`` at most; whoever is still there is told to leave."""
         self._signalling.is_draining = True
+        await self.rooms.vacated(timeout_s)
         for room in self.rooms:
             self.rooms.close(room, Reason.SERVER_SHUTDOWN)
-        await self.rooms.ended(timeout_s)
+        await self.rooms.ended(_LEAVE_S)
 
     async def close(self) -> None:
         """Everybody is gone and the sockets are closed."""

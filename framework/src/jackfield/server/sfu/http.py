@@ -83,12 +83,18 @@ class Signalling:
     def _admit(self, request: web.Request) -> Grants:
         grants = self._verifier.verify(access_token(request))
         grants.require_join()
-        if self.is_draining:
-            raise Refused("this server is shutting down", 503)
-        room = self._rooms.get(grants.room)
-        if room is not None and room.is_full and grants.identity not in room.participants:
-            raise Refused(f"the room is full ({room.max_participants} participants)", 403)
+        self._require_place(grants)
         return grants
+
+    def _require_place(self, grants: Grants) -> None:
+        """Raises `Refused` unless there is room for one more. Who is in a call may always come back to it."""
+        room = self._rooms.get(grants.room)
+        if room is not None and grants.identity in room.participants:
+            return
+        if self.is_draining:
+            raise Refused("this server is shutting down; nobody new is let in", 503)
+        if room is not None and room.is_full:
+            raise Refused(f"the room is full ({room.max_participants} participants)", 403)
 
     async def _join(self, request: web.Request) -> web.StreamResponse:
         websocket = web.WebSocketResponse(

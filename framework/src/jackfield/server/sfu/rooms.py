@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 from livekit.protocol import models
 
@@ -12,6 +13,8 @@ from jackfield.server.sfu.limits import Limits
 from jackfield.server.sfu.participant import DISCONNECT, Participant, Reason
 from jackfield.server.sfu.room import Room
 from jackfield.server.sfu.tokens import Refused
+
+_LOOK_S = 0.05
 
 
 class Rooms:
@@ -71,6 +74,13 @@ class Rooms:
         for room in self:
             if room.is_over:
                 self.close(room, Reason.ROOM_CLOSED)
+
+    async def vacated(self, timeout_s: float) -> None:
+        """Nobody is in any room, or the time is up."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while self.participants():
+                    await asyncio.sleep(_LOOK_S)
 
     async def ended(self, timeout_s: float) -> None:
         """Everybody who was leaving has left, or the time is up."""
