@@ -262,8 +262,8 @@ class CallSession:
         await self._tell(attributes=dict(attributes))
 
     async def set_metadata(self, metadata: str) -> None:
-        """Our metadata is this text, which everyone sees. ``ValueError`` when it is empty: LiveKit's protocol takes that
-        for "as it was"; to take something away, use an attribute."""
+        """Our metadata is this text, which everyone sees. ``ValueError`` when it is empty: LiveKit's protocol has that
+        for "as it was"; attributes can be taken away."""
         await self._tell(metadata=_said("metadata", metadata))
 
     async def set_name(self, name: str) -> None:
@@ -341,7 +341,8 @@ class CallSession:
         match kind:
             case "update":
                 self._take(self._room.update(message.participants))
-                self._own_state.told()
+                if any(info.sid == self.local.pid for info in message.participants):
+                    self._own_state.told()
             case "speakers_changed":
                 self._take(self._room.speakers(message.speakers))
             case "connection_quality":
