@@ -7,6 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -183,7 +184,7 @@ async def connect(
     Raises `CallTokenError`, `SessionIdError`, `ResponseError` or `NetworkError`, by what ``/rtc/validate`` says.
     """
     headers = {"Authorization": f"Bearer {token}"}
-    query = {"version": version("jackfield"), **query}
+    query = {"version": _version(), **query}
     try:
         async with asyncio.timeout(timeout_s):
             websocket = await http.ws_connect(
@@ -243,3 +244,8 @@ async def _explain(
 
 def _milliseconds() -> int:
     return time.time_ns() // 1_000_000
+
+
+@cache
+def _version() -> str:
+    return version("jackfield")
