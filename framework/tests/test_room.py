@@ -32,9 +32,10 @@ def track(source: TrackSource, *, muted: bool = False, sid: str = "TR_1") -> Tra
     return TrackInfo(sid=sid, type=kind, source=source, muted=muted)
 
 
-def room(*others: ParticipantInfo) -> tuple[People, list[Participant]]:
+def room(*others: ParticipantInfo, node: str = "jackfield") -> tuple[People, list[Participant]]:
     furnished: list[Participant] = []
     join = JoinResponse(room=Room(sid="RM_1", name="room"), participant=person("me"), other_participants=others)
+    join.server_info.node_id = node
     return People(join, "moderator", furnished.append), furnished
 
 
@@ -101,6 +102,17 @@ def test_texts_are_told_with_what_changed() -> None:
     assert names(people.update([person("me", metadata="hello")])) == ["participant_updated"]
     assert people.update([person("me", "PA_me", state=GONE)]) == []
     assert people.update([person("me", "PA_other")]) == []
+
+
+def test_nobody_is_a_moderator_by_an_attribute_that_everyone_may_set() -> None:
+    """A Jackfield server keeps the role's attribute; LiveKit's lets everyone write it."""
+    shown = {"jackfield.role": "moderator"}
+    for node, role in (("jackfield", "moderator"), ("ND_a1b2c3", "participant"), ("", "participant")):
+        people, _ = room(person("ada", attributes=shown), person("bob"), node=node)
+        people.update([person("bob", attributes=shown)])
+        assert [each.role for each in people.participants.values()] == [role, role]
+        assert people.participants["bob"].attributes == shown
+        assert people.local.role == "moderator"
 
 
 def test_the_loudest_is_the_dominant_speaker() -> None:

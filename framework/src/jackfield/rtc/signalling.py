@@ -20,6 +20,8 @@ from jackfield.values.events import LeaveReason, NetworkQuality
 
 #: The protocol version we speak as a client (LiveKit's ``?protocol=``).
 PROTOCOL = 13
+#: How Jackfield's server names itself in a join's ``server_info.node_id``; LiveKit's nodes are called ``ND_…``.
+JACKFIELD_NODE = "jackfield"
 
 Source = Literal["camera", "microphone", "screen", "screen_audio", "unknown"]
 Kind = Literal["audio", "video"]

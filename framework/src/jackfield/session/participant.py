@@ -24,6 +24,10 @@ AVATAR_ATTRIBUTE = "avatar"
 class Participant:
     """One person in the call. Read it on the event loop; fields change as the server reports.
 
+    ``role`` is what their token makes them, as a Jackfield server vouches for it. On a LiveKit server it is always
+    ``participant``, save for our own: there everyone may give themselves any attribute. It is for showing; what one
+    may do is decided by the server alone.
+
     ``video``, ``audio``, ``screen`` and ``screen_audio`` give what they send, whether or not they send it yet
     (`VideoMedia.frames`, `AudioMedia.blocks`); our own participant has none of them.
     """
@@ -75,15 +79,19 @@ class Participant:
             media.bind(next((each for each in self.tracks.values() if (each.kind, each.name) == (kind, name)), None))
         return self.named[kind, name]
 
-    def take(self, info: ParticipantInfo) -> dict[str, str]:
-        """Takes over what the server says, and answers with the attributes that changed ("" where one is gone)."""
+    def take(self, info: ParticipantInfo, *, roles_hold: bool = False) -> dict[str, str]:
+        """Takes over what the server says, and answers with the attributes that changed ("" where one is gone).
+
+        ``roles_hold``: the server lets nobody change `ROLE_ATTRIBUTE`.
+        """
         before = self.attributes
         self.pid, self.uid = info.sid or self.pid, info.identity
         self.name = info.name or info.identity
         self.metadata, self.attributes = info.metadata, dict(info.attributes)
         self.avatar = self.attributes.get(AVATAR_ATTRIBUTE, "")
         if not self.is_local:
-            self.role = "moderator" if self.attributes.get(ROLE_ATTRIBUTE) == "moderator" else "participant"
+            moderates = roles_hold and self.attributes.get(ROLE_ATTRIBUTE) == "moderator"
+            self.role = "moderator" if moderates else "participant"
         self.track_infos = {track.sid: track for track in info.tracks}
         self._take_tracks()
         changed = {key: value for key, value in self.attributes.items() if before.get(key) != value}

@@ -27,6 +27,7 @@ class Room:
     def __init__(self, join: JoinResponse, role: Role, furnish: Callable[[Participant], None]) -> None:
         self.sid, self.session_id, self.metadata = join.room.sid, join.room.name, join.room.metadata
         self._furnish = furnish
+        self._roles_hold = join.server_info.node_id == signalling.JACKFIELD_NODE
         self.local = Participant(pid=join.participant.sid, uid=join.participant.identity, is_local=True, role=role)
         self.local.take(join.participant)
         self.permission = join.participant.permission
@@ -96,7 +97,7 @@ class Room:
         person = self._unannounced.pop(info.identity, None)
         if person is None or person.pid != info.sid:
             person = self._new(info.sid, info.identity)
-        person.take(info)
+        person.take(info, roles_hold=self._roles_hold)
         self.participants[person.uid] = person
         started = [events.ParticipantStartedScreenShare(person)] if person.is_presenting else []
         return [events.ParticipantJoined(person), *started]
@@ -120,7 +121,7 @@ class Room:
 
     def _texts(self, person: Participant, info: ParticipantInfo) -> list[Event]:
         before = (person.name, person.metadata)
-        changed = person.take(info)
+        changed = person.take(info, roles_hold=self._roles_hold)
         if changed or (person.name, person.metadata) != before:
             return [events.ParticipantUpdated(person, changed)]
         return []
