@@ -71,6 +71,8 @@ class SubscriberOffer:
         for place in self.places:
             if place.track is not None and place.track.track_sid == track_sid:
                 place.track = None
+        if self.in_flight is not None:  # what the answer says is of no account any more
+            self.in_flight -= {track_sid}
 
     def build(self, transport: Callable[[MediaSection], MediaSection]) -> SessionDescription:
         """The next offer, which is in flight from now on. ``transport`` puts our ICE and DTLS into a section."""

@@ -32,16 +32,18 @@ def _offer(participant: Participant, description: rtc.SessionDescription) -> Non
     if len(offer.media) > participant.limits.media_sections:
         raise ValueError(f"an offer with {len(offer.media)} sections; {participant.limits.media_sections} at most")
     publications = list(participant.publications.values())
-    announced = [Announced(item.cid, item.kind, item.preferred_codec) for item in publications]
+    newest = {item.cid: item for item in publications}
+    announced = [Announced(item.cid, item.kind, item.preferred_codec) for item in newest.values()]
     answer = participant.publisher.answer(offer, announced)
     participant.send(answer=rtc.SessionDescription(type="answer", sdp=str(answer), id=description.id))
     tracks = participant.publisher.tracks
     fresh = []
     for publication in publications:
         track = tracks.get(publication.cid)
-        if track is None and publication.track is not None:
-            participant.unpublish(publication, told=False)
-        elif track is not None and publication.track is not track:
+        if track is None or newest[publication.cid] is not publication:
+            if publication.track is not None:
+                participant.unpublish(publication, told=False)
+        elif publication.track is not track:
             publication.bind(track, participant.publisher.mid_of(publication.cid))
             fresh.append(publication)
     participant.room.published(fresh)
@@ -57,7 +59,9 @@ def _add_track(participant: Participant, request: rtc.AddTrackRequest) -> None:
         response = rtc.RequestResponse(reason=refusal[0], message=refusal[1], add_track=request)
         participant.send(response=rtc.SignalResponse(request_response=response))
         return
-    known = next((item for item in participant.publications.values() if item.cid == request.cid), None)
+    # A cid that flows already is a track published anew before its first publication has ended.
+    waiting = (item for item in participant.publications.values() if item.track is None)
+    known = next((item for item in waiting if item.cid == request.cid), None)
     publication = known or Publication(participant, request)
     participant.publications[publication.sid] = publication
     published = rtc.TrackPublishedResponse(cid=request.cid, track=publication.info)
@@ -70,7 +74,7 @@ def _refusal(participant: Participant, request: rtc.AddTrackRequest) -> tuple[Re
         return RequestReason.UNSUPPORTED_TYPE, "only audio and video tracks are published this way"
     if not participant.may_publish(request.source):
         return RequestReason.NOT_ALLOWED, "the token does not allow publishing from this source"
-    if len(participant.publications) >= limit:
+    if len({request.cid, *(item.cid for item in participant.publications.values())}) > limit:
         return RequestReason.LIMIT_EXCEEDED, f"a participant may publish {limit} tracks"
     if not request.cid or max(len(request.cid), len(request.name)) > participant.limits.name_length:
         return RequestReason.INVALID_NAME, "cid or name is missing or too long"

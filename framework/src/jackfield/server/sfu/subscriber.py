@@ -49,8 +49,10 @@ class SubscriberConnection(Connection):
     def add(self, publication: Publication, settings: rtc.UpdateTrackSettings | None) -> None:
         """The next offer contains this publication; its media flows once that is answered."""
         track = publication.track
-        if track is None or publication.sid in self.downs:
+        known = self.downs.get(publication.sid)
+        if track is None or (known is not None and known.track is track):
             return
+        self.remove(publication.sid)  # its media was negotiated anew
         entry = next(entry for entry in codecs.ENTRIES if entry.name == track.codec)
         down = DownTrack(
             track,
