@@ -257,6 +257,24 @@ async def test_a_refusal_has_its_reason_and_is_readable_by_browsers(
     assert not bearer or bearer not in caplog.text
 
 
+async def test_a_room_that_is_deleted_while_somebody_comes_is_made_anew(
+    join: Join, sfu: Sfu, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever joins is in the room that others find, however long the upgrade took."""
+    sfu.rooms.obtain("room")
+    prepare = web.WebSocketResponse.prepare
+
+    async def slowly(self: web.WebSocketResponse, request: web.BaseRequest) -> Any:
+        room = sfu.rooms.get("room")
+        if room is not None:
+            sfu.rooms.close(room)
+        return await prepare(self, request)
+
+    monkeypatch.setattr(web.WebSocketResponse, "prepare", slowly)
+    await (await join("ada")).until("offer")
+    assert [one.identity for one in sfu.rooms.participants()] == ["ada"]
+
+
 async def test_validate_says_yes(url: str, session: aiohttp.ClientSession) -> None:
     """A token that would be let in, by header or by query."""
     async with session.get(f"{url}/rtc/validate?access_token={token()}") as response:
@@ -370,6 +388,40 @@ async def test_an_ended_publication_is_told(join: Join) -> None:
     await ada.send(offer=rtc.SessionDescription(type="offer", sdp=offer("")))
     while (await bob.until("update")).participants[0].tracks:
         pass
+
+
+async def test_a_track_published_anew_is_a_new_publication(join: Join, sfu: Sfu) -> None:
+    """The same cid in another section of the offer that ends the first: viewers get the media of the second."""
+    ada, bob = await join("ada"), await join("bob")
+    before = (await published(ada)).track.sid
+    await ada.send(offer=rtc.SessionDescription(type="offer", sdp=offer("mic")))
+    await ada.until("answer")
+    after = (await published(ada)).track.sid
+    assert after not in ("", before)
+    assert (await published(ada)).track.sid == after, "announced twice before the offer, it is one"
+    await ada.send(offer=rtc.SessionDescription(type="offer", sdp=offer("", "mic")))
+    await ada.until("answer")
+    room = sfu.rooms.get("room")
+    assert room is not None
+    publisher, downs = room.participants["ada"].publisher, room.participants["bob"].subscriber.downs
+    assert {sid: down.track for sid, down in downs.items()} == {after: publisher.tracks["mic"]}
+    while [one.sid for one in (await bob.until("update")).participants[0].tracks] != [after]:
+        pass
+
+
+async def test_a_track_that_moves_to_another_section_goes_on(join: Join, sfu: Sfu) -> None:
+    """Not announced anew it is the same publication, and viewers get what comes from now on, an open offer or not."""
+    ada, bob = await join("ada"), await join("bob")
+    await bob.until("offer")
+    sid = (await published(ada)).track.sid
+    for sdp in (offer("mic"), offer("", "mic"), offer("", "", "mic")):
+        await ada.send(offer=rtc.SessionDescription(type="offer", sdp=sdp))
+        await ada.until("answer")
+    room = sfu.rooms.get("room")
+    assert room is not None
+    publisher, viewer = room.participants["ada"].publisher, room.participants["bob"].subscriber
+    assert {sid: down.track for sid, down in viewer.downs.items()} == {sid: publisher.tracks["mic"]}
+    assert [place.track.track_sid for place in viewer._offer.places if place.track] == [sid]
 
 
 @pytest.mark.parametrize(

@@ -56,8 +56,10 @@ async def host(
     clock: Callable[[], float] = time.time,
     poll_s: float = 0.5,
 ) -> None:
-    """Serves until SIGTERM, after which calls go on for the settings' ``drain_s``; until a second signal or SIGINT, which
-    end them at once; or until idle where the settings say so."""
+    """Serves until SIGTERM, SIGINT, or idle where the settings say so.
+
+    After SIGTERM calls go on for the settings' ``drain_s``; SIGINT and a second signal end them at once.
+    """
     if not settings.local:
         await _make_room()
     server = await _opened(settings, make_media, clock)

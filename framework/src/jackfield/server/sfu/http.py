@@ -89,6 +89,8 @@ class Signalling:
     def _require_place(self, grants: Grants) -> None:
         """Raises `Refused` unless there is room for one more. Who is in a call may always come back to it."""
         room = self._rooms.get(grants.room)
+        if room is None:
+            self._rooms.require_place()
         if room is not None and grants.identity in room.participants:
             return
         if self.is_draining:
@@ -105,12 +107,17 @@ class Signalling:
             grants = self._admit(request)
             if not websocket.can_prepare(request).ok:
                 raise Refused("this address is for WebSockets", 426)
-            room = self._rooms.obtain(grants.room)
         except Refused as refusal:
             return self._refused(request, refusal)
         await websocket.prepare(request)
         socket = SignalSocket(websocket, request.transport, self._limits)
-        if request.query.get("reconnect") == "1":
+        try:
+            if request.query.get("reconnect") == "1":
+                raise Refused("sessions are not resumed")
+            self._require_place(grants)  # time has passed: the room may be gone, or full
+            room = self._rooms.obtain(grants.room)
+        except Refused as refusal:
+            logger.info("%s/%s connects anew: %s", grants.room, grants.identity, refusal.reason)
             leave = rtc.LeaveRequest(reason=Reason.STATE_MISMATCH, action=RECONNECT, can_reconnect=True)
             socket.send(rtc.SignalResponse(leave=leave))
             await socket.close()

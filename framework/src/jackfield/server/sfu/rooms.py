@@ -41,8 +41,7 @@ class Rooms:
         """The room of this name, made if it is not there; `Refused` when there are too many."""
         room = self._rooms.get(name)
         if room is None:
-            if len(self._rooms) >= self._limits.rooms:
-                raise Refused(f"this server has {self._limits.rooms} rooms and takes no more", 503)
+            self.require_place()
             most = self._limits.participants_per_room
             room = self._rooms[name] = Room(
                 name,
@@ -52,6 +51,11 @@ class Rooms:
                 clock=self._clock,
             )
         return room
+
+    def require_place(self) -> None:
+        """Raises `Refused` when there are too many to make one more."""
+        if len(self._rooms) >= self._limits.rooms:
+            raise Refused(f"this server has {self._limits.rooms} rooms and takes no more", 503)
 
     def participants(self) -> list[Participant]:
         """Everybody in every room."""
