@@ -360,7 +360,7 @@ async def test_a_server_that_is_killed_ends_the_command(command: str, start: Sta
     ada = await start(command, "room", "--server", url, "--json", JACKFIELD_LOGIN_KEY=LOGIN_KEY)
     await ada.line('"stats"')
     serving.process.kill()
-    ended = await ada.ended(limit_s=10)
+    ended = await ada.ended(limit_s=20)
     assert ended.code == Exit.NETWORK
     told = [line for line in ended.events() if "event" in line]
     assert [line["event"] for line in told][-2:] == ["connection_lost", "session_left"]
@@ -395,7 +395,7 @@ async def test_ctrl_c_during_a_join_ends_it(start: Start) -> None:
             began = time.monotonic()
             joining.process.send_signal(signal.SIGINT)
             ended = await joining.ended()
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 8, "the server would have been given up by itself"
             assert (ended.code, ended.err.strip(), ended.out) == (Exit.INTERRUPTED, "interrupted", "")
 
 
@@ -425,7 +425,7 @@ async def test_ctrl_c_in_a_demo_ends_all_of_it(start: Start) -> None:
     facts = json.loads(await demo.line('"server"'))["server"]
     await demo.line('"publishes"')
     demo.process.send_signal(signal.SIGINT)
-    ended = await demo.ended(limit_s=10)
+    ended = await demo.ended(limit_s=20)
     assert (ended.code, ended.err.strip()) == (Exit.INTERRUPTED, "interrupted")
     assert not Path(f"/proc/{facts['pid']}").exists()
     with pytest.raises(OSError):
@@ -466,19 +466,19 @@ asyncio.run(main(*sys.argv[1:]))
 async def test_a_log_in_outlasts_its_process(own_state: Path, embedded: Server) -> None:
     """Until logout: the same user again asks nobody, another one logs the first out, and the file is private."""
 
-    async def then(*acts: str, url: str = embedded.url) -> list[str]:
-        ended = await _run(["-c", REMEMBERS, url, *acts], b"", {})
+    async def then(*acts: str) -> list[str]:
+        ended = await _run(["-c", REMEMBERS, embedded.url, *acts], b"", {})
         assert (ended.code, ended.err) == (0, "")
         return ended.out.split()
 
-    assert await then("who", "generate_token room") == ["nobody", "ERROR_AUTH_TOKEN"]
-    assert await then(f"login ada {LOGIN_KEY}") == ["ada"]
+    first = await then("who", "generate_token room", f"login ada {LOGIN_KEY}")
+    assert first == ["nobody", "ERROR_AUTH_TOKEN", "ada"]
     kept = own_state / "state" / "login.json"
     assert kept.stat().st_mode & 0o777 == 0o600
     assert LOGIN_KEY not in kept.read_text()
-    # There is no key in the second log-in: nobody was asked.
-    assert await then("who", "generate_token room", "login ada") == ["ada", "ada", "ada"]
-    assert await then("who", url=DEAD) == ["nobody"]
+    # There is no key in the second log-in: nobody was asked. At another server, nobody is logged in.
+    second = await then("who", "generate_token room", "login ada", f"init {DEAD}")
+    assert second == ["ada", "ada", "ada", "nobody"]
     assert await then(f"login bob {LOGIN_KEY}") == ["bob"]
     # A log-in that fails changes nothing.
     assert await then("who", "login ada", "who", "logout") == ["bob", "ERROR_API_KEY_NOT_FOUND", "bob", "nobody"]

@@ -149,7 +149,7 @@ async def test_a_server_that_dies_ends_the_call_clearly(made: Callable[..., Call
             assert await asyncio.wait_for(ada.until_left(), LIMIT_S) == reason
             await asyncio.wait_for(bob.until_left(), LIMIT_S)
             await asyncio.wait_for(reading, LIMIT_S)
-            assert time.monotonic() - begun < 5
+            assert time.monotonic() - begun < 10
             assert told.names == ["connection_lost", "connection_closed", "session_left"]
             assert told.events[-1].reason == reason
             assert told.events[-1].message
