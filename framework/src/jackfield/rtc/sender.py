@@ -15,7 +15,8 @@ class RtpSender:
     """One published track, made by `PublisherPeer.add_track`.
 
     Frames given to `send` before the answer are dropped, as are those of a muted track. ``on_keyframe_request`` and
-    ``on_bitrate`` (bits per second) are called on the event loop. ``rejected``: the other end refused the track.
+    ``on_bitrate`` (bits per second) are called on the event loop. ``rejected``: the other end refused the track;
+    ``on_rejected`` tells when it does.
     """
 
     def __init__(self, kind: Kind, *, cid: str, stream_id: str, codec: str, clock: Clock, sink: PacketSink) -> None:
@@ -25,6 +26,7 @@ class RtpSender:
         self.codec = codec
         self.on_keyframe_request: Callable[[], None] = ignore
         self.on_bitrate: Callable[[int], None] = ignore
+        self.on_rejected: Callable[[], None] = ignore
         #: Never asked to use more than this; None: no limit of its own.
         self.max_bitrate_bps: int | None = None
         self.bitrate_bps: int | None = None
@@ -66,8 +68,10 @@ class RtpSender:
 
     def settle(self, parameters: SendParameters | None) -> None:
         """The answer's parameters; None: the track was refused."""
-        self.rejected = parameters is None
+        before, self.rejected = self.rejected, parameters is None
         self._stream.settle(parameters)
+        if self.rejected and not before:
+            self.on_rejected()
 
     def allow(self, bitrate_bps: int) -> None:
         """The path gives this track that much; small changes are kept from the encoder."""

@@ -34,6 +34,7 @@ class OwnMedia:
         self._connection: Connection | None = None
         self._enabled: list[str] | None = None
         self._may_publish = True
+        self._ending: set[asyncio.Task[None]] = set()
 
     # --- at the join
     async def prepare(self) -> None:
@@ -115,6 +116,7 @@ class OwnMedia:
         kind: signalling.Kind = "video" if feed.is_video else "audio"
         publication = Publication(feed, kind, source, name, self.settings, self._plugins, muted=muted)
         publication.on_failed = lambda error: self._failed(publication, error)
+        publication.on_refused = lambda error: self._refused(publication, error)
         publication.on_encoder_changed = lambda encoder, reason: self._emit(
             events.EncoderChanged(publication, encoder, reason)
         )
@@ -184,7 +186,13 @@ class OwnMedia:
             self._emit(events.DeviceLost(publication.device, error))
         self._emit(events.Error(error, publication.name or publication.source))
 
+    def _refused(self, publication: Publication, error: CallError) -> None:
+        self._failed(publication, error)
+        task = asyncio.create_task(self.unpublish(publication), name=f"end {publication.source}")
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
     async def close(self) -> None:
         """Nothing is published; devices and encoders are given back."""
         ending, self.publications = self.publications, []
-        await asyncio.gather(*(each.end() for each in ending), return_exceptions=True)
+        await asyncio.gather(*(each.end() for each in ending), *self._ending, return_exceptions=True)

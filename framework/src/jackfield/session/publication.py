@@ -82,6 +82,7 @@ class Publication:
         self.name, self.muted, self.ended = name, muted, False
         self.codec = ""
         self.on_failed: Callable[[CallError], None] = lambda error: None
+        self.on_refused: Callable[[CallError], None] = lambda error: None
         self.on_encoder_changed: Callable[[str, str], None] = lambda encoder, reason: None
         self._feed, self._settings, self._plugins = feed, settings, plugins
         self._loop = asyncio.get_running_loop()
@@ -93,6 +94,7 @@ class Publication:
         self._sender: RtpSender | None = None
         self._connection: Connection | None = None
         self._flowing: asyncio.Task[None] | None = None
+        self._bitrate_bps: int | None = None
         self._may_send, self._waits_for_keyframe = False, True
         self._turn = asyncio.Lock()
 
@@ -161,6 +163,9 @@ class Publication:
         info, sender = await connection.add_track(self._request(), self.kind, self.codec)
         self.sid, self._sender, self._connection = info.sid, sender, connection
         sender.on_keyframe_request, sender.on_bitrate = self.force_keyframe, self._steer
+        sender.on_rejected = self._refused
+        if sender.rejected:
+            self._loop.call_soon(self._refused)
         sender.muted = self.muted
         if self.kind == "video":
             sender.max_bitrate_bps = self._settings.video.bitrate_bps
@@ -185,7 +190,16 @@ class Publication:
             replace=self._replace,
         )
         self._encoder = None
+        if self._bitrate_bps is not None:
+            self._thread.set_bitrate_bps(self._bitrate_bps)
         self._thread.start()
+
+    def _refused(self) -> None:
+        """The server's answer: it knows the track and takes no media of it."""
+        if not self.ended:
+            self.on_refused(
+                EncoderError(f"the server refuses {self.name or self.source} as {self.codec}: it is not sent")
+            )
 
     def _request(self) -> AddTrackRequest:
         width, height = self._size
@@ -266,6 +280,7 @@ class Publication:
             capture.force_keyframe()
 
     def _steer(self, bitrate_bps: int) -> None:
+        self._bitrate_bps = bitrate_bps
         if self._thread is not None:
             self._thread.set_bitrate_bps(bitrate_bps)
             return
