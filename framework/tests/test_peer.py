@@ -301,3 +301,22 @@ async def test_closing_leaves_no_task_behind() -> None:
     await PublisherPeer().close()
     await asyncio.sleep(0)
     assert asyncio.all_tasks() == before
+
+
+async def test_whatever_goes_wrong_on_the_way_is_a_failed_connection(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An error that nobody thought of is logged and told; the state is not "connecting" for ever."""
+
+    async def breaks(_: object) -> None:
+        raise ZeroDivisionError("nobody thought of it")
+
+    monkeypatch.setattr("jackfield.rtc.connection.IceAgent.connect", breaks)
+    async with pair() as (publisher, subscriber):
+        publisher.add_track("audio", cid="TR_a", stream_id="PA_a|TR_a", codec="opus")
+        states: list[str] = []
+        publisher.on_state = states.append
+        await negotiate(publisher, subscriber)
+        await until(lambda: publisher.state == subscriber.state == "failed")
+    assert states == ["connecting", "failed", "closed"]
+    assert "nobody thought of it" in caplog.text

@@ -157,6 +157,9 @@ class Connection:
         except (ConnectionError, OSError) as exc:
             logger.info("no connection to the peer: %s", exc)
             self._set_state("failed")
+        except Exception:
+            logger.exception("the connection to the peer failed")
+            self._set_state("failed")
 
     async def add_remote_candidate(self, init: str) -> None:
         """A candidate of the peer's, as JSON of an RTCIceCandidateInit; kept until its description has come."""
@@ -185,7 +188,12 @@ class Connection:
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (exc := task.exception()):
+            logger.error("a part of the connection failed", exc_info=exc)
 
     async def close(self) -> None:
         """Everything is closed; no task, timer or socket is left. May be called twice."""
