@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 from livekit.protocol.models import TrackInfo
-from livekit.protocol.rtc import JoinResponse
+from livekit.protocol.rtc import JoinResponse, SessionDescription, SignalResponse
 
 from jackfield.plugins import Choice
 from jackfield.rtc.sender import RtpSender
+from jackfield.rtc.transport import Certificate
+from jackfield.session.connection import Connection
 from jackfield.session.own_media import OwnMedia
 from jackfield.session.sources import VideoSource
 from jackfield.testing.timers import ManualTimers
@@ -107,3 +109,15 @@ async def test_a_bitrate_that_comes_before_the_path_is_kept() -> None:
             await asyncio.sleep(0)
     assert plugins.made.bitrates == [123_000]
     await own.close()
+
+
+async def test_a_server_that_floods_us_with_offers_ends_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits for its turn is bounded."""
+    monkeypatch.setattr("jackfield.session.connection.INBOX_MAX", 3)
+    signal: Any = Wire()
+    connection = Connection(signal, "https://server.example", Certificate.generate())
+    ended: list[str] = []
+    connection.on_end = lambda reason, message: ended.append(reason)
+    for _ in range(5):
+        connection._message(SignalResponse(offer=SessionDescription(type="offer", sdp="")))
+    assert ended == ["network"]

@@ -85,3 +85,29 @@ def test_runtime_file_that_makes_no_sense(content: str) -> None:
     """A damaged file is as good as none."""
     runtime.path().write_text(content)
     assert runtime.read() is None
+
+
+def test_a_directory_that_others_could_read_is_closed_or_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The platform's own is closed to others. One that was named may be anybody's: it stays as it is."""
+    named = tmp_path / "shared"
+    named.mkdir()
+    named.chmod(0o777)
+    monkeypatch.setenv("JACKFIELD_STATE_DIR", str(named))
+    state.directory()
+    state.directory()
+    assert stat.S_IMODE(named.stat().st_mode) == 0o777
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    monkeypatch.delenv("JACKFIELD_STATE_DIR")
+    monkeypatch.setattr("jackfield.state.platformdirs.user_state_dir", lambda *_, **__: str(named))
+    assert stat.S_IMODE(state.directory().stat().st_mode) == 0o700
+
+
+def test_who_waits_for_a_lock_gets_it_or_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not for ever."""
+    monkeypatch.setattr("jackfield.state._ATTEMPTS", 2)
+    with state.lock("this.lock"), pytest.raises(PluginError, match=r"this\.lock"), state.lock("this.lock"):
+        pass
+    with state.lock("this.lock"):
+        pass

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import secrets
 import stat
@@ -22,8 +23,12 @@ from attrs import field, frozen
 
 from jackfield.values.errors import PluginError
 
-_KEY_ATTEMPTS: Final = 200
-_KEY_PAUSE_S: Final = 0.01
+_ATTEMPTS: Final = 200
+_PAUSE_S: Final = 0.01
+
+logger = logging.getLogger("jackfield.state")
+
+_warned: set[Path] = set()
 
 
 @frozen
@@ -36,16 +41,29 @@ class DevelopmentKeys:
 
 
 def directory() -> Path:
-    """The state directory, there and private."""
+    """The state directory. The platform's is private; one that was named is left as it is, with a warning where others
+    may write into it. What lies in it is private in any case."""
     named = os.environ.get("JACKFIELD_STATE_DIR")
     path = Path(named) if named else Path(platformdirs.user_state_dir("jackfield", appauthor=False))
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _guard(path, named=bool(named))
     except OSError as exc:
         raise PluginError(
             f"the state directory {path} cannot be made ({exc.strerror}); name another in JACKFIELD_STATE_DIR"
         ) from exc
     return path
+
+
+def _guard(path: Path, *, named: bool) -> None:
+    mode = path.stat().st_mode
+    if os.name != "posix" or not mode & (stat.S_IRWXG | stat.S_IRWXO):
+        return
+    if not named:
+        path.chmod(0o700)
+    elif mode & (stat.S_IWGRP | stat.S_IWOTH) and path not in _warned:
+        _warned.add(path)
+        logger.warning("others may write into the state directory %s: chmod 700, or name another", path)
 
 
 def write_private(path: Path, content: bytes) -> None:
@@ -92,7 +110,7 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 def development_keys() -> DevelopmentKeys:
     """This machine's own keys, made at first use and kept. Processes that ask at the same moment get the same."""
     path = directory() / "keys.json"
-    for _ in range(_KEY_ATTEMPTS):
+    for _ in range(_ATTEMPTS):
         found = _keys_in(path)
         if found is not None:
             return found
@@ -100,7 +118,7 @@ def development_keys() -> DevelopmentKeys:
             if held and _keys_in(path) is None:
                 write_json(path, _made())
         if not held:
-            time.sleep(_KEY_PAUSE_S)  # another process is writing them: milliseconds
+            time.sleep(_PAUSE_S)  # another process is writing them: milliseconds
     raise PluginError(f"the keys in {path} cannot be read; remove the file and new ones are made")
 
 
@@ -130,6 +148,18 @@ def try_lock(name: str) -> Iterator[bool]:
         finally:
             if held:
                 _unlock(file)
+
+
+@contextlib.contextmanager
+def lock(name: str) -> Iterator[None]:
+    """This process holds the lock. Waits two seconds at most: others hold it for milliseconds."""
+    for _ in range(_ATTEMPTS):
+        with try_lock(name) as held:
+            if held:
+                yield
+                return
+        time.sleep(_PAUSE_S)
+    raise PluginError(f"another process does not let go of {directory() / name}; end it, and try again")
 
 
 if os.name == "nt":  # pragma: no cover

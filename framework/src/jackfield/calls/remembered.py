@@ -27,18 +27,19 @@ class RememberedLogIn:
         found = (state.read_json(self._path()) or {}).get(self._server)
         try:
             log_in = LogIn(**found) if isinstance(found, dict) else None
+            return log_in if log_in is not None and not log_in.expired() else None
         except TypeError:
             return None
-        return log_in if log_in is not None and not log_in.expired() else None
 
     def write(self, log_in: LogIn | None) -> None:
         """This log-in from now on; None: nobody."""
         if not self._keep:
             return
-        everyone: dict[str, Any] = state.read_json(self._path()) or {}
-        if log_in is None:
-            if everyone.pop(self._server, None) is None:
-                return
-        else:
-            everyone[self._server] = attrs.asdict(log_in)
-        state.write_json(self._path(), everyone)
+        with state.lock("login.lock"):
+            everyone: dict[str, Any] = state.read_json(self._path()) or {}
+            if log_in is None:
+                if everyone.pop(self._server, None) is None:
+                    return
+            else:
+                everyone[self._server] = attrs.asdict(log_in)
+            state.write_json(self._path(), everyone)

@@ -12,6 +12,8 @@ from jackfield.values.people import CallToken
 
 #: A token that expires sooner is not handed out again.
 MARGIN_S = 60.0
+#: So many are kept; the one that was put first goes first.
+TOKENS_MAX = 256
 
 
 class TokenCache:
@@ -30,10 +32,11 @@ class TokenCache:
         return token
 
     def put(self, token: CallToken, uid: str, session_id: str, name: str) -> None:
-        """Keeps it; those that have expired go."""
-        now = self._clock()
-        self._tokens = {key: each for key, each in self._tokens.items() if each.expires_at > now}
+        """Keeps it, as the newest."""
+        self._tokens.pop((uid, session_id, name), None)
         self._tokens[uid, session_id, name] = token
+        if len(self._tokens) > TOKENS_MAX:
+            del self._tokens[next(iter(self._tokens))]
 
     def clear(self) -> None:
         """Nothing is kept."""

@@ -34,6 +34,8 @@ logger = logging.getLogger("jackfield.connection")
 
 ANSWER_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 3.0
+#: Offers and candidates that wait for their turn; a server that sends more is not at its senses.
+INBOX_MAX = 1000
 RELIABLE, LOSSY = "_reliable", "_lossy"
 
 
@@ -61,7 +63,7 @@ class Connection:
         self._channels: dict[str, DataChannel] = {}
         self._open = {RELIABLE: asyncio.Event(), LOSSY: asyncio.Event()}
         self._publishing: dict[str, asyncio.Future[TrackInfo]] = {}
-        self._inbox: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
+        self._inbox: asyncio.Queue[tuple[str, Any]] = asyncio.Queue(INBOX_MAX)
         self._tasks: set[asyncio.Task[None]] = set()
         self._offer_id, self._offer_wanted, self._offering = 0, False, False
         self._answer: asyncio.Future[str] | None = None
@@ -178,7 +180,7 @@ class Connection:
         message = getattr(response, kind)
         match kind:
             case "offer" | "trickle":
-                self._inbox.put_nowait((kind, message))
+                self._put(kind, message)
             case "answer":
                 if self._answer and not self._answer.done() and message.id in (0, self._offer_id):
                     self._answer.set_result(message.sdp)
@@ -190,6 +192,12 @@ class Connection:
                 self._leave(message)
             case _:
                 self.on_message(kind, message)
+
+    def _put(self, kind: str, message: Any) -> None:
+        try:
+            self._inbox.put_nowait((kind, message))
+        except asyncio.QueueFull:
+            self._end("network", f"the server sent more than {INBOX_MAX} offers and candidates at once")
 
     def _resolve(self, cid: str, result: TrackInfo | CallError) -> None:
         answer = self._publishing.get(cid)
