@@ -1,5 +1,6 @@
 """One incoming stream's sequence numbers: duplicates, gaps, padding, and what is asked for again."""
 
+import pytest
 from jackfield.server.sfu.window import SequenceWindow
 
 MS = 1_000_000
@@ -61,6 +62,38 @@ def test_a_jump_is_a_new_beginning() -> None:
     assert window.lost(MS) == []
     assert window.discontinuities == 1
     assert window.report()[:2] == (0, 0)
+
+
+@pytest.mark.parametrize("after", [40_000, 33_000, 60_000])
+def test_a_source_that_counts_from_elsewhere_goes_on(after: int) -> None:
+    """After 40 000 lost packets, or from a lower number on: the first is dropped, and subscribers see no gap."""
+    window, _ = fed("xxx", first=2000)
+    newest = window.newest
+    out = [window.accept((2000 + after + number) & 0xFFFF, False, MS) for number in range(5)]
+    assert out == [None, *range(newest + 1, newest + 5)]
+    assert window.discontinuities == 1
+    assert window.report()[:2] == (0, 0)
+
+
+def test_a_source_that_starts_again_a_little_lower_goes_on() -> None:
+    """It takes longer to tell from repetitions, and not for ever."""
+    window, _ = fed("x" * 200, first=2000)
+    newest = window.newest
+    out = [window.accept(2010 + number, False, MS) for number in range(60)]
+    assert out == [None] * 49 + list(range(newest + 1, newest + 12))
+
+
+def test_repetitions_are_no_new_beginning() -> None:
+    """Neither a burst that the network doubles, nor old packets that a browser sends again to probe."""
+    window, _ = fed("x" * 3000, first=1000)
+    for _ in range(3):
+        behind = window.highest - 40
+        assert {window.accept(behind + number & 0xFFFF, False, MS) for number in range(40)} == {None}
+        assert {window.accept(1000 + number, False, MS, repaired=True) for number in range(500)} == {None}
+        for number in range(1000, 1500):
+            assert window.accept(number, False, MS) is None
+            assert window.accept(window.highest + 1 & 0xFFFF, False, MS) == window.newest
+    assert window.discontinuities == 0
 
 
 def test_what_is_missing_is_asked_for_at_once_and_then_every_80_ms() -> None:

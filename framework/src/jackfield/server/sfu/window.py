@@ -14,6 +14,9 @@ _MISSING_MAX = 1000
 _MISSING_NS = 1_500_000_000
 _RETRY_NS = 80_000_000
 _TRIES = 8
+#: So many late packets in sequence that nobody waits for are a new beginning (RFC 3550 appendix A.1): two where they are
+#: far behind, more where they may as well be repetitions.
+_PROOF, _PROOF_NEAR = 2, 50
 
 
 @define(slots=True)
@@ -29,7 +32,18 @@ class Missing:
 class SequenceWindow:
     """Unwraps, deduplicates and closes gaps. Reception is counted as RFC 3550 appendix A.3 says."""
 
-    __slots__ = ("_dropped", "_first", "_reported", "discontinuities", "gap", "highest", "missing", "received")
+    __slots__ = (
+        "_astray",
+        "_astray_count",
+        "_dropped",
+        "_first",
+        "_reported",
+        "discontinuities",
+        "gap",
+        "highest",
+        "missing",
+        "received",
+    )
 
     def __init__(self) -> None:
         self.highest = -1
@@ -41,6 +55,7 @@ class SequenceWindow:
         self._first = 0
         self._dropped = 0
         self._reported = (0, 0)
+        self._astray, self._astray_count = -1, 0
 
     def accept(self, sequence: int, padding_only: bool, now_ns: int, *, repaired: bool = False) -> int | None:
         """The number under which the packet goes on; None for a duplicate, one too late, and for padding.
@@ -54,7 +69,10 @@ class SequenceWindow:
             return None if padding_only else self.highest
         step = (sequence - self.highest) & 0xFFFF
         if step == 0 or step >= 0x8000:
-            return self._late(self.highest - (0x10000 - step) if step else self.highest, repaired)
+            number = self.highest - (0x10000 - step) if step else self.highest
+            if repaired or number in self.missing or not self._begins_anew(number):
+                return self._late(number, repaired)
+        self._astray_count = 0
         if not repaired:
             self.received += 1
         if step > 1:
@@ -64,6 +82,12 @@ class SequenceWindow:
             self._dropped += 1
             return None
         return self.highest - self._dropped
+
+    def _begins_anew(self, number: int) -> bool:
+        """Whether this late and unknown packet proves, with those before it, that the source counts from elsewhere."""
+        self._astray_count = self._astray_count + 1 if number == self._astray + 1 else 1
+        self._astray = number
+        return self._astray_count >= (_PROOF if self.highest - number > _JUMP else _PROOF_NEAR)
 
     def _late(self, number: int, repaired: bool) -> int | None:
         found = self.missing.pop(number, None)
