@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import jwt
 import pytest
 from livekit import api
@@ -160,3 +162,12 @@ def test_short_livekit_secret_signs_quietly() -> None:
     """LiveKit's development secret has six letters and works without a warning."""
     text = tokens.mint_call_token("devkey", "secret", uid="ada", name="", session_id="s").token
     assert tokens.read_call_token({"devkey": "secret"}, text).uid == "ada"
+
+
+@pytest.mark.parametrize("exp", ["soon", [1], {"a": 1}, float("inf"), 10**400])
+def test_call_token_with_a_time_that_is_none(exp: object) -> None:
+    """Whatever stands in its exp claim, a token that cannot be read is a `CallTokenError`."""
+    video = {"roomJoin": True, "room": "s"}
+    text = jwt.api_jws.encode(json.dumps({"sub": "ada", "exp": exp, "video": video}).encode(), SECRET, "HS256")
+    with pytest.raises(CallTokenError):
+        tokens.describe_call_token(text)

@@ -193,7 +193,12 @@ def _call_token(text: str, claims: Mapping[str, Any]) -> CallToken:
     if not isinstance(video, Mapping) or not video.get("roomJoin") or not claims.get("sub") or not video.get("room"):
         raise CallTokenError("this token lets nobody into a session; get a call token", details={"reason": "no_grant"})
     role: Role = "moderator" if video.get("roomAdmin") else "participant"
-    return CallToken(text, str(video["room"]), str(claims["sub"]), float(claims.get("exp") or 0), role)
+    try:
+        expires_at = float(claims.get("exp") or 0)
+        int(expires_at)
+    except (TypeError, ValueError, OverflowError) as exc:
+        raise CallTokenError("this is no call token; get a new one", details={"reason": "garbled"}) from exc
+    return CallToken(text, str(video["room"]), str(claims["sub"]), expires_at, role)
 
 
 # --- signing ------------------------------------------------------------------------------------------------------
@@ -258,7 +263,7 @@ def _check_times(
     now, leeway_s = clock(), 10
     try:
         expired, early = float(claims["exp"]) <= now, float(claims.get("nbf") or 0) > now + leeway_s
-    except (TypeError, ValueError) as exc:
+    except (TypeError, ValueError, OverflowError) as exc:
         raise error(f"this is no {what}; get a new one", details={"reason": "garbled"}) from exc
     if expired:
         raise error(f"the {what} has expired; get a new one", details={"reason": "expired"})
