@@ -320,6 +320,15 @@ def test_a_setting_on_which_nothing_acts_is_a_warning(tmp_path: Path) -> None:
     assert [(finding.severity, finding.key) for finding in found] == [("warning", "simulcast")]
 
 
+def test_a_key_that_nothing_encrypts_with_is_an_error(tmp_path: Path) -> None:
+    """Nobody shall believe that a call is encrypted end to end when it is not."""
+    (found,) = checked(tmp_path, acted_on=("title",), title="x", e2ee_key="hush")
+    assert (found.severity, found.key) == ("error", "e2ee_key")
+    assert "would not be encrypted" in found.found
+    assert "hush" not in str(found)
+    assert checked(tmp_path, acted_on=("e2ee_key",), e2ee_key="hush") == []
+
+
 def test_a_renderer_in_use_acts_on_settings(tmp_path: Path) -> None:
     """Its ``acts_on`` counts only where it is chosen."""
     plugins = registry(tmp_path, web={"register_renderers": [Screen("web", acts_on=("layout", "renderers"))]})

@@ -21,7 +21,7 @@ Three ways in, with the same rules: `SessionSettings(layout="SPOTLIGHT")`,
 value out of range are findings of one `SettingsError`, which lists all of them.
 
 **Acted on by** says what does something about a setting today. Where that is nothing yet, the setting is checked and
-kept, and joining gives a warning.
+kept, and joining gives a warning; where the call would be less safe than was asked for (`e2ee_key`), an error.
 """
 
 

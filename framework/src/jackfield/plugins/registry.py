@@ -26,6 +26,9 @@ from jackfield.values.settings_rules import nearest
 
 _log = logging.getLogger(__name__)
 
+#: Settings without which a call is less safe than its caller believes, and why.
+UNSAFE: Mapping[str, str] = {"e2ee_key": "the call would not be encrypted end to end"}
+
 
 @define(eq=False)
 class Plugins:
@@ -61,7 +64,7 @@ class Plugins:
         """Findings of every plugin, and of names that mean nothing here.
 
         ``acted_on`` are the settings that the caller itself acts on: with it, a changed setting on which neither the
-        caller nor a plugin (its ``acts_on``) acts is a warning.
+        caller nor a plugin (its ``acts_on``) acts is a warning; an error where a call without it is not safe.
         """
         findings = self._unknown_names(settings)
         for loaded in self.loaded:
@@ -80,7 +83,13 @@ class Plugins:
                 active.update(getattr(offer.thing, "acts_on", ()))
         fix = "leave it out, or install a plugin that acts on it"
         idle = [name for name in settings.changed() if name not in active]
-        return [Finding("warning", name, "nothing in this installation acts on it", fix) for name in idle]
+        found = "nothing in this installation acts on it"
+        return [
+            Finding("error", name, f"{found}: {UNSAFE[name]}", fix)
+            if name in UNSAFE
+            else Finding("warning", name, found, fix)
+            for name in idle
+        ]
 
     def _unknown_names(self, settings: SessionSettings) -> list[Finding]:
         findings = []

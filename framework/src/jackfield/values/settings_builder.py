@@ -235,7 +235,7 @@ class SessionSettingsBuilder:
         return self._set("record_to", value)
 
     def set_e2ee_key(self, value: str | None) -> Self:
-        """The key of end-to-end encryption."""
+        """The key of end-to-end encryption. An error while nothing encrypts with it."""
         return self._set("e2ee_key", value)
 
 
