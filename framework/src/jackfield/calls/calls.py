@@ -222,9 +222,14 @@ class Calls:
         settings, findings = wanted
         join = Join(settings, self.plugins, self._listeners, findings)
         token_job = _given(token) if token is not None else self._token(session_id, settings.display_name or "")
-        session = await join.run(self._where(token), token_job, container)
+        try:
+            return await join.run(self._where(token), token_job, container, self._begins)
+        except BaseException:
+            self._session = None
+            raise
+
+    def _begins(self, session: CallSession) -> None:
         self._session = session
-        return session
 
     async def _where(self, token: CallToken | None) -> Place:
         if self._place.url is not None:

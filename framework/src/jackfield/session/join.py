@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -36,8 +36,14 @@ class Join:
         self._listeners = Listeners(listeners)
         self._own = OwnMedia(settings, plugins, self._listeners.emit)
 
-    async def run(self, place: Awaitable[Place], token: Awaitable[CallToken], container: Any) -> CallSession:
-        """The call, joined: our media is published and renderers are open."""
+    async def run(
+        self,
+        place: Awaitable[Place],
+        token: Awaitable[CallToken],
+        container: Any,
+        begins: Callable[[CallSession], None] = lambda session: None,
+    ) -> CallSession:
+        """The call, joined: our media is published and renderers are open. ``begins`` has it before its first event."""
         own = asyncio.ensure_future(self._own.prepare())
         where, minted = asyncio.ensure_future(place), asyncio.ensure_future(token)
         connecting = asyncio.ensure_future(self._connect(where, minted))
@@ -49,6 +55,7 @@ class Join:
         http, connection, moderation, held = connecting.result()
         session = CallSession(connection, self._own, moderation, held, self._listeners, self._plugins, self._findings)
         session.on_over = http.close
+        begins(session)
         try:
             await session.begin(container)
         except BaseException as exc:
