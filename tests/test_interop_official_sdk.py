@@ -7,14 +7,13 @@ import gc
 import os
 import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.lab.netns import Network
 from tests.lab.served import Served
 from tests.peers.pattern import is_whole
-from tests.peers.people import LOOKS, Company, Ours, Person, company, met, until
+from tests.peers.people import LOOKS, Company, Ours, Person, company, met, turned_off_and_on, until
 
 pytestmark = pytest.mark.own_network
 
@@ -66,37 +65,7 @@ async def test_what_one_turns_off_is_off_for_the_other(jackfield_server: Served,
         ours, theirs = people.ours(LOOKS[0]), people.official(LOOKS[1])
         await people.enter(ours, theirs)
         await met(ours, theirs)
-        told = {"camera": "participant_video_paused", "microphone": "participant_audio_muted"}
-        for name, event in told.items():
-            await theirs.mute(name, True)
-            await until(ours, lambda report, e=event: [e, "p1"] in report["events"])
-            await ours.mute(name, True)
-            await until(theirs, lambda report, n=name: ["track_muted", "p0", n] in report["events"])
-        for person, other in ((ours, "p1"), (theirs, "p0")):
-            await silent(person, other)
-        for name, event in {"camera": "participant_video_resumed", "microphone": "participant_audio_unmuted"}.items():
-            await theirs.mute(name, False)
-            await until(ours, lambda report, e=event: [e, "p1"] in report["events"])
-            await ours.mute(name, False)
-            await until(theirs, lambda report, n=name: ["track_unmuted", "p0", n] in report["events"])
-        await asyncio.gather(ours.forget(), theirs.forget())
-        await met(ours, theirs)
-
-
-async def silent(person: Person, other: str) -> None:
-    """For a third of a second no picture and no sound comes of somebody who turned both off."""
-
-    def amount(report: dict[str, Any]) -> tuple[int, int]:
-        return report["seen"][other]["frames"], report["seen"][other]["loud_blocks"]
-
-    last = (-1, -1)
-    for _ in range(20):
-        now = amount(await person.report())
-        if now == last:
-            return
-        last = now
-        await asyncio.sleep(0.35)
-    raise AssertionError(f"{person.look.uid} still sees or hears {other}")
+        await turned_off_and_on(ours, theirs)
 
 
 @pytest.mark.parametrize("codec", ["VP8", "H264"])
@@ -171,7 +140,6 @@ async def test_joining_and_leaving_leaves_nothing_behind(
             server = jackfield_server
             mine = (*_open_things(), _resident_kib())
             counted.append((*mine, server.descriptors, server.threads, server.resident_kib))
-            print(turn, counted[-1])
         early, late = counted[settled], counted[-1]
         for what, before, after, allowed in zip(WHAT, early, late, ALLOWED, strict=True):
             assert after <= before + allowed, f"{what}: {before} after {settled + 1}, {after} after {turns}: {counted}"

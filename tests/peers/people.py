@@ -306,3 +306,35 @@ async def met(*people: Person, limit_s: float = LIMIT_S, **amounts: int) -> None
         for look in others:
             found = strange(report["seen"][look.uid], look.luma)
             assert not found, f"{person.look.uid} saw pictures of {found} in the place of {look.uid}'s"
+
+
+async def turned_off_and_on(ours: Person, theirs: Person) -> None:
+    """Each turns camera and microphone off: the other is told, and nothing comes. Then it all goes on."""
+    mine, their = ours.look.uid, theirs.look.uid
+    for name, event in (("camera", "participant_video_paused"), ("microphone", "participant_audio_muted")):
+        await theirs.mute(name, True)
+        await until(ours, lambda report, e=event: [e, their] in report["events"])
+        await ours.mute(name, True)
+        await until(theirs, lambda report, n=name: ["track_muted", mine, n] in report["events"])
+    await _silent(ours, their)
+    await _silent(theirs, mine)
+    for name, event in (("camera", "participant_video_resumed"), ("microphone", "participant_audio_unmuted")):
+        await theirs.mute(name, False)
+        await until(ours, lambda report, e=event: [e, their] in report["events"])
+        await ours.mute(name, False)
+        await until(theirs, lambda report, n=name: ["track_unmuted", mine, n] in report["events"])
+    await asyncio.gather(ours.forget(), theirs.forget())
+    await met(ours, theirs)
+
+
+async def _silent(person: Person, other: str) -> None:
+    """For a third of a second no picture and no sound comes of somebody who turned both off."""
+    last = (-1, -1)
+    for _ in range(20):
+        seen = (await person.report())["seen"][other]
+        now = seen["frames"], seen["loud_blocks"]
+        if now == last:
+            return
+        last = now
+        await asyncio.sleep(0.35)
+    raise AssertionError(f"{person.look.uid} still sees or hears {other}")
