@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from livekit.protocol import models
 from livekit.protocol.rtc import MuteTrackRequest, SignalRequest, SignalResponse
@@ -48,18 +46,6 @@ def test_reasons_for_leaving_are_the_tables() -> None:
     assert signalling.leave_reason(models.DisconnectReason.ROOM_DELETED) == "ended"
     assert signalling.leave_reason(models.DisconnectReason.SERVER_SHUTDOWN) == "server"
     assert signalling.leave_reason(12345) == "server"
-
-
-def test_candidates_travel_as_json() -> None:
-    """The line, with or without a=; the end of candidates is empty; garbage is a value error."""
-    init = signalling.candidate_init("candidate:1 1 udp 1 192.0.2.1 5 typ host")
-    assert json.loads(init)["sdpMid"] == "0"
-    assert signalling.candidate_line(init).startswith("candidate:1")
-    assert signalling.candidate_line('{"candidate": "a=candidate:1"}') == "candidate:1"
-    assert signalling.candidate_line("") == ""
-    for wrong in ('{"candidate": 5}', "{"):
-        with pytest.raises(ValueError):
-            signalling.candidate_line(wrong)
 
 
 @pytest.mark.parametrize(

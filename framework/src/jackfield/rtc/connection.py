@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Literal, NamedTuple
@@ -12,6 +11,7 @@ from jackfield.media.clock import Clock, LoopClock
 from jackfield.rtc import rtp
 from jackfield.rtc.aioice_shim import IceAgent
 from jackfield.rtc.bandwidth import BandwidthEstimator, QueueWatcher
+from jackfield.rtc.candidates import candidate_init, candidate_line
 from jackfield.rtc.link import IceServer, ignore
 from jackfield.rtc.negotiation import LocalTransport
 from jackfield.rtc.reports import Reports
@@ -122,7 +122,7 @@ class Connection:
         self._tell("")
 
     def _tell(self, line: str) -> None:
-        self.on_candidate(json.dumps({"candidate": line, "sdpMid": "0", "sdpMLineIndex": 0}))
+        self.on_candidate(candidate_init(line))
 
     async def set_remote(self, remote: SessionDescription, role: Literal["client", "server"]) -> None:
         """The peer's description: the first one makes the connection, later ones add channels."""
@@ -164,8 +164,8 @@ class Connection:
     async def add_remote_candidate(self, init: str) -> None:
         """A candidate of the peer's, as JSON of an RTCIceCandidateInit; kept until its description has come."""
         try:
-            line = str(json.loads(init).get("candidate") or "")
-        except (ValueError, AttributeError):
+            line = candidate_line(init)
+        except ValueError:
             return
         if not line:
             return

@@ -91,11 +91,6 @@ class NackGenerator:
         """When `due` has something to say next."""
         return min((gap.due_ns for gap in self._missing.values()), default=None)
 
-    def forget_below(self, sequence: int) -> None:
-        """These are not needed any more."""
-        for number in [number for number in self._missing if number < sequence]:
-            del self._missing[number]
-
     def clear(self) -> None:
         """Nothing that is missing now is needed any more; the round trip stays known."""
         self._missing.clear()

@@ -1,4 +1,4 @@
-"""LiveKit's signal messages, as both ends read and write them: frames, names of enums, candidates, addresses.
+"""LiveKit's signal messages, as both ends read and write them: frames, names of enums, addresses.
 
 Protocol v0 (`/rtc`): a binary WebSocket frame is one protobuf message; to a peer that sends text frames the other side
 answers in protojson. Field and enum names follow livekit_rtc.proto and livekit_models.proto.
@@ -6,7 +6,6 @@ answers in protojson. Field and enum names follow livekit_rtc.proto and livekit_
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Literal, TypeVar
 from urllib.parse import urlencode, urlsplit, urlunsplit
@@ -90,20 +89,6 @@ def decode(kind: type[Message], frame: bytes | str) -> Message:
     except (DecodeError, json_format.ParseError, RecursionError) as exc:
         raise ValueError(f"not a {kind.__name__}: {exc}") from exc
     return message
-
-
-def candidate_init(line: str, *, mid: str = "0", index: int = 0) -> str:
-    """``candidateInit`` of a trickle message, from a line ``candidate:…``; "" says that there are no more."""
-    return json.dumps({"candidate": line, "sdpMid": mid, "sdpMLineIndex": index})
-
-
-def candidate_line(init: str) -> str:
-    """The line ``candidate:…`` in a ``candidateInit``; "" at the end of candidates. ``ValueError`` when garbled."""
-    parsed = json.loads(init) if init else {}
-    line = parsed.get("candidate") if isinstance(parsed, dict) else None
-    if line is not None and not isinstance(line, str):
-        raise ValueError("candidateInit has no candidate text")
-    return (line or "").removeprefix("a=")
 
 
 def join_url(server: str, query: Mapping[str, str], *, websocket: bool = True) -> str:
