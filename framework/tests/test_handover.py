@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 
 from jackfield.session.handover import Handover, Outlet
 
@@ -18,14 +17,16 @@ def test_the_newest_win_and_the_dropped_are_counted() -> None:
 
 
 def test_who_takes_is_woken_by_put_nudge_and_close() -> None:
-    """Never later than asked; after close nothing more comes."""
+    """Though it would have waited for a minute; after close nothing more comes."""
     handover: Handover[int] = Handover(1)
     for act, expected in ((lambda: handover.put(7), 7), (handover.nudge, None), (handover.close, None)):
+        taken: list[int | None] = []
+        worker = threading.Thread(target=lambda taken=taken: taken.append(handover.take(60)), daemon=True)
         timer = threading.Timer(0.02, act)
+        worker.start()
         timer.start()
-        began = time.monotonic()
-        assert handover.take(5) == expected
-        assert time.monotonic() - began < 1
+        worker.join(10)
+        assert taken == [expected]
         timer.join()
     assert not handover.put(8)
     assert handover.take(5) is None
