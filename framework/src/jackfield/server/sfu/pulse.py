@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 
 from jackfield.media.clock import Clock
 from jackfield.server.sfu.participant import RECONNECT, Participant, Reason
@@ -53,14 +54,19 @@ class Pulse:
                 self._guard(participant, participant.subscriber.tend)
             if self._count % _REPORT == 0:
                 self._guard(participant, participant.publisher.report)
-        if self._count % _HEAR == 0:
-            for room in self._rooms:
-                room.hear()
-        if self._count % _RATE == 0:
-            for room in self._rooms:
-                room.rate(self._clock.now_ns())
+        for room in self._rooms:
+            if self._count % _HEAR == 0:
+                self._attempt(room.hear, room.name)
+            if self._count % _RATE == 0:
+                self._attempt(partial(room.rate, self._clock.now_ns()), room.name)
         if self._count % _REPORT == 0:
-            self._rooms.sweep()
+            self._attempt(self._rooms.sweep, "what is over")
+
+    def _attempt(self, act: Callable[[], None], what: str) -> None:
+        try:
+            act()
+        except Exception:
+            logger.exception("%s cannot be looked after; the others are", what)
 
     def _guard(self, participant: Participant, act: Callable[[], None]) -> None:
         try:
