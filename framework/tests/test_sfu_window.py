@@ -1,6 +1,7 @@
 """One incoming stream's sequence numbers: duplicates, gaps, padding, and what is asked for again."""
 
 import pytest
+
 from jackfield.server.sfu.window import SequenceWindow
 
 MS = 1_000_000

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Sequence
 
 from attrs import frozen
 
 from jackfield.media.clock import Clock
-from jackfield.rtc.sdp import MediaSection, SessionDescription, Setup
+from jackfield.rtc.link import ignore
+from jackfield.rtc.sdp import Fingerprint, MediaSection, SessionDescription, Setup
 from jackfield.rtc.transport import Certificate, Transport
 from jackfield.server.sfu.limits import Limits
 from jackfield.server.sfu.sockets import MediaSockets
@@ -42,6 +42,8 @@ class Connection:
         self._clock = around.clock
         self._limits = around.limits
         self._starting: asyncio.Task[None] | None = None
+        #: The handshake did not succeed; nothing will ever flow here.
+        self.on_failed: Callable[[], object] = ignore
         self._remote_ufrag = ""
 
     def describe(self, setup: Setup) -> Callable[[MediaSection], MediaSection]:
@@ -73,9 +75,12 @@ class Connection:
                 size = application.max_message_size or 65536
                 self.transport.channels.start(application.sctp_port or 5000, size)
         if self._starting is None:
-            self._starting = asyncio.get_running_loop().create_task(self._start(remote))
+            job = self._connect(section.fingerprints)
         elif self.transport.state == "connected":
-            self._starting = asyncio.get_running_loop().create_task(self.transport.channels.associate())
+            job = self.transport.channels.associate()
+        else:
+            return
+        self._starting = asyncio.get_running_loop().create_task(self._attempt(job))
 
     def restarts_ice(self, remote: SessionDescription) -> bool:
         """Whether ``remote`` brings new ICE credentials."""
@@ -86,14 +91,19 @@ class Connection:
         """Our ICE credentials are new ones; the path stays until checks come with them."""
         self._sockets.renew(self.link)
 
-    async def _start(self, remote: SessionDescription) -> None:
-        section = remote.transport_section
+    async def _connect(self, remote: Sequence[Fingerprint]) -> None:
+        await self.transport.start(remote, "server")
+        self.connected()
+
+    async def _attempt(self, job: Coroutine[None, None, None]) -> None:
         try:
-            await self.transport.start(section.fingerprints if section else [], "server")
+            await job
         except ConnectionError as exc:
             logger.info("%s: %s", self.name, exc)
-        else:
-            self.connected()
+            self.on_failed()
+        except Exception:
+            logger.exception("%s cannot be connected", self.name)
+            self.on_failed()
 
     def connected(self) -> None:
         """Media can be sent from now on."""
@@ -102,10 +112,12 @@ class Connection:
         """The transport and the link are gone, within two seconds."""
         if self._starting is not None:
             self._starting.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._starting
+            await asyncio.wait({self._starting}, timeout=_CLOSE_S)
         try:
             await asyncio.wait_for(self.transport.close(), _CLOSE_S)
         except TimeoutError:
             logger.info("%s: did not close in time", self.name)
-        await self.link.close()
+        except Exception:
+            logger.exception("%s did not close in order", self.name)
+        finally:
+            await self.link.close()

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+#: Attributes of this name say what the token grants; nobody changes them.
+OURS = "jackfield."
 DISCONNECT = rtc.LeaveRequest.Action.DISCONNECT
 RECONNECT = rtc.LeaveRequest.Action.RECONNECT
 State = models.ParticipantInfo.State
@@ -72,6 +74,8 @@ class Participant:
         )
         self.publisher.transport.channels.on_channel = self._channel_opened
         self.subscriber.transport.on_state = self._subscriber_state
+        for side in (self.publisher, self.subscriber):
+            side.on_failed = self._unconnected
 
     # --- what others see ---
     @property
@@ -125,6 +129,12 @@ class Participant:
         self.metadata = self.metadata if metadata is None else metadata
         self.name = self.name if name is None else name
         return ""
+
+    def reserved(self, attributes: Mapping[str, str]) -> str:
+        """Which of these attributes only the token sets, in words; "" when there is none that would change."""
+        given = self.grants.attributes
+        taken = [key for key, value in attributes.items() if key.startswith(OURS) and value != given.get(key, "")]
+        return f"attributes that begin with {OURS!r} come from the token alone" if taken else ""
 
     def permit(self, permission: models.ParticipantPermission) -> None:
         """What it may do has changed: what it may not do any more ends."""
@@ -180,6 +190,11 @@ class Participant:
     def _offer_unanswered(self) -> None:
         logger.warning("%s: an offer was not answered in time", self.subscriber.name)
         self.end(Reason.STATE_MISMATCH, RECONNECT)
+
+    def _unconnected(self) -> None:
+        if not self.has_ended:
+            logger.warning("%s/%s could not be connected", self.room.name, self.identity)
+            self.end(Reason.CONNECTION_TIMEOUT, RECONNECT)
 
     def _subscriber_state(self, state: str) -> None:
         if state == "connected" and self.state != State.ACTIVE:

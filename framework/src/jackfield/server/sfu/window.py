@@ -14,8 +14,8 @@ _MISSING_MAX = 1000
 _MISSING_NS = 1_500_000_000
 _RETRY_NS = 80_000_000
 _TRIES = 8
-#: So many late packets in sequence that nobody waits for are a new beginning (RFC 3550 appendix A.1): two where they are
-#: far behind, more where they may as well be repetitions.
+#: So many late packets in sequence that nobody waits for are a new beginning (RFC 3550 appendix A.1): two where they
+#: are far behind, more where they may as well be repetitions.
 _PROOF, _PROOF_NEAR = 2, 50
 
 
