@@ -17,6 +17,8 @@ from attrs import evolve
 from google.protobuf import json_format
 from livekit.protocol import models, rtc
 
+from jackfield.rtc import rtcp, rtp
+from jackfield.rtc.transport import Transport
 from jackfield.server.sfu import Limits, Sfu
 
 KEYS = {"key": "a-secret-that-is-long-enough-for-hs256"}
@@ -514,6 +516,25 @@ async def test_own_metadata(join: Join) -> None:
     assert (await bob.until("request_response")).reason == rtc.RequestResponse.Reason.NOT_ALLOWED
 
 
+async def test_what_the_token_says_of_a_role_stays(url: str, session: aiohttp.ClientSession) -> None:
+    """Nobody gives itself an attribute of ours, changes it or takes it away; the rest of such a request is not done."""
+    claims: dict[str, Any] = {"iss": "key", "sub": "ada", "exp": 4e9, "attributes": {"jackfield.role": "participant"}}
+    claims["video"] = {"roomJoin": True, "room": "room", "canUpdateOwnMetadata": True}
+    text = jwt.encode(claims, KEYS["key"], algorithm="HS256")
+    async with session.ws_connect(f"{url}/rtc?access_token={text}") as websocket:
+        ada = Client(websocket)
+        for wish in ({"jackfield.role": "moderator"}, {"jackfield.role": ""}, {"jackfield.other": "x"}):
+            request = rtc.UpdateParticipantMetadata(attributes={**wish, "hand": "up"}, request_id=7)
+            await ada.send(update_metadata=request)
+            response = await ada.until("request_response")
+            assert (response.request_id, response.reason) == (7, rtc.RequestResponse.Reason.NOT_ALLOWED)
+            assert "come from the token alone" in response.message
+        attributes = {"jackfield.role": "participant", "mood": "fine"}
+        await ada.send(update_metadata=rtc.UpdateParticipantMetadata(attributes=attributes))
+        while dict((await ada.until("update")).participants[0].attributes) != attributes:
+            pass
+
+
 # --- peers that do wrong things ------------------------------------------------------------------------------------
 def _sdp(text: str) -> bytes:
     return rtc.SignalRequest(offer=rtc.SessionDescription(type="offer", sdp=text)).SerializeToString()
@@ -592,6 +613,101 @@ async def test_a_reader_that_stands_still_is_dropped(join: Join, sfu: Sfu) -> No
             return
         await asyncio.sleep(0.02)
     raise AssertionError("it is still there")
+
+
+class Channel:
+    """A data channel that the publisher has opened."""
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+        self.on_message: Callable[[bytes], None] = lambda message: None
+
+
+@pytest.mark.parametrize("order", [("_reliable", "_lossy"), ("_lossy", "_data_track", "_reliable")])
+async def test_data_channels_are_known_by_their_labels(join: Join, sfu: Sfu, order: tuple[str, ...]) -> None:
+    """In whatever order they are opened (gotcha 16); one that is none of ours is passed over."""
+    await join("ada")
+    await (await join("bob")).until("offer")
+    ada, bob = (sfu.rooms.get("room").participants[identity] for identity in ("ada", "bob"))  # type: ignore[union-attr]
+    got: list[tuple[bytes, str]] = []
+    bob.subscriber.data.send = lambda data, kind: got.append(  # type: ignore[method-assign]
+        (models.DataPacket.FromString(data).user.payload, kind)
+    )
+    for label in order:
+        channel = Channel(label)
+        ada.publisher.transport.channels.on_channel(channel)  # type: ignore[arg-type]
+        packet = models.DataPacket(user=models.UserPacket(payload=label.encode()))
+        channel.on_message(packet.SerializeToString())
+    assert got == [(label.encode(), label[1:]) for label in order if label != "_data_track"]
+    assert not ada.has_ended
+
+
+async def test_a_goodbye_ends_no_track(join: Join, sfu: Sfu) -> None:
+    """RTCP BYE comes when a sender changes its SSRC or is stopped for a while: what ends a track is an offer alone."""
+    ada, bob = await join("ada"), await join("bob")
+    await bob.until("offer")
+    sid = (await published(ada)).track.sid
+    await ada.send(offer=rtc.SessionDescription(type="offer", sdp=offer("mic")))
+    await ada.until("answer")
+    room = sfu.rooms.get("room")
+    assert room is not None
+    publisher = room.participants["ada"].publisher
+    publisher.transport.on_rtp(rtp.serialise(rtp.RtpPacket(111, 1, 960, 5, b"sound")), 0)
+    layer = publisher.tracks["mic"].layers[""]
+    publisher.transport.on_rtcp(rtcp.serialise(rtcp.ReceiverReport(5), rtcp.Goodbye((5,))))
+    publisher.transport.on_rtp(rtp.serialise(rtp.RtpPacket(111, 2, 1920, 5, b"sound")), 20_000_000)
+    assert publisher.tracks["mic"].layers[""] is layer
+    assert layer.window.received == 2
+    assert room.find(sid) is not None
+    assert sid in room.participants["bob"].subscriber.downs
+
+
+@pytest.mark.parametrize("error", [ConnectionError("no handshake"), ValueError("what nobody thought of")])
+async def test_who_cannot_be_connected_is_told_to_connect_anew(
+    join: Join, sfu: Sfu, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """A handshake that fails ends the participant, and nothing of it stays."""
+
+    async def start(self: Transport, remote: object, role: object) -> None:
+        raise error
+
+    async def close(self: Transport) -> None:
+        raise RuntimeError("the end is no better")
+
+    monkeypatch.setattr(Transport, "start", start)
+    monkeypatch.setattr(Transport, "close", close)
+    ada = await join()
+    await published(ada)
+    await ada.send(offer=rtc.SessionDescription(type="offer", sdp=offer("mic")))
+    assert (await ada.until("leave")).action == rtc.LeaveRequest.Action.RECONNECT
+    assert await ada.closed()
+    await sfu.rooms.ended(5)
+    assert sfu._sockets._by_ufrag == {}
+
+
+async def test_one_room_that_fails_is_no_matter_of_others(
+    join: Join, sfu: Sfu, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Feedback, speakers and ratings go on for everybody else, and the log says what happened."""
+    broken = sfu.rooms.obtain("broken")
+    await (await join()).until("offer")
+    room = sfu.rooms.get("room")
+    assert room is not None
+    heard: list[str] = []
+
+    def fail(*_: object) -> None:
+        raise KeyError("gone")
+
+    for name in ("hear", "rate"):
+        monkeypatch.setattr(broken, name, fail)
+        monkeypatch.setattr(room, name, lambda *_, name=name: heard.append(name))
+    monkeypatch.setattr(sfu.rooms, "sweep", fail)
+    for _ in range(60):
+        sfu._pulse.beat()
+    assert {"hear", "rate"} <= set(heard)
+    assert "broken cannot be looked after" in caplog.text
+    assert "what is over cannot be looked after" in caplog.text
+    monkeypatch.undo()
 
 
 # --- the end -------------------------------------------------------------------------------------------------------

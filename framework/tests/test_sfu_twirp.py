@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import io
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -27,7 +30,7 @@ def bearer(**video: Any) -> dict[str, str]:
 async def url() -> AsyncIterator[str]:
     sfu = Sfu(keys={"key": SECRET})
     await sfu.start()
-    application = web.Application()
+    application = web.Application(client_max_size=1024)  # made for something else, as the server's is
     application.add_routes(sfu.routes())
     runner = web.AppRunner(application, handle_signals=False, shutdown_timeout=1)
     await runner.setup()
@@ -39,7 +42,9 @@ async def url() -> AsyncIterator[str]:
 
 async def call(url: str, method: str, body: Any, **video: Any) -> tuple[int, dict[str, Any]]:
     path = f"{url}/twirp/livekit.RoomService/{method}"
-    async with aiohttp.ClientSession() as session, session.post(path, json=body, headers=bearer(**video)) as response:
+    headers = {"Content-Type": "application/json", **bearer(**video)}
+    data = io.BytesIO(json.dumps(body).encode())
+    async with aiohttp.ClientSession() as session, session.post(path, data=data, headers=headers) as response:
         return response.status, await response.json()
 
 
@@ -166,3 +171,36 @@ async def test_a_moderator_mutes_and_cannot_unmute(url: str) -> None:
         await call(url, "RemoveParticipant", {"room": "room", "identity": "ada"}, **ALL)
         async for frame in websocket:
             assert not rtc.SignalResponse.FromString(frame.data).HasField("mute")
+
+
+async def test_what_is_too_long_is_refused_with_the_limit_that_holds(url: str) -> None:
+    """64 KiB of metadata arrive however the application limits others; a message is held to what a channel carries."""
+    text = "\u00e9" * (32 << 10)
+    assert (await call(url, "CreateRoom", {"name": "room", "metadata": text}, **ALL))[0] == 200
+    async with aiohttp.ClientSession() as session:
+        websocket = await joined(session, url, "ada")
+        assert (await call(url, "UpdateRoomMetadata", {"room": "room", "metadata": text}, **ALL))[0] == 200
+        sent = {"room": "room", "data": base64.b64encode(bytes(60_000)).decode()}
+        assert (await call(url, "SendData", sent, **ALL))[0] == 200
+        too_long = {
+            "CreateRoom": ({"name": "other", "metadata": text + "x"}, "65536"),
+            "UpdateRoomMetadata": ({"room": "room", "metadata": text + "x"}, "65536"),
+            "SendData": ({"room": "room", "data": base64.b64encode(bytes(65_536)).decode()}, "65536"),
+            "ListRooms": ({"names": ["x" * (1 << 20)]}, "1048576"),
+        }
+        for method, (body, limit) in too_long.items():
+            status, error = await call(url, method, body, **ALL)
+            assert (status, error["code"], limit in error["msg"]) == (400, "invalid_argument", True), method
+        listed = await call(url, "ListRooms", {"names": ["other"]}, **ALL)
+        assert listed[1] == {}
+        await websocket.close()
+
+
+async def test_a_moderator_makes_nobody_look_like_one(url: str) -> None:
+    """What the token says of a role stays as it says."""
+    async with aiohttp.ClientSession() as session:
+        websocket = await joined(session, url, "ada")
+        change = {"room": "room", "identity": "ada", "attributes": {"jackfield.role": "moderator"}}
+        status, error = await call(url, "UpdateParticipant", change, **ALL)
+        assert (status, error["code"]) == (403, "permission_denied")
+        await websocket.close()

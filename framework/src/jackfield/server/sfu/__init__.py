@@ -71,7 +71,7 @@ class Sfu:
         around = Surroundings(self._sockets, Certificate.generate(), clock, self.limits)
         verifier = Verifier(keys)
         self._signalling = Signalling(verifier, self.rooms, around, self.limits, tuple(ice_servers))
-        self._service = RoomService(verifier, self.rooms)
+        self._service = RoomService(verifier, self.rooms, self.limits)
         self._pulse = Pulse(self.rooms, clock)
 
     @property

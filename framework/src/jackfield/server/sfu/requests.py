@@ -154,6 +154,8 @@ def _update_metadata(participant: Participant, request: rtc.UpdateParticipantMet
         reason, message = RequestReason.NOT_ALLOWED, "the token does not allow this (no canUpdateOwnMetadata grant)"
     elif not participant.changes.take(time.monotonic_ns()):
         reason, message = RequestReason.LIMIT_EXCEEDED, f"{participant.limits.changes_per_second} changes a second"
+    elif message := participant.reserved(request.attributes):
+        reason = RequestReason.NOT_ALLOWED
     else:
         attributes = dict(request.attributes)
         message = participant.describe(

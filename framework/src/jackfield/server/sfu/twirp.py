@@ -15,6 +15,7 @@ from livekit.protocol import room as api
 
 from jackfield.server.sfu import data
 from jackfield.server.sfu.http import access_token
+from jackfield.server.sfu.limits import Limits
 from jackfield.server.sfu.participant import Participant, Reason
 from jackfield.server.sfu.publication import Publication
 from jackfield.server.sfu.requests import choose
@@ -25,6 +26,7 @@ from jackfield.server.sfu.tokens import Grants, Refused, Verifier
 logger = logging.getLogger(__name__)
 
 PATH = "/twirp/livekit.RoomService/{method}"
+#: 64 KiB of metadata or data, however JSON writes them.
 _BODY_MAX = 1 << 20
 _STATUS = {
     "invalid_argument": 400,
@@ -60,8 +62,9 @@ class _Method:
 class RoomService:
     """Each method checks its grant first: roomCreate, roomList, or roomAdmin for the room in question."""
 
-    def __init__(self, verifier: Verifier, rooms: Rooms) -> None:
+    def __init__(self, verifier: Verifier, rooms: Rooms, limits: Limits) -> None:
         self._verifier = verifier
+        self._limits = limits
         self._rooms = rooms
         self._methods = {
             "CreateRoom": _Method(api.CreateRoomRequest, self._create_room),
@@ -104,6 +107,7 @@ class RoomService:
             raise Refused("the token does not allow this (it has no roomCreate grant)", 403)
         if not request.name or len(request.name) > 256:
             raise TwirpError("invalid_argument", "a room needs a name of 256 characters at most")
+        self._require_metadata(request.metadata)
         room = self._rooms.obtain(
             request.name,
             max_participants=request.max_participants,
@@ -128,10 +132,13 @@ class RoomService:
 
     def _update_room_metadata(self, grants: Grants, request: api.UpdateRoomMetadataRequest) -> models.Room:
         room = self._administered(grants, request.room)
-        if len(request.metadata.encode()) > 64 << 10:
-            raise TwirpError("invalid_argument", "metadata may have 65536 bytes")
+        self._require_metadata(request.metadata)
         room.describe(request.metadata)
         return room.info()
+
+    def _require_metadata(self, metadata: str) -> None:
+        if len(metadata.encode()) > self._limits.metadata_bytes:
+            raise TwirpError("invalid_argument", f"metadata may have {self._limits.metadata_bytes} bytes")
 
     # --- participants ---
     def _list_participants(self, grants: Grants, request: api.ListParticipantsRequest) -> api.ListParticipantsResponse:
@@ -162,6 +169,8 @@ class RoomService:
 
     def _update_participant(self, grants: Grants, request: api.UpdateParticipantRequest) -> models.ParticipantInfo:
         participant = self._participant(grants, request.room, request.identity)
+        if reserved := participant.reserved(request.attributes):
+            raise TwirpError("permission_denied", reserved)
         too_long = participant.describe(
             name=request.name or None, metadata=request.metadata or None, attributes=dict(request.attributes)
         )
@@ -193,6 +202,9 @@ class RoomService:
         if request.HasField("topic"):
             user.topic = request.topic
         packet = models.DataPacket(kind=request.kind, user=user, destination_identities=request.destination_identities)
+        if packet.ByteSize() > self._limits.data_packet_bytes:
+            most = self._limits.data_packet_bytes
+            raise TwirpError("invalid_argument", f"a message with all that goes with it may have {most} bytes")
         room.deliver(packet, kind, sender=None)
         return api.SendDataResponse()
 
@@ -221,12 +233,13 @@ class RoomService:
 
 
 async def _body(request: web.Request) -> bytes:
-    if (request.content_length or 0) > _BODY_MAX:
-        raise TwirpError("invalid_argument", f"a request may have {_BODY_MAX} bytes")
-    try:
-        return await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        raise TwirpError("invalid_argument", f"a request may have {_BODY_MAX} bytes") from None
+    """Read here, because what the application allows is made for log-ins."""
+    found = bytearray()
+    async for part in request.content.iter_any():
+        found += part
+        if len(found) > _BODY_MAX:
+            raise TwirpError("invalid_argument", f"a request may have {_BODY_MAX} bytes")
+    return bytes(found)
 
 
 def _read(kind: type[Message], body: bytes, *, is_json: bool) -> Message:
