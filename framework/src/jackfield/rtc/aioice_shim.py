@@ -28,7 +28,6 @@ class _Connection(Connection):
 
     on_datagram: Callable[[bytes], None] = staticmethod(ignore)
     on_nominated: Callable[[], None] = staticmethod(ignore)
-    over = False
 
     def check_complete(self, pair: CandidatePair) -> None:
         super().check_complete(pair)
@@ -57,7 +56,7 @@ class _Connection(Connection):
             questions += [self._reflexive(host, self.stun_server) for host in hosts]
         if self.turn_server:
             questions.append(self._relayed())
-        async with asyncio.timeout(GATHER_TIMEOUT_S), asyncio.TaskGroup() as asking:
+        async with asyncio.TaskGroup() as asking:
             for question in questions:
                 asking.create_task(self._answered(question, found))
 
@@ -72,17 +71,24 @@ class _Connection(Connection):
             found(candidate)
 
     async def _reflexive(self, host: StunProtocol, server: tuple[str, int]) -> list[Candidate]:
-        return [(await server_reflexive_candidate(host, server))[0]]
+        async with asyncio.timeout(GATHER_TIMEOUT_S):
+            return [(await server_reflexive_candidate(host, server))[0]]
 
     async def _relayed(self) -> list[Candidate]:
         known = set(self._protocols)
-        candidates = await self.get_component_candidates(1, [], timeout=GATHER_TIMEOUT_S)
-        for relay in [each for each in self._protocols if each not in known]:
-            if self.over:
-                await relay.close()
-            else:
-                self._check(relay)
+        asking = asyncio.ensure_future(self.get_component_candidates(1, [], timeout=GATHER_TIMEOUT_S))
+        try:  # whoever cancels would leave a relay behind that renews itself for ever
+            candidates = await asyncio.shield(asking)
+        except asyncio.CancelledError:
+            asking.add_done_callback(lambda _: self._close_all_but(known))
+            raise
+        for relay in set(self._protocols) - known:
+            self._check(relay)
         return candidates
+
+    def _close_all_but(self, known: set[StunProtocol]) -> None:
+        for late in set(self._protocols) - known:
+            late.transport.close()
 
     def _check(self, relay: StunProtocol) -> None:
         """A relay's pairs are checked, also where checks are under way."""
@@ -93,10 +99,6 @@ class _Connection(Connection):
         if self._early_checks_done and not self._check_list_done:
             for pair in [pair for pair in self._check_list if pair.protocol is relay]:
                 pair.task = asyncio.create_task(self.check_start(pair))
-
-    async def close(self) -> None:
-        self.over = True
-        await super().close()
 
     def send_now(self, data: bytes) -> None:
         pair = self._nominated.get(1)
@@ -157,8 +159,6 @@ class IceAgent:
         """After `gather`: what STUN and TURN servers know of us, as ``candidate:…`` lines, each as it comes."""
         try:
             await self._connection.ask(lambda candidate: found("candidate:" + candidate.to_sdp()))
-        except TimeoutError:
-            logger.info("a STUN or TURN server did not answer within %d s", GATHER_TIMEOUT_S)
         finally:
             self._asking = False
         if self._end_held:

@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 #: How long an offer or answer waits for candidates; what comes later is trickled.
 GATHER_WAIT_S = 0.1
+_CLOSE_WAIT_S = 2.0
 _CANCEL_ROUNDS, _CANCEL_WAIT_S = 20, 0.05
 _EARLY_CANDIDATES_MAX = 64
 
@@ -203,8 +204,8 @@ class Connection:
         for receiver in self.router.receivers:
             receiver.close()
         if self._path is not None and not self._path.gathering.done():
-            # Cancelled while it opens a socket, aioice would lose that socket; asking STUN servers may be cut short.
-            await asyncio.wait([self._path.gathering], timeout=GATHER_WAIT_S)
+            # Cancelled while it opens its sockets, aioice would lose those that are open.
+            await asyncio.wait([self._path.gathering], timeout=_CLOSE_WAIT_S)
         work: list[asyncio.Task[Any]] = [*self._tasks, *([self._path.gathering] if self._path else [])]
         await _cancelled(work)
         if self._path is not None:
