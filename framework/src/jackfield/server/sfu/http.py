@@ -12,6 +12,7 @@ from aiohttp import web
 from livekit.protocol import models, rtc
 
 from jackfield.rtc.link import IceServer
+from jackfield.rtc.signalling import JACKFIELD_NODE
 from jackfield.server.sfu.connection import Surroundings
 from jackfield.server.sfu.limits import Limits
 from jackfield.server.sfu.participant import DISCONNECT, RECONNECT, Participant, Reason
@@ -161,7 +162,7 @@ class Signalling:
             subscriber_primary=True,
             ping_timeout=PING_TIMEOUT_S,
             ping_interval=PING_INTERVAL_S,
-            server_info=models.ServerInfo(version=VERSION, protocol=PROTOCOL, region="", node_id="jackfield"),
+            server_info=models.ServerInfo(version=VERSION, protocol=PROTOCOL, region="", node_id=JACKFIELD_NODE),
             enabled_publish_codecs=room.info().enabled_codecs,
             fast_publish=True,
         )
