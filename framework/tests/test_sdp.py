@@ -105,3 +105,24 @@ def test_a_line_that_does_not_hold_is_named(line: str) -> None:
     with pytest.raises(ValueError, match="SDP") as caught:
         sdp.parse(f"v=0\r\nm=audio 9 X 0\r\n{line}\r\n")
     assert line in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["a=ssrc:{} cname:x", "a=rtcp-fb:* nack {}", "a=candidate:{} 1 udp 1 192.0.2.1 9 typ host", "a=rid:r{} send"],
+)
+def test_a_list_without_end_is_refused(line: str) -> None:
+    """Reading takes time in proportion to the lines: no peer keeps the loop busy with one description."""
+    head = "v=0\r\nm=video 9 X 96\r\na=rtpmap:96 VP8/90000\r\n"
+    assert sdp.parse(head + "".join(line.format(number) + "\r\n" for number in range(100))).media
+    with pytest.raises(ValueError, match="SDP line does not hold"):
+        sdp.parse(head + "".join(line.format(number) + "\r\n" for number in range(1000)))
+    with pytest.raises(ValueError, match="at most"):
+        sdp.parse(head + "a=x\r\n" * (sdp.LINES_MAX + 1))
+
+
+@pytest.mark.parametrize("line", ["a=ssrc:4294967296 cname:x", "a=ssrc:-1 cname:x", "a=ssrc-group:FID 1 -2"])
+def test_a_source_number_has_32_bits(line: str) -> None:
+    """What cannot be an SSRC is refused where it is read."""
+    with pytest.raises(ValueError, match="does not hold"):
+        sdp.parse(f"v=0\r\nm=video 9 X 96\r\n{line}\r\n")

@@ -8,7 +8,7 @@ Attributes that mean nothing to a call are left out when read; an unknown one is
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, TypeVar
 
 from attrs import define, field, frozen
 
@@ -234,10 +234,36 @@ def _write_sources(section: MediaSection) -> list[str]:
 
 # --- reading ------------------------------------------------------------------------------------------------------
 Reader = Callable[[MediaSection, str], None]
+#: A call with hundreds of tracks stays below; what is longer was written to keep us busy.
+LINES_MAX, BYTES_MAX = 20_000, 1_000_000
+#: How many of a kind (codecs, sources, feedback of one codec …) a section may list: payload types are 0–127.
+_LIST_MAX = 128
+_SSRC_MAX = 0xFFFFFFFF
+_Item = TypeVar("_Item")
+
+
+def _add(items: list[_Item], item: _Item) -> None:
+    if len(items) >= _LIST_MAX:
+        raise ValueError(f"more than {_LIST_MAX} of one kind")
+    items.append(item)
+
+
+def _ssrc(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= _SSRC_MAX:
+        raise ValueError("a source number has 32 bits")
+    return number
 
 
 def parse(text: str) -> SessionDescription:
-    """The description in ``text``; `ValueError` says which line does not hold. Lines may end in CRLF or LF."""
+    """The description in ``text``; `ValueError` says which line does not hold. Lines may end in CRLF or LF.
+
+    A description of over `LINES_MAX` lines is refused unread: reading takes time in proportion to them.
+    """
+    if text.count("\n") > LINES_MAX or len(text) > BYTES_MAX:
+        raise ValueError(
+            f"SDP of {len(text)} characters; at most {LINES_MAX} lines and {BYTES_MAX} characters are read"
+        )
     description = SessionDescription(extmap_allow_mixed=False)
     session = MediaSection("session")
     current = session
@@ -311,7 +337,9 @@ def _read_rtpmap(section: MediaSection, rest: str) -> None:
     codec = CodecParameters(int(payload_type), name, int(clock_rate))
     if section.kind == "audio":
         codec.channels = int(channels[0]) if channels else 1
-    section.codecs.append(codec)
+    if not 0 <= codec.payload_type <= 127:
+        raise ValueError("payload types are 0 to 127")
+    _add(section.codecs, codec)
 
 
 def _read_fmtp(section: MediaSection, rest: str) -> None:
@@ -328,6 +356,8 @@ def _read_feedback(section: MediaSection, rest: str) -> None:
     payload_type, _, value = rest.partition(" ")
     for codec in section.codecs:
         if payload_type == "*" or codec.payload_type == int(payload_type):
+            if len(codec.feedback) >= _LIST_MAX:
+                raise ValueError(f"more than {_LIST_MAX} of one kind")
             codec.feedback += (value.strip(),)
 
 
@@ -339,29 +369,30 @@ def _read_extmap(section: MediaSection, rest: str) -> None:
 def _read_ssrc(section: MediaSection, rest: str) -> None:
     number, _, attribute = rest.partition(" ")
     name, _, value = attribute.partition(":")
-    ssrc = int(number)
-    known = next((source for source in section.ssrcs if source.ssrc == ssrc), None)
-    if known is None:
-        known = SsrcInfo(ssrc)
-        section.ssrcs.append(known)
+    ssrc = _ssrc(number)
+    place = next((index for index, source in enumerate(section.ssrcs) if source.ssrc == ssrc), None)
+    if place is None:
+        place = len(section.ssrcs)
+        _add(section.ssrcs, SsrcInfo(ssrc))
+    known = section.ssrcs[place]
     cname = value if name == "cname" else known.cname
     msid = value if name == "msid" else known.msid
-    section.ssrcs[section.ssrcs.index(known)] = SsrcInfo(ssrc, cname, msid)
+    section.ssrcs[place] = SsrcInfo(ssrc, cname, msid)
 
 
 def _read_ssrc_group(section: MediaSection, rest: str) -> None:
     semantics, *ssrcs = rest.split()
     if semantics == "FID" and len(ssrcs) != 2:
         return
-    section.ssrc_groups.append((semantics, tuple(int(ssrc) for ssrc in ssrcs)))
+    _add(section.ssrc_groups, (semantics, tuple(_ssrc(ssrc) for ssrc in ssrcs[:_LIST_MAX])))
 
 
 def _read_rid(section: MediaSection, rest: str) -> None:
     rid, direction, *restrictions = rest.split(maxsplit=2)
     if direction == "send":
-        section.rids.append(Rid(rid, "send", " ".join(restrictions)))
+        _add(section.rids, Rid(rid, "send", " ".join(restrictions)))
     elif direction == "recv":
-        section.rids.append(Rid(rid, "recv", " ".join(restrictions)))
+        _add(section.rids, Rid(rid, "recv", " ".join(restrictions)))
 
 
 def _read_simulcast(section: MediaSection, rest: str) -> None:
@@ -378,7 +409,7 @@ def _read_setup(section: MediaSection, rest: str) -> None:
 
 def _read_fingerprint(section: MediaSection, rest: str) -> None:
     algorithm, value = rest.split()
-    section.fingerprints.append(Fingerprint(algorithm.lower(), value.upper()))
+    _add(section.fingerprints, Fingerprint(algorithm.lower(), value.upper()))
 
 
 def _read_text(attribute: str) -> Reader:
@@ -403,7 +434,7 @@ def _read_flag(attribute: str) -> Reader:
 
 
 def _read_candidate(section: MediaSection, rest: str) -> None:
-    section.candidates.append("candidate:" + rest)
+    _add(section.candidates, "candidate:" + rest)
 
 
 _READERS: dict[str, Reader] = {
