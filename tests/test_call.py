@@ -23,6 +23,7 @@ from jackfield import (
     Calls,
     CallSession,
     CallToken,
+    NetworkError,
     NotAllowed,
     Place,
     VideoSource,
@@ -379,6 +380,17 @@ async def test_the_same_uid_replaces_its_earlier_self(people: People) -> None:
     assert await asyncio.wait_for(first.until_left(), LIMIT_S) == "replaced"
     await until(lambda: [each.pid for each in other.participants.values()] == [second.local.pid], "the replacement")
     assert second.is_active
+
+
+async def test_a_call_that_is_over_opens_nothing(people: People) -> None:
+    """Devices are not opened for it, and whoever asks is told."""
+    ada = await people.join("ada")
+    await ada.leave()
+    for late in (ada.set_camera, ada.set_microphone, ada.set_speaker):
+        with pytest.raises(NetworkError, match="the call is over"):
+            await late(None)
+    with pytest.raises(NetworkError, match="the call is over"):
+        await ada.resume_video()
 
 
 async def test_who_may_only_watch_publishes_nothing(people: People) -> None:

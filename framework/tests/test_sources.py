@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import av
 import numpy as np
 import pytest
@@ -104,3 +106,21 @@ def test_rates_and_channels_are_made_one() -> None:
     samples = np.concatenate([block.samples for block in blocks])
     assert abs(len(samples) - 48_000) < 500
     assert abs(samples.astype(float).std() - tone.astype(float).std()) < 200
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: VideoSource(0, 0),
+        lambda: VideoSource(-1, 5),
+        lambda: VideoSource("a", 1),
+        lambda: VideoSource(100_000, 100_000),
+        lambda: VideoSource(fps=float("nan")),
+        lambda: AudioSource(0),
+        lambda: AudioSource(48_000, 0),
+    ],
+)
+def test_what_no_source_can_be_is_refused_at_once(make: Callable[[], object]) -> None:
+    """The error names the value and the range."""
+    with pytest.raises(ValueError, match="is a number from"):
+        make()

@@ -190,6 +190,7 @@ class CallSession:
 
     async def unmute_audio(self) -> None:
         """Our microphone is on. `DeviceError` where there is none."""
+        self._check_active()
         await self._own.set_muted("microphone", False)
 
     async def pause_video(self) -> None:
@@ -198,18 +199,22 @@ class CallSession:
 
     async def resume_video(self) -> None:
         """Our camera is on. `DeviceError` where there is none, or it cannot be opened any more."""
+        self._check_active()
         await self._own.set_muted("camera", False)
 
     async def set_camera(self, wish: str | Sequence[str] | None) -> Device | None:
         """The camera is this one from now on (id, label, address, a list in order, None for the best)."""
+        self._check_active()
         return await self._own.set_device("camera", wish)
 
     async def set_microphone(self, wish: str | Sequence[str] | None) -> Device | None:
         """The microphone is this one from now on."""
+        self._check_active()
         return await self._own.set_device("microphone", wish)
 
     async def set_speaker(self, wish: str | Sequence[str] | None) -> Device | None:
         """The loudspeaker is this one from now on. `DeviceError` or `PluginError` when it cannot; then none plays."""
+        self._check_active()
         device = await self._outputs.set_speaker(wish)
         self._emit(events.SpeakerChanged(device))
         return device

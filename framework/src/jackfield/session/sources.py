@@ -56,6 +56,9 @@ class VideoSource(_Source):
         on_bitrate: Callable[[int], None] | None = None,
     ) -> None:
         super().__init__()
+        _check("width", width, 2, 16_384)
+        _check("height", height, 2, 16_384)
+        _check("fps", fps, 0.01, 1000)
         self.format = VideoFormat(width, height, fps, codec=codec)
         self.on_keyframe_request, self.on_bitrate = on_keyframe_request, on_bitrate
 
@@ -78,6 +81,8 @@ class AudioSource(_Source):
 
     def __init__(self, rate: int = 48_000, channels: int = 1) -> None:
         super().__init__()
+        _check("rate", rate, 8000, 384_000)
+        _check("channels", channels, 1, 64)
         self.format = AudioFormat(rate, channels)
 
     def push(
@@ -115,6 +120,11 @@ class SourceCapture:
         """Tells the program."""
         if isinstance(self._source, VideoSource) and self._source.on_bitrate:
             self._source.on_bitrate(bitrate_bps)
+
+
+def _check(name: str, value: Any, least: float, most: float) -> None:
+    if not isinstance(value, int | float) or not least <= value <= most:
+        raise ValueError(f"{name} is a number from {least:g} to {most:g}, not {value!r}")
 
 
 def _as_video(frame: Any, format: str, time_ns: int | None) -> VideoFrame | EncodedFrame:
