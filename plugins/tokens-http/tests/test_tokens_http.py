@@ -197,7 +197,7 @@ async def test_livekits_token_endpoint(endpoint: Any) -> None:
         (lambda *_: web.Response(status=403), AuthTokenError, "refused"),
         (lambda *_: web.Response(status=502), NetworkError, "502"),
         (lambda *_: web.Response(status=307, headers={"Location": "/else"}), ResponseError, "307"),
-        (lambda *_: web.json_response({"token": "garbage"}), CallError, "not a call token"),
+        (lambda *_: web.json_response({"token": "garbage"}), CallError, "no call token"),
         (
             lambda *_: web.json_response(
                 {"token": tokens.mint_call_token("k", "s", uid="eve", name="", session_id="s").token}
