@@ -7,6 +7,7 @@ import logging
 import os
 import pty
 import sys
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -60,6 +61,21 @@ def test_the_last_lines_have_units() -> None:
     assert received == "from somebody-with-a-long-name: microphone opus, off"
 
 
+def everything(terminal: int) -> str:
+    """What was written to a terminal; it hands on a part at a time."""
+    os.set_blocking(terminal, False)
+    pieces: list[bytes] = []
+    quiet = 0
+    while quiet < 5:
+        try:
+            pieces.append(os.read(terminal, 65536))
+            quiet = 0
+        except BlockingIOError:
+            quiet += 1
+            time.sleep(0.02)
+    return b"".join(pieces).decode()
+
+
 def test_what_is_said_goes_above_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
     """Events and log lines never tear the table: they are written from the start of a line, and it is drawn again."""
     ours, theirs = pty.openpty()
@@ -73,7 +89,7 @@ def test_what_is_said_goes_above_the_table(monkeypatch: pytest.MonkeyPatch) -> N
             watching._Stderr().emit(logging.LogRecord("x", logging.WARNING, "", 0, "a camera [froze]", (), None))
             show(CALL)
         terminal.flush()
-        written = os.read(ours, 65536).decode()
+        written = everything(ours)
         assert sys.stdout is terminal
     os.close(ours)
     for said in ("participant joined: [bob]", "a camera [froze]"):
