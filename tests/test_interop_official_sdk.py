@@ -84,6 +84,7 @@ async def test_six_at_once_over_one_socket_and_no_codec(jackfield_server: Served
         theirs = [people.official(look) for look in LOOKS[3:]]
         await people.enter(*ours, *theirs, fps=10)
         await met(*ours, *theirs, limit_s=30)
+        print(f"UDP sockets of the server: {jackfield_server.udp_sockets()}, threads: {jackfield_server.threads}")
         address = "".join(f"{part:02X}" for part in reversed([10, 77, 0, 1]))
         assert jackfield_server.udp_sockets() == [f"{address}:{jackfield_server.udp_port:04X}"]
         libraries = jackfield_server.libraries()
@@ -141,6 +142,7 @@ async def test_joining_and_leaving_leaves_nothing_behind(
             mine = (*_open_things(), _resident_kib())
             counted.append((*mine, server.descriptors, server.threads, server.resident_kib))
         early, late = counted[settled], counted[-1]
+        print(f"after {settled + 1} and after {turns}:", dict(zip(WHAT, zip(early, late, strict=True), strict=True)))
         for what, before, after, allowed in zip(WHAT, early, late, ALLOWED, strict=True):
             assert after <= before + allowed, f"{what}: {before} after {settled + 1}, {after} after {turns}: {counted}"
 
