@@ -235,6 +235,33 @@ async def test_wrong_keys_are_slowed_down() -> None:
         assert 0 < answer["details"]["retry_after_s"] <= 60
         status, _ = await asker.post("/api/login", body, headers={"X-Forwarded-For": "8.8.8.8"})
         assert status == 200
+        # A proxy may add a line of its own to one that the asker made up.
+        lines = [("X-Forwarded-For", "8.8.8.8"), ("X-Forwarded-For", "9.9.9.9"), ("Content-Type", "application/json")]
+        async with asker.session.post(asker.server.url + "/api/login", json=body, headers=lines) as response:
+            assert response.status == 429
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "body"),
+    [
+        ("/api/login", {"Content-Type": "application/json"}, b'{"uid": "a", "api_key": "\\ud800"}'),
+        ("/api/login", {"Content-Type": "application/json; charset=xyz"}, b"{}"),
+        ("/api/login", {"Content-Type": "application/json; charset=zlib_codec"}, b"{}"),
+        ("/api/login", {"Content-Type": "application/json", "Host": "["}, b"{}"),
+        ("/api/token", {"Content-Type": "application/json"}, b'{"session_id": "\\ud800", "invite": "x"}'),
+        ("/assets/%00", {}, None),
+        ("/assets/" + "a" * 300, {}, None),
+        ("/healthz", {"Host": "["}, None),
+    ],
+)
+async def test_what_no_program_sends_is_refused_and_not_stumbled_over(
+    asker: Asker, path: str, headers: dict[str, str], body: bytes | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A 4xx (or an answer) with no traceback in any log."""
+    method = "POST" if body is not None else "GET"
+    async with asker.session.request(method, asker.server.url + path, data=body, headers=headers) as response:
+        assert response.status < 500
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 async def test_no_log_in_key_no_log_in() -> None:

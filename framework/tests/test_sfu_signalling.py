@@ -29,6 +29,7 @@ LIMITS = Limits(
     requests_per_second=60,
     metadata_bytes=100,
     attributes_bytes=100,
+    permission_bytes=1000,
     media_sections=8,
     queued_messages=30,
     departed_room_s=0.0,
@@ -434,6 +435,8 @@ async def test_a_track_that_moves_to_another_section_goes_on(join: Join, sfu: Sf
         ({}, {"type": models.TrackType.DATA}, "UNSUPPORTED_TYPE"),
         ({}, {"cid": ""}, "INVALID_NAME"),
         ({}, {"name": "n" * 300}, "INVALID_NAME"),
+        ({}, {"stream": "x" * 20_000}, "LIMIT_EXCEEDED"),
+        ({}, {"layers": [models.VideoLayer(width=1)] * 2000}, "LIMIT_EXCEEDED"),
     ],
 )
 async def test_what_may_not_be_published_is_refused(
@@ -484,6 +487,32 @@ async def test_subscription_permission(join: Join, sfu: Sfu) -> None:
     await ada.send(subscription_permission=rtc.SubscriptionPermission(track_permissions=[allowed]))
     assert (await bob.until("subscription_permission_update")).allowed
     assert track.sid in room.participants["bob"].subscriber.downs
+
+
+async def test_a_permission_without_end_is_passed_over(join: Join, sfu: Sfu) -> None:
+    """It is neither kept nor gone through; what was allowed before stays."""
+    ada, _ = await join("ada"), await join("bob")
+    track = (await published(ada)).track
+    await ada.send(offer=rtc.SessionDescription(type="offer", sdp=offer("mic")))
+    await ada.until("answer")
+    room = sfu.rooms.get("room")
+    assert room is not None
+    entries = [rtc.TrackPermission(participant_identity=f"nobody-{number}") for number in range(100)]
+    await ada.send(subscription_permission=rtc.SubscriptionPermission(track_permissions=entries))
+    await ada.send(ping=1)
+    await ada.until("pong")
+    assert track.sid in room.participants["bob"].subscriber.downs
+
+
+async def test_one_large_message_is_nobodys_fault(join: Join, sfu: Sfu) -> None:
+    """A newcomer to a room that has much to say of itself is let in: only a queue that grows is too slow a reader."""
+    await join("ada")
+    room = sfu.rooms.get("room")
+    assert room is not None
+    room.describe("x" * (5 << 20))
+    bob = await join("bob")
+    await bob.until("offer")
+    assert "bob" in room.participants
 
 
 async def test_an_unknown_track_is_not_subscribed(join: Join) -> None:

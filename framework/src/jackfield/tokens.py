@@ -60,6 +60,8 @@ def check_session_id(session_id: object) -> str:
         raise SessionIdError("the session id is empty; everyone who gives the same text meets in the same session")
     if len(session_id) > MAX_TEXT:
         raise SessionIdError(f"the session id has {len(session_id)} characters; {MAX_TEXT} are allowed")
+    if any("\ud800" <= character <= "\udfff" for character in session_id):
+        raise SessionIdError("the session id is no text: it has half of a character in it; use whole characters")
     return session_id
 
 
@@ -78,7 +80,7 @@ def check_auth_token(auth_token: object) -> str:
 
 def same_secret(given: str, expected: str) -> bool:
     """Whether both are the same, in a time that says nothing about where they differ."""
-    return hmac.compare_digest(given.encode(), expected.encode())
+    return hmac.compare_digest(given.encode(errors="surrogatepass"), expected.encode(errors="surrogatepass"))
 
 
 # --- log-ins ------------------------------------------------------------------------------------------------------

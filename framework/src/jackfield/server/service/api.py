@@ -68,7 +68,7 @@ async def _body(request: web.Request) -> dict[str, Any]:
         raise one_mistake("Content-Type", f"it is {request.content_type}", "send application/json")
     try:
         found = await request.json()
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError, LookupError):  # LookupError: a charset that there is not
         found = None
     if not isinstance(found, dict):
         raise one_mistake("body", "it is not a JSON object", 'send {"uid": …} or {"session_id": …}')

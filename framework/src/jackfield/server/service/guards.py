@@ -64,8 +64,10 @@ def public_base(request: web.Request, settings: ServerSettings) -> str:
 
 def asker(request: web.Request, settings: ServerSettings) -> str:
     """The address that asks; behind a proxy, the one that the proxy saw."""
-    if settings.behind_proxy and (told := request.headers.get("X-Forwarded-For")):
-        return told.rpartition(",")[2].strip()
+    told = request.headers.getall("X-Forwarded-For", ()) if settings.behind_proxy else ()
+    if told:
+        # Whatever stands before the last was sent by whoever asks: as a list, or as a header line of its own.
+        return told[-1].rpartition(",")[2].strip()
     return request.remote or ""
 
 
@@ -119,16 +121,24 @@ async def add_page_headers(request: web.Request, response: web.StreamResponse) -
     for name, value in PAGE_HEADERS.items():
         # Not every browser counts ws(s) to the page's own host as 'self'.
         response.headers.setdefault(name, value.format(connect=f"ws://{request.host} wss://{request.host}"))
-    if request.secure or is_loopback(urlsplit(f"//{request.host}").hostname or ""):
+    if request.secure or is_loopback(_hostname(request)):
         # Over plain http from elsewhere a browser ignores it, and complains.
         response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+
+
+def _hostname(request: web.Request) -> str:
+    """The host that was asked for, "" when the header names none."""
+    try:
+        return urlsplit(f"//{request.host}").hostname or ""
+    except ValueError:
+        return ""
 
 
 def _check_host(request: web.Request, settings: ServerSettings) -> None:
     """A page elsewhere whose name is made to lead to 127.0.0.1 gets no answer from a server meant for this machine."""
     if not settings.is_loopback or settings.behind_proxy:
         return
-    name = urlsplit(f"//{request.host}").hostname or ""
+    name = _hostname(request)
     if is_loopback(name) or (settings.public_url and name == urlsplit(settings.public_url).hostname):
         return
     raise NotAllowed("this server is for this machine alone, and was asked under another name; use localhost")
@@ -137,7 +147,10 @@ def _check_host(request: web.Request, settings: ServerSettings) -> None:
 def _checked_origin(request: web.Request, settings: ServerSettings) -> str | None:
     """The page's origin if it is another than ours and may ask; None for our own pages and for programs."""
     origin = request.headers.get("Origin")
-    named = urlsplit(public_base(request, settings))
+    try:
+        named = urlsplit(public_base(request, settings))
+    except ValueError:
+        raise NotAllowed("the Host header names no host") from None
     own = (f"{named.scheme}://{named.netloc}", f"{settings.scheme}://{request.host}")
     if origin is None or origin in own:
         return None

@@ -46,8 +46,12 @@ class Pages:
     async def file(self, request: web.Request) -> web.StreamResponse:
         """One file of the web client. Names under ``assets/`` carry a hash of their content, and so may be kept."""
         asked = request.match_info["path"]
-        path = (self._static / asked).resolve()
-        if not path.is_relative_to(self._static.resolve()) or not path.is_file():
+        try:
+            path = (self._static / asked).resolve()
+            found = path.is_relative_to(self._static.resolve()) and path.is_file()
+        except (ValueError, OSError):  # a name that no file can have
+            found = False
+        if not found:
             raise web.HTTPNotFound
         kept = "public, max-age=31536000, immutable" if asked.startswith("assets/") else "no-cache"
         return web.FileResponse(path, headers={"Cache-Control": kept})

@@ -33,6 +33,10 @@ class Limits:
     #: Data channels that a publisher may open.
     channels: int = 16
     name_length: int = 256
+    #: What a publisher says of one track: everybody in the room, and everybody who comes, is told of it.
+    track_bytes: int = 4 << 10
+    #: Who may subscribe to what, as one publisher says.
+    permission_bytes: int = 64 << 10
     metadata_bytes: int = 64 << 10
     #: All keys and values of a participant's attributes together.
     attributes_bytes: int = 64 << 10

@@ -54,8 +54,8 @@ class Participant:
         #: Explicit choices by track sid, and how each track is wanted.
         self.choices: dict[str, bool] = {}
         self.settings: dict[str, rtc.UpdateTrackSettings] = {}
-        #: Who may subscribe to what is published here; None: everybody.
-        self.allowed: rtc.SubscriptionPermission | None = None
+        #: Who may subscribe to what is published here, by identity and by sid; None: everybody.
+        self._allowed: dict[str, rtc.TrackPermission] | None = None
         self.quality = models.ConnectionQuality.EXCELLENT
         self.reason = Reason.UNKNOWN_REASON
         self.joined_at_ms = round(time.time() * 1000)
@@ -151,12 +151,17 @@ class Participant:
 
     def admits(self, publication: Publication, subscriber: Participant) -> bool:
         """Whether ``subscriber`` may have this publication of ours."""
-        if self.allowed is None or self.allowed.all_participants:
+        if self._allowed is None:
             return True
-        for entry in self.allowed.track_permissions:
-            if subscriber.identity == entry.participant_identity or subscriber.sid == entry.participant_sid:
-                return entry.all_tracks or publication.sid in entry.track_sids
-        return False
+        entry = self._allowed.get(subscriber.identity) or self._allowed.get(subscriber.sid)
+        return entry is not None and (entry.all_tracks or publication.sid in entry.track_sids)
+
+    def allow(self, permission: rtc.SubscriptionPermission) -> None:
+        """From now on only these may have what we publish."""
+        entries = permission.track_permissions
+        named = {name: entry for entry in entries for name in (entry.participant_identity, entry.participant_sid)}
+        named.pop("", None)
+        self._allowed = None if permission.all_participants else named
 
     # --- what it receives ---
     def wants(self, publication: Publication) -> bool:

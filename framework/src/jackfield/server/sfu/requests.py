@@ -56,7 +56,8 @@ def _answer(participant: Participant, description: rtc.SessionDescription) -> No
 def _add_track(participant: Participant, request: rtc.AddTrackRequest) -> None:
     refusal = _refusal(participant, request)
     if refusal is not None:
-        response = rtc.RequestResponse(reason=refusal[0], message=refusal[1], add_track=request)
+        response = rtc.RequestResponse(reason=refusal[0], message=refusal[1])
+        response.add_track.cid = request.cid[: participant.limits.name_length]
         participant.send(response=rtc.SignalResponse(request_response=response))
         return
     # A cid that flows already is a track published anew before its first publication has ended.
@@ -78,6 +79,8 @@ def _refusal(participant: Participant, request: rtc.AddTrackRequest) -> tuple[Re
         return RequestReason.LIMIT_EXCEEDED, f"a participant may publish {limit} tracks"
     if not request.cid or max(len(request.cid), len(request.name)) > participant.limits.name_length:
         return RequestReason.INVALID_NAME, "cid or name is missing or too long"
+    if request.ByteSize() > participant.limits.track_bytes:
+        return RequestReason.LIMIT_EXCEEDED, f"what is said of a track may have {participant.limits.track_bytes} bytes"
     return None
 
 
@@ -120,7 +123,10 @@ def _leave(participant: Participant, request: rtc.LeaveRequest) -> None:
 
 
 def _permission(participant: Participant, request: rtc.SubscriptionPermission) -> None:
-    participant.allowed = request
+    if request.ByteSize() > participant.limits.permission_bytes:
+        logger.info("%s names too many subscribers; it is passed over", participant.identity)
+        return
+    participant.allow(request)
     for publication in participant.publications.values():
         if publication.track is None:
             continue

@@ -45,12 +45,17 @@ class SignalSocket:
         self.closed = False
 
     def send(self, response: rtc.SignalResponse) -> None:
-        """Queued; the peer is dropped instead when too much waits already."""
+        """Queued; the peer is dropped instead when too much waits already.
+
+        One message, however large, is no fault of its reader: what waits behind it counts.
+        """
         if self.closed:
             return
         self._queued_bytes += response.ByteSize()
         self._queue.append(response)
-        if len(self._queue) > self._limits.queued_messages or self._queued_bytes > self._limits.queued_bytes:
+        first = self._queue[0]
+        behind = self._queued_bytes - (first.ByteSize() if first else 0)
+        if behind > self._limits.queued_bytes or len(self._queue) > self._limits.queued_messages:
             logger.warning("a peer does not read its signalling; it is dropped with %d messages", len(self._queue))
             self.abort()
         self._wakened.set()

@@ -75,6 +75,8 @@ class Grants:
             raise Refused("the token names no participant (its sub claim is empty)", 403)
         if max(len(self.room), len(self.identity), len(self.name)) > _NAME_MAX:
             raise Refused(f"room, identity and name may each have {_NAME_MAX} characters at most", 400)
+        if any("\ud800" <= character <= "\udfff" for character in self.room + self.identity + self.name):
+            raise Refused("room, identity or name is no text: it has half of a character in it", 400)
 
     def require_admin(self, room: str) -> None:
         """Raises `Refused` unless the holder moderates this room."""
