@@ -88,7 +88,6 @@ class LiveKitCall implements Call {
     room.on(RoomEvent.TrackSubscribed, (track) => track.kind === Track.Kind.Audio && track.attach());
     room.on(RoomEvent.TrackUnsubscribed, (track) => track.kind === Track.Kind.Audio && track.detach());
     room.on(RoomEvent.MediaDevicesError, (error, kind) => this.tell({ kind: 'problem', text: deviceWords(kindOf(kind), error.name) }));
-    room.on(RoomEvent.LocalAudioSilenceDetected, () => this.tell({ kind: 'problem', text: 'Nothing is heard from your microphone. Is it switched off, or the wrong one?' }));
     room.on(RoomEvent.Reconnecting, () => this.become('reconnecting'));
     room.on(RoomEvent.SignalReconnecting, () => this.become('reconnecting'));
     room.on(RoomEvent.Reconnected, () => {

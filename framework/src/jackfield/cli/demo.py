@@ -180,6 +180,8 @@ def _say(started: dict[str, Any], session: str, as_json: bool) -> None:
     click.echo(f"join {session!r} from a browser:\n")
     for link in started["links"]:
         click.echo(f"  {link}\n")
+    if started.get("fingerprint"):
+        output.self_signed(started["fingerprint"], started["links"][0])
 
 
 def _say_devices(call: CallSession, as_json: bool) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -50,9 +49,7 @@ def command(
         return Exit.OK
     click.echo(str(link))
     if qr:
-        import segno
-
-        segno.make(str(link), error="l").terminal(out=sys.stdout, compact=True)
+        output.qr_code(str(link))
     return Exit.OK
 
 

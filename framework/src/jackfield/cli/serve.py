@@ -159,18 +159,10 @@ def _show(started: Started, settings: ServerSettings, session: str, links: list[
     for link in links:
         click.echo(f"  {link}")
     if settings.tls_fingerprint:
-        click.echo(f"\nThe certificate is self-signed: a browser asks once. sha-256 {settings.tls_fingerprint}\n")
-        _show_code(links[0])
+        click.echo()
+        output.self_signed(settings.tls_fingerprint, links[0])
     if settings.development:
         click.echo("\nKeys of this machine, made for development, are in use (the state directory has them, private).")
     if settings.is_loopback:
         click.echo("\nOnly this machine can reach it; `jackfield serve --lan` opens it to the local network.")
     click.echo("Ctrl-C ends it.")
-
-
-def _show_code(link: str) -> None:
-    """The link as a QR code, where somebody looks at a terminal."""
-    import segno
-
-    if sys.stdout.isatty():
-        segno.make(link, error="l").terminal(out=sys.stdout, compact=True)

@@ -45,6 +45,20 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], 
     console().print(shown)
 
 
+def qr_code(text: str) -> None:
+    """Prints the text as a QR code of half blocks."""
+    import segno
+
+    segno.make(text, error="l").terminal(out=sys.stdout, compact=True)
+
+
+def self_signed(fingerprint: str, link: str) -> None:
+    """Says what a browser will ask, and prints the link as a QR code where somebody looks at a terminal."""
+    click.echo(f"The certificate is self-signed: a browser asks once. sha-256 {fingerprint}\n")
+    if sys.stdout.isatty():
+        qr_code(link)
+
+
 def print_json(value: object) -> None:
     """Prints one JSON value; attrs classes become objects."""
     click.echo(json.dumps(plain(value), indent=2, ensure_ascii=False))
