@@ -199,7 +199,8 @@ class Plugins:
         made, choice = search.first(self._codecs(makes, codec), use)
         self.choices[f"{makes} {codec}"] = choice
         if made is None:
-            raise EncoderError(_nothing(f"{makes} of {codec}", choice, "codecs"), details={"codec": codec})
+            here = f" (those here: {', '.join(self.codecs(makes))})" if self.codecs(makes) else ""
+            raise EncoderError(_nothing(f"{makes} of {codec}", choice, "codecs", here), details={"codec": codec})
         return made, choice
 
     def _codecs(self, makes: str, codec: str | None = None) -> list[Offer]:
@@ -273,8 +274,10 @@ def _absent_one(config: Config, name: str, where: Sequence[str], rows: Mapping[s
     if row is None:
         severity: Any = "warning" if list(where) == ["[plugins] disable"] else "error"
         near = nearest(name, [*rows, *configuration.FIXED_SECTIONS, "call"])
-        hint = f"did you mean {near}? Else " if near else ""
-        fix = f"{hint}pip install jackfield-{name}, or remove what names it"
+        # A name that looks mistyped is not one to install: somebody else may have taken it.
+        if near:
+            return Finding(severity, places, f"plugin {name!r} is not installed", f"did you mean {near}?", source)
+        fix = f"pip install jackfield-{name}, or remove what names it"
         return Finding(severity, places, f"plugin {name!r} is not installed", fix, source)
     if row.state == "disabled":
         wanted = [place for place in where if place.startswith(("[call]", "[plugins] prefer"))]
@@ -329,7 +332,7 @@ def _instead(name: str, known: Collection[str], plugin: str) -> str:
     return f"did you mean {near}?" if near else f"pip install jackfield-{plugin}, or leave it out"
 
 
-def _nothing(what: str, choice: Choice, plugin: str) -> str:
+def _nothing(what: str, choice: Choice, plugin: str, here: str = "") -> str:
     if not choice.passed_over:
-        return f"no {what} is installed; plugins that bring one are called jackfield-{plugin}"
+        return f"no {what} is installed{here}; plugins that bring one are called jackfield-{plugin}"
     return f"no {what} can be used: " + "; ".join(map(str, choice.passed_over))

@@ -64,7 +64,7 @@ class VideoFrame:
 class AudioBlock:
     """Consecutive samples: int16, shape (samples, channels), at ``rate`` Hz; ``time_ns`` is that of the first."""
 
-    samples: NDArray[np.int16]
+    samples: NDArray[np.int16] = field(repr=lambda samples: f"<int16 {samples.shape}>")
     rate: int = AUDIO_CLOCK_RATE
     time_ns: int = field(factory=time.monotonic_ns)
 
@@ -88,7 +88,7 @@ class EncodedFrame:
     crossed a network. ``time_ns`` is the capture instant at the sender, the arrival of the first packet at a receiver.
     """
 
-    data: bytes
+    data: bytes = field(repr=lambda data: f"<{len(data)} bytes>")
     codec: CodecName
     keyframe: bool
     time_ns: int = field(factory=time.monotonic_ns)
