@@ -1,7 +1,9 @@
 """Frames are cut into payloads and put together again."""
 
 import random
+from fractions import Fraction
 
+import av
 import pytest
 
 from jackfield.rtc import payload
@@ -47,6 +49,30 @@ def test_a_vp8_key_frame_tells_its_size() -> None:
     """RFC 6386 section 9.1."""
     assert vp8.frame_size(b"\x10\x02\x00\x9d\x01\x2a\x80\x02\x68\x41") == (640, 360)
     assert vp8.frame_size(b"\x11\x02\x00\x9d\x01\x2a\x80\x02\x68\x41") is None
+
+
+@pytest.mark.parametrize("profile", ["baseline", "high", "high444"])
+@pytest.mark.parametrize("size", [(1280, 720), (1920, 1080), (320, 180), (642, 362)])
+def test_an_h264_key_frame_tells_its_size(size: tuple[int, int], profile: str) -> None:
+    """What an encoder of another make wrote, cropped to what was asked for."""
+    encoder = av.CodecContext.create("libx264", "w")
+    layout = "yuv444p" if profile == "high444" else "yuv420p"
+    encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = *size, layout, Fraction(1, 30)
+    encoder.options = {"profile": profile, "preset": "ultrafast", "tune": "zerolatency"}
+    picture = av.VideoFrame(*size, layout)
+    picture.pts = 0
+    data = b"".join(bytes(packet) for packet in encoder.encode(picture))
+    assert payload.frame_size("H264", data) == size
+
+
+def test_a_damaged_parameter_set_has_no_size() -> None:
+    """However it is cut or scrambled, nothing is raised."""
+    chance = random.Random(1)
+    for length in range(60):
+        unit = b"\0\0\0\1\x67" + bytes([chance.choice([66, 100])]) + chance.randbytes(length)
+        found = payload.frame_size("H264", unit)
+        assert found is None or min(found) > 0
+    assert payload.frame_size("opus", b"x") is None
 
 
 @pytest.mark.parametrize(

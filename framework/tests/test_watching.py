@@ -61,6 +61,15 @@ def test_the_last_lines_have_units() -> None:
     assert received == "from somebody-with-a-long-name: microphone opus, off"
 
 
+def test_people_are_shown_by_name() -> None:
+    """A name that two have comes with the uid; who has none is shown by uid."""
+    people = [("u1", "Ada"), ("u2", "Bob"), ("u3", "Bob"), ("u4", "u4")]
+    tracks = [{**RECEIVED, "uid": uid, "participant": name} for uid, name in people]
+    said = watching.summary({"publications": [], "tracks": tracks})
+    whose = [line.partition(":")[0].removeprefix("from ") for line in said]
+    assert whose == ["Ada", "Bob (u2)", "Bob (u3)", "u4"]
+
+
 def everything(terminal: int) -> str:
     """What was written to a terminal; it hands on a part at a time."""
     os.set_blocking(terminal, False)

@@ -73,6 +73,7 @@ class VideoStream:
         self._alarm = Alarm(clock, self._look)
         self._waiting = False
         self._last_ns = 0
+        self._size = (0, 0)
 
     def receive(self, packet: RtpPacket, arrival_ns: int, *, repaired: bool) -> None:
         """Frames that it completes are delivered before this returns."""
@@ -111,6 +112,8 @@ class VideoStream:
         return {
             "waiting_for_keyframe": self._buffer.waiting_for_keyframe,
             "rtt_ms": self._nack.rtt_ns / 1e6,
+            "width": self._size[0],
+            "height": self._size[1],
         }
 
     def close(self) -> None:
@@ -133,6 +136,8 @@ class VideoStream:
         for frame in frames:
             if frame.keyframe and not waiting:
                 self._requester.satisfied()
+            if frame.keyframe:
+                self._size = payload.frame_size(self.codec, frame.data) or self._size
             self._deliver(frame)
         lost = nack.due(now_ns)
         if lost:

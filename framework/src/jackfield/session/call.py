@@ -321,7 +321,13 @@ class CallSession:
         and in W3C units."""
         publications = [each.stats() for each in self._own.publications]
         tracks = [
-            {"sid": track.sid, "name": track.name, "uid": track.participant.uid, **track.stats()}
+            {
+                "sid": track.sid,
+                "name": track.name,
+                "uid": track.participant.uid,
+                "participant": track.participant.name,
+                **track.stats(),
+            }
             for track in self.tracks()
         ]
         return {

@@ -17,6 +17,7 @@ NAMES: Mapping[str, tuple[str, float]] = {
     "frames_lost": ("concealmentEvents", 1),
     "frames_received": ("framesReceived", 1),
     "frames_sent": ("framesSent", 1),
+    "height": ("frameHeight", 1),
     "jitter_ms": ("jitter", _MS),
     "keyframe_requests": ("pliCount", 1),
     "keyframes_received": ("keyFramesReceived", 1),
@@ -35,6 +36,7 @@ NAMES: Mapping[str, tuple[str, float]] = {
     "remote_packets_lost": ("packetsLost", 1),
     "rtt_ms": ("roundTripTime", _MS),
     "target_bitrate_bps": ("targetBitrate", 1),
+    "width": ("frameWidth", 1),
     "srtp_profile": ("srtpCipher", 1),
     "waiting_for_keyframe": ("waitingForKeyframe", 1),
 }

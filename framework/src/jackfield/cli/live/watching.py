@@ -182,10 +182,17 @@ def table(call: CallSession, *, width: int = ROOM_FOR_ALL) -> Table:
             column, justify="left" if is_text else "right", no_wrap=column not in ("who", "track"), overflow="ellipsis"
         )
     tracks = [("you", track) for track in found["publications"]]
-    tracks += [(track["uid"], track) for track in found["tracks"]]
+    tracks += [(_who(track, found["tracks"]), track) for track in found["tracks"]]
     for who, track in tracks:
         shown.add_row(*(Text(cell) for cell in row(who, track)[: len(columns)]))
     return shown
+
+
+def _who(track: dict[str, Any], others: list[dict[str, Any]]) -> str:
+    """Whose track it is: their name, and their uid too where another has that name."""
+    uid, name = track["uid"], track.get("participant") or track["uid"]
+    shared = any(other["uid"] != uid and other.get("participant") == name for other in others)
+    return f"{name} ({uid})" if shared and name != uid else name
 
 
 def row(who: str, track: dict[str, Any]) -> list[str]:
@@ -220,4 +227,5 @@ def line(who: str, track: dict[str, Any]) -> str:
 def summary(call_stats: dict[str, Any]) -> list[str]:
     """The last state of each track, a line each."""
     lines = [line("sent", track) for track in call_stats["publications"]]
-    return lines + [line(f"from {track['uid']}:", track) for track in call_stats["tracks"]]
+    others = call_stats["tracks"]
+    return lines + [line(f"from {_who(track, others)}:", track) for track in others]

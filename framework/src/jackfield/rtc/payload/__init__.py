@@ -46,6 +46,7 @@ _KEYFRAMES: dict[str, Callable[[bytes], bool]] = {
     "AV1": av1.is_keyframe,
     "opus": opus.is_keyframe,
 }
+_SIZES: dict[str, Callable[[bytes], tuple[int, int] | None]] = {"VP8": vp8.frame_size, "H264": h264.frame_size}
 #: Codecs that are sent and received; VP9 and AV1 are forwarded only.
 CODECS = tuple(_PACKETIZERS)
 
@@ -64,3 +65,9 @@ def is_keyframe(codec: str, payload: bytes) -> bool:
     """Whether this payload begins a picture that can be decoded with nothing before it."""
     check = _KEYFRAMES.get(codec)
     return bool(payload) and check is not None and check(payload)
+
+
+def frame_size(codec: str, data: bytes) -> tuple[int, int] | None:
+    """Width and height that a whole keyframe declares, without decoding it; None where it does not."""
+    find = _SIZES.get(codec)
+    return find(data) if find is not None else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from jackfield.rtc.payload import h264_sps
 from jackfield.values.media import EncodedFrame
 
 _IDR, _SPS, _STAP_A, _FU_A = 5, 7, 24, 28
@@ -37,6 +38,17 @@ def is_keyframe(payload: bytes) -> bool:
 def contains_idr(data: bytes) -> bool:
     """Whether an access unit holds an IDR slice."""
     return any(unit[0] & 0x1F == _IDR for unit in nal_units(data))
+
+
+def frame_size(data: bytes) -> tuple[int, int] | None:
+    """Width and height in an access unit's parameter set; None where it has none, or a damaged one."""
+    for unit in nal_units(data):
+        if unit[0] & 0x1F == _SPS:
+            try:
+                return h264_sps.size(unit)
+            except ValueError:
+                return None
+    return None
 
 
 def _aggregated(payload: bytes) -> Iterator[bytes]:

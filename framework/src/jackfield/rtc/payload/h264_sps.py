@@ -1,0 +1,99 @@
+"""The size of the picture in an H.264 sequence parameter set (ITU-T H.264, 7.3.2.1 and E.1)."""
+
+from __future__ import annotations
+
+#: Profiles whose parameter sets say how colour is sampled; the others' pictures are 4:2:0.
+_SAYS_CHROMA = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
+#: chroma_format_idc → luma samples that one chroma sample covers, across and down.
+_CROP_UNITS = {0: (1, 1), 1: (2, 2), 2: (2, 1), 3: (1, 1)}
+_MACROBLOCK = 16
+
+
+class _Bits:
+    """Reads bits from the front; `ValueError` at the end."""
+
+    def __init__(self, data: bytes) -> None:
+        self._text = "".join(f"{byte:08b}" for byte in data)
+        self._at = 0
+
+    def take(self, count: int) -> int:
+        """An unsigned number of so many bits."""
+        end = self._at + count
+        if end > len(self._text):
+            raise ValueError("a parameter set cut short")
+        found, self._at = self._text[self._at : end], end
+        return int(found, 2) if found else 0
+
+    def golomb(self) -> int:
+        """An unsigned Exp-Golomb number."""
+        one = self._text.find("1", self._at)
+        if one < 0 or one - self._at > 31:
+            raise ValueError("no Exp-Golomb number")
+        zeros = one - self._at
+        self._at = one
+        return self.take(zeros + 1) - 1
+
+    def signed(self) -> int:
+        """A signed Exp-Golomb number."""
+        number = self.golomb()
+        return (number + 1) // 2 if number % 2 else -(number // 2)
+
+
+def size(unit: bytes) -> tuple[int, int]:
+    """Width and height, cropped, that a parameter set (its NAL unit) declares; `ValueError` when it is damaged."""
+    bits = _Bits(unit[1:].replace(b"\0\0\3", b"\0\0")[:256])
+    profile = bits.take(8)
+    bits.take(16)
+    bits.golomb()  # its id
+    chroma = _chroma(bits) if profile in _SAYS_CHROMA else 1
+    bits.golomb()  # bits of a frame number
+    _skip_order(bits)
+    bits.golomb()  # reference frames
+    bits.take(1)
+    across, down = bits.golomb() + 1, bits.golomb() + 1
+    fields = 2 - bits.take(1)
+    bits.take(1 if fields == 1 else 2)
+    left, right, top, bottom = (bits.golomb() for _ in range(4)) if bits.take(1) else (0, 0, 0, 0)
+    unit_x, unit_y = _CROP_UNITS[chroma]
+    width = across * _MACROBLOCK - (left + right) * unit_x
+    height = down * _MACROBLOCK * fields - (top + bottom) * unit_y * fields
+    if width <= 0 or height <= 0:
+        raise ValueError("a picture with nothing in it")
+    return width, height
+
+
+def _chroma(bits: _Bits) -> int:
+    """How colour is sampled; what stands between it and the size is read over."""
+    found = bits.golomb()
+    if found not in _CROP_UNITS:
+        raise ValueError("an unknown sampling of colour")
+    separate = found == 3 and bool(bits.take(1))
+    bits.golomb()
+    bits.golomb()
+    bits.take(1)
+    if bits.take(1):
+        for index in range(12 if found == 3 else 8):
+            if bits.take(1):
+                _skip_scaling(bits, 16 if index < 6 else 64)
+    return 0 if separate else found
+
+
+def _skip_scaling(bits: _Bits, count: int) -> None:
+    last = following = 8
+    for _ in range(count):
+        if following:
+            following = (last + bits.signed()) % 256
+        last = following or last
+
+
+def _skip_order(bits: _Bits) -> None:
+    """The order in which pictures are shown."""
+    kind = bits.golomb()
+    if kind == 0:
+        bits.golomb()
+    elif kind == 1:
+        bits.take(1)
+        bits.signed()
+        bits.signed()
+        for _ in range(min(bits.golomb(), 255)):
+            bits.signed()
