@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import socket
@@ -12,6 +13,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from jackfield import tokens
 from jackfield.server.app import Server
@@ -262,6 +264,103 @@ async def test_what_no_program_sends_is_refused_and_not_stumbled_over(
     async with asker.session.request(method, asker.server.url + path, data=body, headers=headers) as response:
         assert response.status < 500
     assert not [record for record in caplog.records if record.exc_info]
+
+
+async def test_a_request_line_without_end_is_not_logged(asker: Asker, caplog: pytest.LogCaptureFixture) -> None:
+    """aiohttp refuses it in words that quote it; a token stands in it, of which the log shows nothing."""
+    token = tokens.mint_call_token(KEY, SECRET, uid="a", name="", session_id="s").token
+    for line in (f"/rtc?access_token={token}{'x' * 9000}", f"/rtc?a\x00ccess_token={token}"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", asker.server.port)
+        writer.write(f"GET {line} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        assert b" 400 " in await reader.readline()
+        writer.close()
+    assert "cannot be read" in caplog.text
+    assert "eyJ" not in caplog.text
+    assert "access_token" not in caplog.text
+
+
+# --- connections --------------------------------------------------------------------------------------------------
+@contextlib.asynccontextmanager
+async def narrow(**limits: Any) -> AsyncIterator[Server]:
+    """A server with a WebSocket at ``/ws``, which stands for what is behind a token."""
+
+    class WithSocket(SilentMedia):
+        def routes(self) -> list[web.AbstractRouteDef]:
+            async def stay(request: web.Request) -> web.StreamResponse:
+                socket = web.WebSocketResponse()
+                await socket.prepare(request)
+                await socket.receive()
+                return socket
+
+            return [web.get("/ws", stay)]
+
+    changed = limits.pop("settings", {})
+    server = Server(settings(**changed), lambda *_: WithSocket(), **limits)
+    await server.start()
+    try:
+        yield server
+    finally:
+        await server.close()
+
+
+@pytest.mark.parametrize(
+    "begun", [b"", b"GET / HTTP/1.1\r\nHost: a\r\n", b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\nGET"]
+)
+async def test_a_connection_that_asks_nothing_is_closed(begun: bytes) -> None:
+    """Nothing sent, a request without an end, and one that stops after the first; a WebSocket stays."""
+    async with narrow(idle_s=0.3) as server, aiohttp.ClientSession() as session:
+        socket = await session.ws_connect(server.url + "/ws")
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(begun)
+        async with asyncio.timeout(5):
+            await reader.read()
+        writer.close()
+        await asyncio.sleep(0.4)
+        assert not socket.closed
+        await socket.send_str("there")
+        assert (await socket.receive(5)).type is aiohttp.WSMsgType.CLOSE
+        await socket.close()
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The request is given up after a time, and its connection closed."""
+    monkeypatch.setattr("jackfield.server.service.api.BODY_S", 0.2)
+    async with narrow() as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        head = (
+            "POST /api/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n"
+        )
+        writer.write(head.encode())
+        async with asyncio.timeout(5):
+            assert b" 408 " in await reader.readline()
+        writer.close()
+
+
+async def test_one_address_has_so_many_connections_and_no_more() -> None:
+    """Who has been let in does not count; a place is free again when its connection has gone."""
+    async with narrow(most_per_address=3) as server, contextlib.AsyncExitStack() as stack:
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        sockets = [await session.ws_connect(server.url + "/ws") for _ in range(5)]
+        idle = [(await asyncio.open_connection("127.0.0.1", server.port))[1] for _ in range(3)]
+        with pytest.raises(aiohttp.ClientError):
+            await session.get(server.url + "/healthz")
+        idle[0].close()
+        await idle[0].wait_closed()
+        await asyncio.sleep(0.05)
+        async with session.get(server.url + "/healthz") as response:
+            assert response.status == 200
+        for other in (*idle[1:], *sockets):
+            await other.close() if isinstance(other, aiohttp.ClientWebSocketResponse) else other.close()
+
+
+async def test_behind_a_proxy_all_come_from_one_address() -> None:
+    """There connections are not counted."""
+    async with narrow(most_per_address=1, settings={"behind_proxy": True}) as server:
+        idle = [(await asyncio.open_connection("127.0.0.1", server.port))[1] for _ in range(3)]
+        async with aiohttp.ClientSession() as session, session.get(server.url + "/healthz") as response:
+            assert response.status == 200
+        for writer in idle:
+            writer.close()
 
 
 async def test_no_log_in_key_no_log_in() -> None:

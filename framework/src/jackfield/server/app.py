@@ -18,6 +18,7 @@ from aiohttp import web
 
 import jackfield.server.service.pages as pages
 from jackfield import runtime
+from jackfield.server.door import IDLE_S, MOST_PER_ADDRESS, Door, http_logger
 from jackfield.server.service.api import MAX_BODY, Api
 from jackfield.server.service.guards import add_page_headers, middlewares
 from jackfield.server.service.issuing import Issuer
@@ -51,7 +52,10 @@ MakeMedia = Callable[[ServerSettings, int], MediaServer]
 
 
 class Server:
-    """The embedded server. ``clock`` is wall time in seconds, ``monotonic`` counts for idleness."""
+    """The embedded server. ``clock`` is wall time in seconds, ``monotonic`` counts for idleness.
+
+    Connections that ask nothing for ``idle_s`` are closed, those beyond ``most_per_address`` not served.
+    """
 
     def __init__(
         self,
@@ -61,6 +65,8 @@ class Server:
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         static: Path = pages.STATIC,
+        idle_s: float = IDLE_S,
+        most_per_address: int = MOST_PER_ADDRESS,
     ) -> None:
         self.settings = settings
         self.instance = secrets.token_hex(8)
@@ -71,6 +77,11 @@ class Server:
         self._draining = False
         self._media: MediaServer | None = None
         self._runner: web.AppRunner | None = None
+        self._listeners: list[asyncio.Server] = []
+        self._door: Door | None = None
+        self._connection_idle_s = idle_s
+        # Behind a proxy everybody comes from its address, and counting them is its affair.
+        self._most_per_address = None if settings.behind_proxy else most_per_address
         self._metrics = Metrics(lambda: self._media.metrics() if self._media else None)
         self._issuer = Issuer(settings, clock=clock)
         self._pages = pages.Pages(static)
@@ -96,15 +107,27 @@ class Server:
         """Listening from now on; `SettingsError` names the port that somebody else has."""
         context = _tls(self.settings)
         self._media = await self._start_media()
-        self._runner = web.AppRunner(self._app(self._media), access_log=None, shutdown_timeout=2)
+        self._runner = web.AppRunner(
+            self._app(self._media),
+            access_log=None,
+            shutdown_timeout=2,
+            keepalive_timeout=self._connection_idle_s,
+            logger=http_logger(),
+        )
         try:
             await self._runner.setup()
-            for host in _listening(self.settings.host):
-                await web.TCPSite(self._runner, host, self.port, ssl_context=context).start()
-                self.port = self._runner.addresses[0][1]
+            await self._listen(self._runner, context)
         except OSError as exc:
             await self.close()
             raise _not_opened("port", self.settings.host, self.settings.port, exc) from exc
+
+    async def _listen(self, runner: web.AppRunner, context: ssl.SSLContext | None) -> None:
+        assert runner.server is not None
+        door = self._door = Door(runner.server, self._most_per_address)
+        for host in _listening(self.settings.host):
+            listener = await asyncio.get_running_loop().create_server(door, host, self.port, ssl=context, backlog=128)
+            self._listeners.append(listener)
+            self.port = self._listeners[0].sockets[0].getsockname()[1]
 
     async def drain(self) -> None:
         """Nobody new comes in, and calls go on for ``drain_s`` seconds at most; then who is in one is told to leave."""
@@ -116,6 +139,9 @@ class Server:
         """Every socket is closed."""
         media, self._media = self._media, None
         runner, self._runner = self._runner, None
+        listeners, self._listeners = self._listeners, []
+        for listener in listeners:
+            listener.close()
         if media is not None:
             await media.close()
         if runner is not None:
@@ -144,7 +170,12 @@ class Server:
         app.add_routes(media.routes())
         app.add_routes(self._pages.routes())
         app.on_response_prepare.append(add_page_headers)
+        app.on_response_prepare.append(self._admit)
         return app
+
+    async def _admit(self, request: web.Request, response: web.StreamResponse) -> None:
+        if isinstance(response, web.WebSocketResponse) and self._door is not None:  # its token was looked at before
+            self._door.admitted(request.transport)
 
     def _touch(self) -> None:
         self._last_active = self._monotonic()

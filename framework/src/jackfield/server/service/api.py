@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -15,6 +16,8 @@ from jackfield.values.errors import NetworkError
 from jackfield.values.people import CallToken, LogIn
 
 MAX_BODY: Final = 64 * 1024
+#: A request has arrived within this time.
+BODY_S: Final = 20.0
 
 
 class Api:
@@ -67,7 +70,10 @@ async def _body(request: web.Request) -> dict[str, Any]:
     if request.content_type != "application/json":
         raise one_mistake("Content-Type", f"it is {request.content_type}", "send application/json")
     try:
-        found = await request.json()
+        async with asyncio.timeout(BODY_S):
+            found = await request.json()
+    except TimeoutError:
+        raise web.HTTPRequestTimeout from None
     except (ValueError, RecursionError, LookupError):  # LookupError: a charset that there is not
         found = None
     if not isinstance(found, dict):
