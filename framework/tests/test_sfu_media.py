@@ -516,3 +516,22 @@ def test_padding_longer_than_the_packet_is_padding() -> None:
     bench.send(layer, 1, 0, KEY)
     layer.receive(b"\xa0\x78\x00\x02" + bytes(8) + KEY + b"\xff", bench.clock.now_ns())
     assert len(bench.down) == 1
+
+
+def test_asking_for_what_was_never_sent_is_bounded() -> None:
+    """Numbers that are looked up in vain count as well: a flood of them costs no more than so many a second."""
+    bench = Bench()
+    bench.subscriber.close()
+    bench.subscriber = DownTrack(
+        bench.track, payload_type=PT, rtx_payload_type=RTX_PT, send_rtp=lambda data: bench.down.append(rtp.parse(data)),
+        send_rtcp=lambda data: None, clock=bench.clock, cname="PA_x", retransmissions_per_second=10,
+    )  # fmt: skip
+    bench.subscriber.enable()
+    bench.frames(bench.track.layer("", 1), 1, 0, 5)
+    sent = bench.down[-1].sequence
+    bench.subscriber.resend(tuple((sent + number) & 0xFFFF for number in range(1000, 1100)))
+    bench.subscriber.resend((sent,))
+    assert len(bench.down) == 5
+    bench.clock.advance(1.1)
+    bench.subscriber.resend((sent,))
+    assert len(bench.down) == 6

@@ -504,6 +504,17 @@ async def test_a_permission_without_end_is_passed_over(join: Join, sfu: Sfu) -> 
     assert track.sid in room.participants["bob"].subscriber.downs
 
 
+@pytest.mark.parametrize("ssrc", ["99999999999", "-1"])
+async def test_a_source_number_of_no_sense_is_refused(join: Join, caplog: pytest.LogCaptureFixture, ssrc: str) -> None:
+    """The peer is told to leave, and nothing is stumbled over."""
+    ada = await join()
+    await published(ada)
+    await ada.send(offer=rtc.SessionDescription(type="offer", sdp=offer("mic") + f"a=ssrc:{ssrc} cname:x\r\n"))
+    assert await ada.closed()
+    assert ada.heard[-1].leave.reason == models.DisconnectReason.STATE_MISMATCH
+    assert not [record for record in caplog.records if record.exc_info]
+
+
 async def test_one_large_message_is_nobodys_fault(join: Join, sfu: Sfu) -> None:
     """A newcomer to a room that has much to say of itself is let in: only a queue that grows is too slow a reader."""
     await join("ada")

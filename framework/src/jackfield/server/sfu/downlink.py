@@ -20,6 +20,8 @@ from jackfield.server.sfu.uplink import Anchor, Layer, UpTrack
 _HEADER = Struct("!BBHLL")
 _RESEND_PAUSE_NS = 15_000_000
 _RESENT_MAX = 512
+#: Asking for a packet costs too, be it there or not; clients ask again until they have it.
+_ASKED_PER_RESENT = 4
 _SECOND_NS = 1_000_000_000
 
 
@@ -70,6 +72,7 @@ class DownTrack:
         self._rtx_sequence = secrets.randbits(16)
         self._resent: dict[int, int] = {}
         self._allowance = Allowance(retransmissions_per_second)
+        self._asked = Allowance(_ASKED_PER_RESENT * retransmissions_per_second)
         self._reported: deque[tuple[int, int]] = deque(maxlen=16)
         track.feeds.append(self)
 
@@ -159,6 +162,8 @@ class DownTrack:
         """Answers a NACK from the layers' histories, as RTX where that was agreed."""
         now_ns = self._clock.now_ns()
         for sequence in sequences:
+            if not self._asked.take(now_ns):
+                return
             found = self._continuity.find(sequence)
             kept = found[1].layer.history.get(found[0] + found[1].number_offset) if found else None
             if found is None or kept is None or now_ns - self._resent.get(found[0], 0) < _RESEND_PAUSE_NS:
