@@ -72,6 +72,7 @@ def test_the_reference_has_every_name() -> None:
     wanted = {"settings.md": settings.SETTINGS, "events.md": events.EVENTS, "cli.md": commands.found()}
     wanted["hooks.md"] = [hook for hook in vars(hookspecs) if hook.startswith(("register_", "check_"))]
     wanted["errors.md"] = [each for each in vars(jackfield) if each.endswith("Error")]
+    wanted["api.md"] = list(jackfield._WHERE)
     for page, names in wanted.items():
         assert [each for each in names if each not in made[page]] == [], page
 

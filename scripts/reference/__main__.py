@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 from jackfield.plugins import Config, load
-from scripts.reference import commands, configuration, errors, events, hooks, settings
+from scripts.reference import api, commands, configuration, errors, events, hooks, settings
 from scripts.reference.markdown import ROOT
 
 FOLDER = ROOT / "docs" / "reference"
@@ -18,6 +18,7 @@ def pages() -> dict[str, str]:
     """File name → text."""
     plugins = load(Config(), only=[path.parent.name for path in ROOT.glob("*/*/pyproject.toml")])
     return {
+        "api.md": api.made(),
         "settings.md": settings.made(plugins),
         "errors.md": errors.made(),
         "events.md": events.made(),
