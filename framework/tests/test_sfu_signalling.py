@@ -20,6 +20,7 @@ from livekit.protocol import models, rtc
 from jackfield.rtc import rtcp, rtp
 from jackfield.rtc.transport import Transport
 from jackfield.server.sfu import Limits, Sfu
+from jackfield.server.sfu.requests import handle
 
 KEYS = {"key": "a-secret-that-is-long-enough-for-hs256"}
 LIMITS = Limits(
@@ -489,19 +490,18 @@ async def test_subscription_permission(join: Join, sfu: Sfu) -> None:
     assert track.sid in room.participants["bob"].subscriber.downs
 
 
-async def test_a_permission_without_end_is_passed_over(join: Join, sfu: Sfu) -> None:
-    """It is neither kept nor gone through; what was allowed before stays."""
+async def test_a_permission_without_end_ends_its_publisher(join: Join, sfu: Sfu) -> None:
+    """It is neither kept nor gone through; and nobody goes on receiving whom it may have meant to shut out."""
     ada, _ = await join("ada"), await join("bob")
-    track = (await published(ada)).track
+    await published(ada)
     await ada.send(offer=rtc.SessionDescription(type="offer", sdp=offer("mic")))
     await ada.until("answer")
     room = sfu.rooms.get("room")
     assert room is not None
     entries = [rtc.TrackPermission(participant_identity=f"nobody-{number}") for number in range(100)]
     await ada.send(subscription_permission=rtc.SubscriptionPermission(track_permissions=entries))
-    await ada.send(ping=1)
-    await ada.until("pong")
-    assert track.sid in room.participants["bob"].subscriber.downs
+    assert await ada.closed()
+    assert not room.participants["bob"].subscriber.downs
 
 
 @pytest.mark.parametrize("ssrc", ["99999999999", "-1"])
@@ -513,6 +513,33 @@ async def test_a_source_number_of_no_sense_is_refused(join: Join, caplog: pytest
     assert await ada.closed()
     assert ada.heard[-1].leave.reason == models.DisconnectReason.STATE_MISMATCH
     assert not [record for record in caplog.records if record.exc_info]
+
+
+@pytest.mark.parametrize("sfu", [{"requests_per_second": 1000, "queued_bytes": 1 << 14}], indirect=True)
+async def test_who_changes_often_puts_nobody_out(join: Join, sfu: Sfu) -> None:
+    """What waits to be read of somebody's state is only ever the newest."""
+    ada, bob = await join("ada"), await join("bob")
+    track = (await published(ada, stream="x" * 1500)).track
+    await ada.send(offer=rtc.SessionDescription(type="offer", sdp=offer("mic")))
+    await ada.until("answer")
+    room = sfu.rooms.get("room")
+    assert room is not None
+    requests: list[dict[str, Any]] = [
+        {"mute": rtc.MuteTrackRequest(sid=track.sid, muted=count % 2 == 0)} for count in range(101)
+    ]
+    requests += [
+        {"subscription_permission": rtc.SubscriptionPermission(all_participants=count % 2 == 0)} for count in range(100)
+    ]
+    for request in requests:  # in one go, as from one batch of frames
+        handle(room.participants["ada"], rtc.SignalRequest(**request))
+    await ada.send(ping=1)
+    await ada.until("pong")
+    while not (await bob.until("update")).participants[0].tracks:
+        pass
+    assert not (await bob.until("subscription_permission_update")).allowed
+    updates = [heard.update.participants[0] for heard in bob.heard if heard.WhichOneof("message") == "update"]
+    assert updates[-1].tracks[0].muted
+    assert "bob" in room.participants
 
 
 async def test_one_large_message_is_nobodys_fault(join: Join, sfu: Sfu) -> None:

@@ -34,7 +34,7 @@ class Limits:
     channels: int = 16
     name_length: int = 256
     #: What a publisher says of one track: everybody in the room, and everybody who comes, is told of it.
-    track_bytes: int = 4 << 10
+    track_bytes: int = 2 << 10
     #: Who may subscribe to what, as one publisher says.
     permission_bytes: int = 64 << 10
     metadata_bytes: int = 64 << 10

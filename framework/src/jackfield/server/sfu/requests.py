@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,8 +12,6 @@ from jackfield.rtc import sdp
 from jackfield.server.sfu.answer import Announced
 from jackfield.server.sfu.participant import Participant, Reason
 from jackfield.server.sfu.publication import Publication
-
-logger = logging.getLogger(__name__)
 
 RequestReason = rtc.RequestResponse.Reason
 
@@ -124,8 +121,8 @@ def _leave(participant: Participant, request: rtc.LeaveRequest) -> None:
 
 def _permission(participant: Participant, request: rtc.SubscriptionPermission) -> None:
     if request.ByteSize() > participant.limits.permission_bytes:
-        logger.info("%s names too many subscribers; it is passed over", participant.identity)
-        return
+        # Passed over, it would leave those in whom the publisher wants out.
+        raise ValueError(f"who may subscribe is told in over {participant.limits.permission_bytes} bytes")
     participant.allow(request)
     for publication in participant.publications.values():
         if publication.track is None:

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 
 from aiohttp import WSMsgType, web
+from attrs import define
 from livekit.protocol import rtc
 
 from jackfield.rtc.signalling import decode, encode
@@ -17,6 +18,14 @@ from jackfield.server.sfu.limits import Allowance, Limits
 logger = logging.getLogger(__name__)
 
 _FLUSH_S = 1.0
+
+
+@define
+class _Waiting:
+    """What is to be written; None: nothing more."""
+
+    response: rtc.SignalResponse | None
+    size: int
 
 
 class SignalSocket:
@@ -37,7 +46,9 @@ class SignalSocket:
         self._transport = transport
         self._limits = limits
         self._clock_ns = clock_ns
-        self._queue: deque[rtc.SignalResponse | None] = deque()
+        self._queue: deque[_Waiting] = deque()
+        #: By what it tells of: what still waits, with nothing of another kind behind it.
+        self._latest: dict[str, _Waiting] = {}
         self._queued_bytes = 0
         self._wakened = asyncio.Event()
         self._text = False
@@ -47,28 +58,46 @@ class SignalSocket:
     def send(self, response: rtc.SignalResponse) -> None:
         """Queued; the peer is dropped instead when too much waits already.
 
-        One message, however large, is no fault of its reader: what waits behind it counts.
+        One message, however large, is no fault of its reader: what waits behind it counts. Nor is how often others
+        change: what tells how somebody stands takes the place of what told it before and still waits.
         """
         if self.closed:
             return
-        self._queued_bytes += response.ByteSize()
-        self._queue.append(response)
-        first = self._queue[0]
-        behind = self._queued_bytes - (first.ByteSize() if first else 0)
+        subject = _subject(response)
+        if not subject:
+            self._latest.clear()
+        size = response.ByteSize()
+        older = self._latest.get(subject)
+        if older is not None:
+            self._queued_bytes += size - older.size
+            older.response, older.size = response, size
+        else:
+            waiting = _Waiting(response, size)
+            self._queue.append(waiting)
+            self._queued_bytes += size
+            if subject:
+                self._latest[subject] = waiting
+        self._drop_if_slow()
+        self._wakened.set()
+
+    def _drop_if_slow(self) -> None:
+        behind = self._queued_bytes - self._queue[0].size
         if behind > self._limits.queued_bytes or len(self._queue) > self._limits.queued_messages:
             logger.warning("a peer does not read its signalling; it is dropped with %d messages", len(self._queue))
             self.abort()
-        self._wakened.set()
 
     async def _write(self) -> None:
         try:
             while True:
                 while self._queue:
-                    response = self._queue.popleft()
-                    if response is None:
+                    waiting = self._queue.popleft()
+                    if waiting.response is None:
                         return
-                    self._queued_bytes -= response.ByteSize()
-                    await asyncio.wait_for(self._write_one(response), self._limits.write_timeout_s)
+                    subject = _subject(waiting.response)
+                    if self._latest.get(subject) is waiting:
+                        del self._latest[subject]
+                    self._queued_bytes -= waiting.size
+                    await asyncio.wait_for(self._write_one(waiting.response), self._limits.write_timeout_s)
                 self._wakened.clear()
                 await self._wakened.wait()
         except (TimeoutError, ConnectionError, RuntimeError) as exc:
@@ -105,7 +134,7 @@ class SignalSocket:
         """The connection is cut, whatever waits."""
         self.closed = True
         self._queue.clear()
-        self._queue.append(None)
+        self._queue.append(_Waiting(None, 0))
         self._wakened.set()
         if self._transport is not None:
             self._transport.abort()
@@ -114,7 +143,7 @@ class SignalSocket:
         """What waits is written, for a second at most, and the connection closed."""
         if not self.closed:
             self.closed = True
-            self._queue.append(None)
+            self._queue.append(_Waiting(None, 0))
             self._wakened.set()
         await asyncio.wait({self._writer}, timeout=_FLUSH_S)
         self._writer.cancel()
@@ -122,6 +151,16 @@ class SignalSocket:
             await asyncio.wait_for(self._websocket.close(), _FLUSH_S)
         except (TimeoutError, ConnectionError, RuntimeError):
             self.abort()
+
+
+def _subject(response: rtc.SignalResponse) -> str:
+    """Of whom or what it tells the state, so that a newer one says all; "" for what stands for itself."""
+    kind = response.WhichOneof("message")
+    if kind == "update" and len(response.update.participants) == 1:
+        return response.update.participants[0].sid
+    if kind == "subscription_permission_update":
+        return response.subscription_permission_update.track_sid
+    return ""
 
 
 def read_request(frame: bytes | str) -> rtc.SignalRequest:
