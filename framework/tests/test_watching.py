@@ -16,6 +16,7 @@ from rich.console import Console
 
 from jackfield.cli.frame import output
 from jackfield.cli.live import watching
+from jackfield.values.events import ParticipantJoined, ParticipantLeft
 
 SENT: dict[str, Any] = {
     "kind": "video", "name": "", "source": "camera", "codec": "H264", "frameWidth": 1280, "frameHeight": 720,
@@ -68,6 +69,20 @@ def test_people_are_shown_by_name() -> None:
     said = watching.summary({"publications": [], "tracks": tracks})
     whose = [line.partition(":")[0].removeprefix("from ") for line in said]
     assert whose == ["Ada", "Bob (u2)", "Bob (u3)", "u4"]
+
+
+def test_events_come_after_what_the_command_says_first(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever is there already is named below the line that says that we are in."""
+    lines = watching.EventLines(False)
+    handlers: dict[str, Any] = {}
+    calls: Any = SimpleNamespace(on=handlers.__setitem__)
+    lines.hear(calls)
+    person: Any = SimpleNamespace(uid="bob")
+    handlers["participant_joined"](ParticipantJoined(person))
+    print("in 'stand-up'")
+    lines.begin()
+    handlers["participant_left"](ParticipantLeft(person))
+    assert capsys.readouterr().out.splitlines() == ["in 'stand-up'", "participant joined: bob", "participant left: bob"]
 
 
 def everything(terminal: int) -> str:

@@ -73,10 +73,12 @@ async def _run(frame: Frame, session: str, settings: dict[str, Any], as_json: bo
             Calls(_place(started), plugins=plugins, remember=False) as calls,
         ):
             _say(started, session, as_json)
-            watching.tell_events(calls, as_json)
+            lines = watching.EventLines(as_json)
+            lines.hear(calls)
             await calls.login(UID, name="Jackfield demo")
             call = await watching.unless_stopped(_joined(calls, session, settings), stop)
             _say_devices(call, as_json)
+            lines.begin()
             if flags["seconds"] is None:
                 await watching.watch(call, stop, seconds=None, as_json=as_json)
                 return Exit.OK if stop.is_set() or await call.until_left() in ("left", "ended") else Exit.NETWORK

@@ -60,6 +60,7 @@ async def _run(frame: Frame, session: str, settings: dict[str, Any], as_json: bo
 
     config, plugins = frame.config(), frame.plugins()
     who = {name: flags[name] for name in ("server", "token", "uid", "name", "api_key")}
+    lines = watching.EventLines(as_json)
     with watching.stopped_by_signals() as stop:
         async with calling.joined(
             config,
@@ -67,10 +68,11 @@ async def _run(frame: Frame, session: str, settings: dict[str, Any], as_json: bo
             session,
             settings=settings,
             stop=stop,
-            prepare=lambda calls: watching.tell_events(calls, as_json),
+            prepare=lines.hear,
             **who,
         ) as call:
             _say_joined(call, as_json, flags["explain"])
+            lines.begin()
             if flags["check"]:
                 return await watching.unless_stopped(_check(call, plugins, flags, as_json), stop)
             await watching.watch(call, stop, seconds=flags["seconds"], as_json=as_json)

@@ -64,9 +64,10 @@ async def _run(
 
     who["name"] = who["name"] or "recorder"
     tracks: set[str] = set()
+    lines = watching.EventLines(as_json)
 
     def prepare(calls: Calls) -> None:
-        watching.tell_events(calls, as_json)
+        lines.hear(calls)
         calls.on("track_subscribed", lambda event: tracks.add(event.track.sid))
 
     with watching.stopped_by_signals() as stop:
@@ -81,6 +82,7 @@ async def _run(
         ) as call:
             if not as_json:
                 click.echo(f"recording {call.session_id!r} to {where}; Ctrl-C ends it")
+            lines.begin()
             await watching.watch(call, stop, seconds=seconds, as_json=as_json)
             fine = call.is_active or await call.until_left() in watching.FINE
     if as_json:

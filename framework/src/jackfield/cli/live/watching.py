@@ -98,15 +98,30 @@ def say(line: str) -> None:
         click.echo(line)
 
 
-def tell_events(calls: Calls, as_json: bool) -> None:
-    """Prints what happens in the call, from its first event on."""
+class EventLines:
+    """Prints what happens in the call, from its first event on; but nothing before `begin`."""
 
-    def tell(event: Event) -> None:
+    def __init__(self, as_json: bool) -> None:
+        self._as_json = as_json
+        self._held: list[Event] | None = []
+
+    def hear(self, calls: Calls) -> None:
+        """What happens in calls that are joined from now on."""
+        for name in TOLD:
+            calls.on(name, self._take)
+
+    def begin(self) -> None:
+        """What the command says first stands there: now come the events."""
+        held, self._held = self._held or [], None
+        for event in held:
+            self._take(event)
+
+    def _take(self, event: Event) -> None:
+        if self._held is not None:
+            self._held.append(event)
+            return
         with contextlib.suppress(OSError):  # nobody reads any more: no business of the call's
-            _tell(event, as_json)
-
-    for name in TOLD:
-        calls.on(name, tell)
+            _tell(event, self._as_json)
 
 
 def _tell(event: Event, as_json: bool) -> None:
