@@ -186,19 +186,22 @@ WRONG: dict[str, list[Wrong]] = {
         (["room", "--server", "http://[::1"], Exit.SETTINGS, ["found 'http://[::1'; give an address such as"]),
         (["http://h/join/"], Exit.SETTINGS, ["http://h/join/ is not a link to a session: https://SERVER/join/SESSION"]),
         (["http://[::1/join/x"], Exit.SETTINGS, ["http://[::1/join/x is not a link to a session"]),
-        (
-            ["room", "--server", DEAD],
-            Exit.NETWORK,
-            ["wants a log-in key: give it to login, or set JACKFIELD_LOGIN_KEY"],
-        ),
+        (["room", "--server", DEAD], Exit.NETWORK, ["Connection refused; check the address"]),
+        (["room", *HERE[:2]], Exit.NETWORK, ["wants a log-in key: give it to login, or set JACKFIELD_LOGIN_KEY"]),
         (["room", "--server", DEAD, "--api-key", "k"], Exit.NETWORK, ["Connection refused; check the address"]),
         (["http://127.0.0.1:9/join/room#invite=x"], Exit.NETWORK, ["Connection refused; check the address"]),
-        (["room", "--server", DEAD, "--token", "garbage"], Exit.NETWORK, ["this is no call token; get one"]),
+        (
+            ["room", "--server", DEAD, "--token", "garbage"],
+            Exit.NETWORK,
+            ["this is no call token; get one", "`jackfield token`"],
+        ),
         (["room", "--server", DEAD, "--token", "{token}"], Exit.NETWORK, ["no call server can be reached", "refused"]),
         (["room", *HERE[:3], "wrong"], Exit.NETWORK, ["the log-in key is wrong"]),
         (["room", "--uid", "a b"], Exit.SETTINGS, ["has a space in it; use letters"]),
         (["room", "--uid", ""], Exit.SETTINGS, ["uid is empty; give a text"]),
         (["room", *HERE, "--set", "layuot=TILE"], Exit.SETTINGS, ["layuot: is no setting", "did you mean layout?"]),
+        (["room", *HERE, "--set", "foo=1"], Exit.SETTINGS, ["foo: is no setting", "docs/reference/settings.md"]),
+        (["room", *HERE, "--codec", "AV1"], Exit.DEVICE, ["no encoder of AV1 is installed; those here are of", "VP8"]),
         (["room", "--set", "nonsense"], Exit.USAGE, ["'nonsense' is not KEY=VALUE"]),
         (["room", "--video", "big"], Exit.USAGE, ["'big' is not of the form 1280x720@30"]),
         (
@@ -214,7 +217,7 @@ WRONG: dict[str, list[Wrong]] = {
     "record": [
         (["room", "--server", DEAD, "--api-key", "k"], Exit.NETWORK, ["Connection refused; check the address"]),
         (["http:///join/x"], Exit.SETTINGS, ["is not a link to a session"]),
-        (["room", *HERE, "--to", "/proc/none/x"], Exit.DEVICE, ["nothing can be recorded", "/proc/none"]),
+        (["room", *HERE, "--to", "/proc/none/x"], Exit.DEVICE, ["nothing can be recorded", "/proc/none", "--to"]),
     ],
     "token": [
         (["room"], Exit.USAGE, ["Missing option '--uid'"]),

@@ -80,6 +80,19 @@ def test_a_key_outside_any_section_says_where_it_belongs(tmp_path: Path) -> None
     assert (finding.key, finding.fix) == ("layout", "put it under [call]")
 
 
+@pytest.mark.parametrize(
+    ("text", "fix"),
+    [
+        ("[call]\nlayout TILE\n", "mend line 2"),
+        ('[call]\ncamera = ["C920",\n', "mend line 2, the last: 'camera = [\"C920\",'"),
+    ],
+)
+def test_what_is_not_toml_names_the_line(tmp_path: Path, text: str, fix: str) -> None:
+    """Even where the mistake is seen at the end of the document alone."""
+    (finding,) = load_config(written(tmp_path, text), env={}).findings
+    assert finding.fix == fix
+
+
 def test_options_of_a_plugin_are_read_with_their_types() -> None:
     """Values of the file keep their types; the environment's text is read as what the option wants."""
     config = Config(

@@ -155,6 +155,13 @@ def test_a_misspelt_section_names_the_nearest(place: Path) -> None:
     assert any("did you mean server?" in finding.fix for finding in plugins.findings)
 
 
+def test_a_mistyped_plugin_is_not_one_to_install(place: Path) -> None:
+    """Somebody else may have taken the name."""
+    install(place, "synthetic", "")
+    (found,) = load(Config(tables={"sythetic": {}})).findings
+    assert found.fix == "did you mean synthetic?"
+
+
 def test_a_section_of_a_plugin_that_failed_is_a_warning(place: Path) -> None:
     """Its row has the reason; the configuration is not to blame."""
     install(place, "broken", "raise OSError('gone')")

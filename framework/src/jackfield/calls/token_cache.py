@@ -65,7 +65,7 @@ def _parsed(text: object) -> CallToken:
         session_id, uid = grants.get("room"), claims.get("sub")
         expires_at = float(claims.get("exp") or 0)
     except (jwt.InvalidTokenError, AttributeError, TypeError, ValueError, UnicodeError) as exc:
-        found = "this is no call token; get one with generate_token"
+        found = "this is no call token; get one with generate_token, or with `jackfield token`"
         raise CallTokenError(found, details={"reason": "garbled"}) from exc
     if not isinstance(session_id, str) or not session_id or not isinstance(uid, str) or not uid:
         found = "this token is for no session and user; get a call token with generate_token"

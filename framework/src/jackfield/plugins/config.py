@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -191,15 +192,27 @@ def _read_file(path: Path | str | None) -> tuple[dict[str, dict[str, Any]], Path
     wanted = Path(path) if path else Path(FILE_NAME)
     if path is None and not wanted.is_file():
         return {}, None, []
+    text = ""
     try:
-        content = tomllib.loads(wanted.read_text(encoding="utf-8"))
+        text = wanted.read_text(encoding="utf-8")
+        content = tomllib.loads(text)
     except OSError as exc:
         fix = "name a file that is there, with --config or JACKFIELD_CONFIG"
         return {}, wanted, [Finding("error", str(wanted), f"cannot be read ({exc.strerror})", fix)]
     except ValueError as exc:
-        return {}, wanted, [Finding("error", str(wanted), f"is not TOML: {exc}", "mend that line")]
+        return {}, wanted, [Finding("error", str(wanted), f"is not TOML: {exc}", _mend(text, str(exc)))]
     findings = [_not_a_section(key, wanted) for key, table in content.items() if not isinstance(table, dict)]
     return {key: table for key, table in content.items() if isinstance(table, dict)}, wanted, findings
+
+
+def _mend(text: str, problem: str) -> str:
+    """Which line is to be mended, by tomllib's words for it; it calls the last one the end of the document."""
+    if not text:
+        return "save it as UTF-8"
+    if found := re.search(r"at line (\d+)", problem):
+        return f"mend line {found[1]}"
+    lines = text.rstrip().splitlines()
+    return f"mend line {len(lines)}, the last: {lines[-1].strip()!r}"
 
 
 def _not_a_section(key: str, path: Path) -> Finding:

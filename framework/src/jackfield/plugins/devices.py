@@ -11,6 +11,7 @@ from jackfield.plugins.selection import Choice, PassedOver
 from jackfield.values.devices import Device
 from jackfield.values.errors import CallError, DeviceBusy, DeviceDenied, DeviceError, DeviceGone, SettingsError
 from jackfield.values.findings import Finding
+from jackfield.values.settings_rules import nearest
 
 
 @frozen(eq=False)
@@ -121,6 +122,9 @@ class Wish:
     def _instead(self, wish: str) -> str:
         plugin = wish.partition(":")[0]
         if ":" in wish and plugin and not self.installed(plugin):
+            near = nearest(plugin, {item.plugin for item in self.found})
+            if near:  # a name that looks mistyped is not one to install
+                return f"plugin {plugin} is not installed; did you mean {near}:{wish.partition(':')[2]}?"
             return f"plugin {plugin} is not installed: pip install jackfield-{plugin}"
         if not self.found:
             return f"none is there: `jackfield doctor` says which plugins could bring a {self.kind}"

@@ -199,7 +199,8 @@ class Plugins:
         made, choice = search.first(self._codecs(makes, codec), use)
         self.choices[f"{makes} {codec}"] = choice
         if made is None:
-            here = f" (those here: {', '.join(self.codecs(makes))})" if self.codecs(makes) else ""
+            kind = [name for name in self.codecs(makes) if (name == "opus") is (codec == "opus")]
+            here = f"those here are of {', '.join(kind)}" if kind else ""
             raise EncoderError(_nothing(f"{makes} of {codec}", choice, "codecs", here), details={"codec": codec})
         return made, choice
 
@@ -334,5 +335,5 @@ def _instead(name: str, known: Collection[str], plugin: str) -> str:
 
 def _nothing(what: str, choice: Choice, plugin: str, here: str = "") -> str:
     if not choice.passed_over:
-        return f"no {what} is installed{here}; plugins that bring one are called jackfield-{plugin}"
+        return f"no {what} is installed; {here or f'plugins that bring one are called jackfield-{plugin}'}"
     return f"no {what} can be used: " + "; ".join(map(str, choice.passed_over))

@@ -284,7 +284,7 @@ def _refused(key: str, value: object, refusal: rules.Refused, source: str) -> Fi
 def _unknown(key: str, value: object, source: str) -> Finding:
     near = rules.nearest(rules.snake_case(key), [*SETTINGS, *VENDOR_NAMES])
     near = near and _as_written(near, key)
-    fix = f"did you mean {near}?" if near else "see the list of settings in the reference"
+    fix = f"did you mean {near}?" if near else "docs/reference/settings.md has them all"
     return Finding("error", key, f"is no setting (found {value!r})", fix, source)
 
 

@@ -53,7 +53,8 @@ def tried(name: Callable[[Named], Path], who: Named) -> None:
         path.touch()
         path.unlink()
     except OSError as error:
-        raise PluginError(f"nothing can be recorded: {error.strerror}: {error.filename}; set record_to") from error
+        found = f"nothing can be recorded: {error.strerror}: {error.filename}"
+        raise PluginError(f"{found}; name another place: record_to, --to or --record") from error
 
 
 def _safe(part: str) -> str:

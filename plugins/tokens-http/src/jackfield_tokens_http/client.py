@@ -55,6 +55,15 @@ class Client:
         except ValueError as exc:
             raise PluginError("the fingerprint is not the sha-256 of a certificate in hex") from exc
 
+    async def reach(self, url: str) -> None:
+        """Nothing, when somebody answers there, whatever it is; `NetworkError` otherwise."""
+        try:
+            await self.post(url, {})
+        except NetworkError:
+            raise
+        except CallError:
+            return
+
     async def post(self, url: str, body: Mapping[str, Any], *, bearer: str | None = None) -> Mapping[str, Any]:
         """The answer's object; an error of ours that says what the service said."""
         where = "{0.scheme}://{0.netloc}{0.path}".format(urlsplit(url))

@@ -32,6 +32,7 @@ class Provider:
             return LogIn(uid=uid, name=name or uid, auth_token=api_key or "")
         key = api_key if api_key is not None else self._place.login_key
         if not key:
+            await self._client.reach(self._login_url)
             raise LogInError(
                 f"{self._place.url} wants a log-in key: give it to login, or set JACKFIELD_LOGIN_KEY; "
                 "who has none joins with the link of an invite",

@@ -17,7 +17,7 @@ from attrs import define
 
 from jackfield.cli.frame import commands, exits
 from jackfield.cli.frame.exits import Exit
-from jackfield.values.errors import CallError, SettingsError
+from jackfield.values.errors import CallError, DeviceGone, SettingsError
 from jackfield.values.settings_rules import nearest
 
 if TYPE_CHECKING:
@@ -157,7 +157,8 @@ def _tell(error: CallError, as_json: bool, shows_origin: bool) -> None:
         for finding in error.findings:
             click.echo(f"{finding.severity}: {finding}", err=True)
     else:
-        again = " (trying again can help)" if error.retryable else ""
+        # A device that is not there comes back when somebody attaches it; the message says what is there.
+        again = " (trying again can help)" if error.retryable and not isinstance(error, DeviceGone) else ""
         click.echo(f"error: {error.message}{again}", err=True)
     if shows_origin:
         traceback.print_exception(error)
