@@ -145,7 +145,7 @@ async def test_a_first_call(folder: Path, plugins: Plugins) -> None:
             assert link.session_id == "stand-up"
             assert link.invite
             await call.end_for_all()
-        assert await first.ends() == ""
+        assert await first.ends() == "ended\n"
 
 
 def test_devices_are_chosen_by_the_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -231,5 +231,5 @@ async def test_only_address_and_keys_change(folder: Path, plugins: Plugins) -> N
     async with in_the_call(plugins) as call, program("first.py", **environment) as first:
         await until(lambda: sends(call, "ada", {"camera", "microphone"}), first)
         await call.end_for_all()
-        assert await first.ends() == ""
+        assert await first.ends() == "ended\n"
     assert not (folder / "elsewhere" / "server.json").exists(), "no server was started here"
