@@ -12,7 +12,7 @@ from typing import Literal
 from attrs import evolve, frozen
 
 from jackfield.rtc import sdp
-from jackfield.rtc.codecs import canonical, parameters_for
+from jackfield.rtc.codecs import canonical, parameters_for, with_feedback
 from jackfield.rtc.payload import CODECS
 from jackfield.rtc.sdp import CodecParameters, Fingerprint, MediaSection, SessionDescription, Setup
 from jackfield.rtc.send_stream import SendParameters
@@ -138,7 +138,7 @@ def accepted_codecs(offered: MediaSection, receivable: Collection[str]) -> list[
     chosen = [codec for codec in offered.codecs if _receivable(codec, receivable)]
     numbers = {codec.payload_type for codec in chosen}
     repairs = [codec for codec in offered.codecs if codec.is_rtx and codec.apt in numbers]
-    kept = [evolve(codec, feedback=tuple(f for f in codec.feedback if f in _SENT_FEEDBACK)) for codec in chosen]
+    kept = [with_feedback(codec, _SENT_FEEDBACK) for codec in chosen]
     return kept + repairs
 
 

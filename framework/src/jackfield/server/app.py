@@ -243,7 +243,7 @@ def _not_opened(key: str, host: str, port: int, exc: OSError) -> Exception:
     )
 
 
-async def run(server: Server, stop: asyncio.Event, *, at_once: asyncio.Event, poll_s: float = 0.5) -> None:
+async def run(server: Server, stop: asyncio.Event, *, at_once: asyncio.Event) -> None:
     """Serves until ``stop``, then drains (``at_once`` cuts that short) and closes. `start` has been called."""
     await stop.wait()
     drained = asyncio.ensure_future(server.drain())
