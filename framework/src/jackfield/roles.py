@@ -18,11 +18,26 @@ if TYPE_CHECKING:
     from jackfield.links import JoinLink
     from jackfield.values.devices import Device, DeviceChange, DeviceKind
     from jackfield.values.errors import CallError
+    from jackfield.values.findings import Finding
     from jackfield.values.formats import AudioFormat, Encoding, MediaFormat
     from jackfield.values.media import AudioBlock, EncodedFrame, Media, VideoFrame
     from jackfield.values.people import CallToken, LogIn, Place, Role
 
 Unwatch = Callable[[], None]
+
+
+# --- what whatever a plugin offers may say of the machine ---------------------------------------------------------
+@runtime_checkable
+class Diagnoses(Protocol):
+    """Whatever a plugin offers at a hook that can say what this machine lacks for it: a driver, a codec factory."""
+
+    def diagnose(self) -> Sequence[Finding]:
+        """What is missing or in the way; nothing when all is well. ``key`` names what was looked at
+        (``/dev/video0``, ``libportaudio``, a command), ``found`` says what was found and ``fix`` the command that
+        mends it. An error is what keeps something that is attached or configured from working; a warning is what
+        somebody may want and need not have. Asked by `jackfield doctor` alone, on a thread of its own: it may look
+        and connect for a few seconds, and it disturbs no device that is in use.
+        """
 
 
 # --- where log-ins and call tokens come from ---------------------------------------------------------------------

@@ -71,6 +71,7 @@ def examine(plugins: Plugins, *, fresh: bool = False) -> Iterator[Check]:
     wanted = _wanted(plugins)
     for kind in ("camera", "microphone", "speaker"):
         yield _device(plugins, kind, getattr(wanted, kind))
+    yield from _machine(plugins)
     yield from _codecs(plugins, wanted.encoders, fresh)
     yield _renderers(plugins)
     yield _tools()
@@ -132,6 +133,13 @@ def _device(plugins: Plugins, kind: Any, wish: Any) -> Check:
         fix = "attach one, or install the plugin that drives it; `jackfield devices` lists what is there"
         return Check(kind, "note", exc.message, fix)
     return Check(kind, "ok", choice.chosen or choice.why, choice=choice)
+
+
+def _machine(plugins: Plugins) -> Iterator[Check]:
+    """What the drivers themselves miss."""
+    for finding in plugins.diagnose():
+        state: State = "missing" if finding.severity == "error" else "note"
+        yield Check(f"{finding.source}: {finding.key}", state, finding.found, finding.fix)
 
 
 def _codecs(plugins: Plugins, prefer: Sequence[str], fresh: bool) -> Iterator[Check]:

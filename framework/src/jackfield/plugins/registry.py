@@ -11,7 +11,8 @@ from attrs import define, field
 from jackfield.plugins import config as configuration
 from jackfield.plugins.config import Config
 from jackfield.plugins.devices import Found, Wish
-from jackfield.plugins.loader import LoadedPlugin, PluginRow
+from jackfield.plugins.diagnoses import diagnose
+from jackfield.plugins.loader import HOOKS, LoadedPlugin, PluginRow
 from jackfield.plugins.loader import load as load_entry_points
 from jackfield.plugins.prober import Prober
 from jackfield.plugins.selection import Choice, Offer, PassedOver, Preference, Search, Unusable
@@ -230,6 +231,10 @@ class Plugins:
     def explain(self) -> list[Choice]:
         """Which plugin serves each role that was asked for so far, and why each other was passed over."""
         return list(self.choices.values())
+
+    def diagnose(self) -> list[Finding]:
+        """What drivers and codecs find missing on this machine, and what mends it. May take seconds."""
+        return diagnose(offer for hook in HOOKS for offer in self.offers(hook))
 
     def raise_for_errors(self) -> None:
         """`SettingsError` with every finding where the configuration has an error."""
