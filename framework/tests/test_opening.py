@@ -49,7 +49,8 @@ class Slow:
         self._step("open")
         return self
 
-    def start(self, *_: Any) -> None:
+    def start(self, *arguments: Any) -> None:
+        self.given = arguments
         self._step("start")
 
     def stop(self) -> None:
@@ -189,6 +190,21 @@ async def test_a_loudspeaker_that_cannot_be_closed_is_told() -> None:
     await out.set_speaker(None)
     await out.close()
     assert ["stuck" in error.message for error, _ in failed] == [True]
+
+
+async def test_a_loudspeaker_that_ends_by_itself_is_told() -> None:
+    """On the event loop, whatever thread it said so on; not once it is closed."""
+    slow = Slow(held=False)
+    out, failed = outputs(slow)
+    await out.set_speaker(None)
+    _, tell = slow.given
+    await asyncio.to_thread(tell, DeviceGone("unplugged"))
+    await asyncio.sleep(0)
+    assert [(error.message, source) for error, source in failed] == [("unplugged", SPEAKER.label)]
+    await out.close()
+    await asyncio.to_thread(tell, DeviceGone("too late"))
+    await asyncio.sleep(0)
+    assert len(failed) == 1
 
 
 async def test_a_loudspeaker_that_opens_late_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:

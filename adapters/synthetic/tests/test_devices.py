@@ -238,7 +238,7 @@ def test_the_loudspeaker_asks_on_time_and_measures():
         asked.append(samples)
         return source.take(0).samples
 
-    player.start(fill)
+    player.start(fill, lambda error: None)
     deadline = time.monotonic() + 3
     while len(asked) < 45 and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -249,3 +249,27 @@ def test_the_loudspeaker_asks_on_time_and_measures():
     assert player.verdict().ok
     assert "tone-high" in player.verdict().text
     assert driver.players == ()
+
+
+def test_a_loudspeaker_that_is_unplugged_says_so_and_comes_back():
+    """The player fails once, asks no more, and the driver's watchers hear of both."""
+    driver = SyntheticSpeakers()
+    changes, failures, asked = [], [], []
+    unwatch = driver.watch(lambda change: changes.append((change.change, change.device.state)))
+    (device,) = driver.devices()
+    player = driver.open(device, AudioFormat())
+    player.start(lambda samples: (asked.append(samples), np.zeros((samples, 1), np.int16))[1], failures.append)
+    driver.unplug()
+    assert [type(error) for error in failures] == [DeviceGone]
+    count = len(asked)
+    assert driver.devices() == ()
+    with pytest.raises(DeviceGone):
+        driver.open(device, AudioFormat())
+    time.sleep(0.05)
+    assert len(asked) == count
+    player.stop()
+    driver.plug()
+    assert driver.devices() == (device,)
+    assert changes == [("removed", "gone"), ("added", "ready")]
+    unwatch()
+    assert len(failures) == 1

@@ -301,8 +301,12 @@ class Player(Protocol):
 
     format: AudioFormat
 
-    def start(self, fill: Callable[[int], NDArray[np.int16]]) -> None:
-        """Calls ``fill(samples)`` on a thread of its own for each block, shape (samples, channels); it never blocks."""
+    def start(self, fill: Callable[[int], NDArray[np.int16]], failed: Callable[[CallError], None]) -> None:
+        """Calls ``fill(samples)`` on a thread of its own for each block, shape (samples, channels); it never blocks.
+
+        ``failed(error)`` is called once, on any thread, when the loudspeaker has ended by itself: unplugged
+        (``DeviceGone``), stalled, or broken. ``fill`` is not called after it; ``stop`` still is by the framework.
+        """
 
     def stop(self) -> None:
         """Silent and closed within a second."""

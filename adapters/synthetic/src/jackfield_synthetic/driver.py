@@ -15,6 +15,7 @@ from jackfield.values.devices import Device, DeviceChange, DeviceKind
 from jackfield.values.errors import DeviceBusy, DeviceDenied, DeviceGone
 from jackfield.values.formats import AudioFormat, MediaFormat, VideoFormat
 from jackfield_synthetic.options import Options
+from jackfield_synthetic.plugs import Plugs
 
 if TYPE_CHECKING:
     from jackfield_synthetic.captures import TickedCapture
@@ -50,21 +51,17 @@ class SyntheticCaptures:
     def __init__(self, options: Options, *, clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
         self._options = options
         self._clock_ns = clock_ns
+        self._plugs = Plugs()
         self._lock = threading.Lock()
-        self._unplugged: set[str] = set()
-        self._watching: list[Callable[[DeviceChange], None]] = []
         self._running: list[TickedCapture] = []
 
     def devices(self) -> Sequence[Device]:
         """What is plugged in."""
-        with self._lock:
-            return [device for device in self._all() if device.id not in self._unplugged]
+        return [device for device in self._all() if self._plugs.is_in(device.id)]
 
     def watch(self, changed: Callable[[DeviceChange], None]) -> Unwatch:
         """Reports what ``unplug`` and ``plug`` do."""
-        with self._lock:
-            self._watching.append(changed)
-        return lambda: self._unwatch(changed)
+        return self._plugs.watch(changed)
 
     def open(self, device: Device, format: MediaFormat) -> Capture:
         """A camera in any size and rate, a microphone at any rate; a file as it is."""
@@ -91,20 +88,19 @@ class SyntheticCaptures:
 
     def unplug(self, device_id: str) -> None:
         """The device is gone: captures of it fail with ``DeviceGone``, and watchers hear of it."""
-        with self._lock:
-            device = next(known for known in self._all() if known.id == device_id)
-            self._unplugged.add(device_id)
-            lost = [capture for capture in self._running if capture.device.id == device_id]
-        for capture in lost:
-            capture.lose(DeviceGone(f"{device.label} ({device_id}) was unplugged"))
-        self._tell(DeviceChange("removed", evolve(device, state="gone", note="unplugged")))
+        device = self._known(device_id)
+
+        def lose() -> None:
+            with self._lock:
+                lost = [capture for capture in self._running if capture.device.id == device_id]
+            for capture in lost:
+                capture.lose(DeviceGone(f"{device.label} ({device_id}) was unplugged"))
+
+        self._plugs.pull(device, lose)
 
     def plug(self, device_id: str) -> None:
         """The device is back."""
-        with self._lock:
-            self._unplugged.discard(device_id)
-            device = next(known for known in self._all() if known.id == device_id)
-        self._tell(DeviceChange("added", device))
+        self._plugs.push(self._known(device_id))
 
     def _lose(self, device: Device) -> None:
         self.unplug(device.id)
@@ -112,16 +108,8 @@ class SyntheticCaptures:
         back.daemon = True
         back.start()
 
-    def _unwatch(self, changed: Callable[[DeviceChange], None]) -> None:
-        with self._lock:
-            if changed in self._watching:
-                self._watching.remove(changed)
-
-    def _tell(self, change: DeviceChange) -> None:
-        with self._lock:
-            watching = list(self._watching)
-        for changed in watching:
-            changed(change)
+    def _known(self, device_id: str) -> Device:
+        return next(known for known in self._all() if known.id == device_id)
 
     def _all(self) -> Sequence[Device]:
         failing = [device for device in (*CARDS, *_FAILING) if device.rank == 1] if self._options.errors else []

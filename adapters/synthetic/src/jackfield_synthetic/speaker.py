@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from jackfield.roles import Player, Unwatch, Verdict
 from jackfield.values.devices import Device, DeviceChange
-from jackfield.values.errors import DeviceGone
+from jackfield.values.errors import CallError, DeviceGone
 from jackfield.values.formats import AudioFormat
 from jackfield.values.media import AudioBlock
+from jackfield_synthetic.plugs import Plugs
 from jackfield_synthetic.ticker import Ticker
 
 if TYPE_CHECKING:
@@ -21,12 +22,14 @@ SPEAKER = Device("synthetic:speaker", "speaker", "A loudspeaker that measures", 
 
 
 class SyntheticSpeakers:
-    """The driver of the one loudspeaker. ``players`` are those that were opened and are not stopped."""
+    """The driver of the one loudspeaker. ``players`` are those that were opened and are not stopped; ``unplug`` and
+    ``plug`` do what a hand does to its cable."""
 
     name = "synthetic"
 
     def __init__(self, *, clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
         self._clock_ns = clock_ns
+        self._plugs = Plugs()
         self._opened: list[MeasuringPlayer] = []
 
     @property
@@ -36,20 +39,33 @@ class SyntheticSpeakers:
         return tuple(self._opened)
 
     def devices(self) -> Sequence[Device]:
-        """One."""
-        return (SPEAKER,)
+        """One, while it is plugged in."""
+        return (SPEAKER,) if self._plugs.is_in(SPEAKER.id) else ()
 
     def watch(self, changed: Callable[[DeviceChange], None]) -> Unwatch:
-        """It is never unplugged."""
-        return lambda: None
+        """Reports what ``unplug`` and ``plug`` do."""
+        return self._plugs.watch(changed)
 
     def open(self, device: Device, format: AudioFormat) -> Player:
         """The loudspeaker, at any rate."""
-        if device.id != SPEAKER.id:
-            raise DeviceGone(f"{device.id} is not plugged in; there is {SPEAKER.id}")
+        if device.id not in {known.id for known in self.devices()}:
+            raise DeviceGone(f"{device.id} is not plugged in; there is {SPEAKER.id if self.devices() else 'none'}")
         player = MeasuringPlayer(format, self._clock_ns)
         self._opened = [*self.players, player]
         return player
+
+    def unplug(self) -> None:
+        """The loudspeaker is gone: players fail with ``DeviceGone``, and watchers hear of it."""
+
+        def lose() -> None:
+            for player in self.players:
+                player.lose(DeviceGone(f"{SPEAKER.label} ({SPEAKER.id}) was unplugged"))
+
+        self._plugs.pull(SPEAKER, lose)
+
+    def plug(self) -> None:
+        """The loudspeaker is back."""
+        self._plugs.push(SPEAKER)
 
 
 class MeasuringPlayer:
@@ -60,6 +76,7 @@ class MeasuringPlayer:
 
         self.format = format
         self.played_ms = 0
+        self._failed: Callable[[CallError], None] | None = None
         self._verifier = SyntheticVerifier(clock_ns=clock_ns)
         self._ticker = Ticker(SPEAKER.id, format.ptime_ms * 1_000_000, clock_ns=clock_ns)
 
@@ -68,8 +85,9 @@ class MeasuringPlayer:
         """Whether it is closed."""
         return self._ticker.stopped
 
-    def start(self, fill: Callable[[int], NDArray[np.int16]]) -> None:
+    def start(self, fill: Callable[[int], NDArray[np.int16]], failed: Callable[[CallError], None]) -> None:
         """Asks for ``ptime_ms`` of sound at each beat."""
+        self._failed = failed
         samples = self.format.rate * self.format.ptime_ms // 1000
 
         def tick(due_ns: int) -> None:
@@ -81,6 +99,12 @@ class MeasuringPlayer:
     def stop(self) -> None:
         """The thread has ended."""
         self._ticker.stop()
+
+    def lose(self, error: CallError) -> None:
+        """Ends by itself, as a loudspeaker does whose plug is pulled."""
+        if not self.stopped and self._failed is not None:
+            self._ticker.stop()
+            self._failed(error)
 
     def verdict(self) -> Verdict:
         """Whether tones of this plugin were played, and how much of them."""

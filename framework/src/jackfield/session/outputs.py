@@ -58,7 +58,7 @@ class Outputs:
             self._failed(error, device.label)
 
     async def _open_speaker(self, device: Device, driver: Any) -> None:
-        playback = Playback(self._call, device, driver)
+        playback = Playback(self._call, device, driver, lambda error: self._failed(error, device.label))
         await playback.open()
         self._playback = playback
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from jackfield.media.mix import Mixer, MixInput
@@ -10,7 +12,7 @@ from jackfield.roles import PlaybackDriver, Player, Unwatch
 from jackfield.session.opening import TooSlow, bordered, opened
 from jackfield.session.remote_track import RemoteTrack
 from jackfield.values.devices import Device
-from jackfield.values.errors import DeviceGone
+from jackfield.values.errors import CallError, DeviceGone
 from jackfield.values.formats import AudioFormat
 from jackfield.values.media import AudioBlock, VideoFrame
 
@@ -19,10 +21,20 @@ BROKEN = "mend the plugin that drives it, or name another loudspeaker"
 
 
 class Playback:
-    """One open loudspeaker that plays every remote sound track of a call."""
+    """One open loudspeaker that plays every remote sound track of a call.
 
-    def __init__(self, call: Any, device: Device, driver: PlaybackDriver) -> None:
+    ``failed`` is called once, on the event loop, when the loudspeaker has ended by itself; `close` is still due.
+    """
+
+    def __init__(
+        self,
+        call: Any,
+        device: Device,
+        driver: PlaybackDriver,
+        failed: Callable[[CallError], None] = lambda error: None,
+    ) -> None:
         self.device = device
+        self._failed = failed
         self._call, self._driver = call, driver
         self._player: Player | None = None
         self._mixer = Mixer()
@@ -55,11 +67,21 @@ class Playback:
         ]
         for track in self._call.tracks():
             self._add(track)
+        loop = asyncio.get_running_loop()
+
+        def failed(error: CallError) -> None:
+            with suppress(RuntimeError):  # the loop has ended, and nobody is left to hear of it
+                loop.call_soon_threadsafe(self._lost, player, error)
+
         try:
-            await opened(lambda: player.start(mixer.fill), lambda _: player.stop(), timeout_s=OPEN_TIMEOUT_S)
+            await opened(lambda: player.start(mixer.fill, failed), lambda _: player.stop(), timeout_s=OPEN_TIMEOUT_S)
         except (asyncio.CancelledError, TooSlow):
             self._player = None  # it is stopped once it has started
             raise
+
+    def _lost(self, player: Player, error: CallError) -> None:
+        if player is self._player:
+            self._failed(error)
 
     def _add(self, track: RemoteTrack) -> None:
         if track.kind == "audio" and track.sid not in self._voices:
