@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-_SPS, _PPS = 7, 8
+from jackfield.media.h264 import PPS, SPS, nal_units
+
 #: What the record's counts and lengths can say.
 _SPS_MAX, _PPS_MAX, _SIZE_MAX = 31, 255, 0xFFFF
 
 
-def units(annex_b: bytes) -> list[bytes]:
-    """The NAL units of an access unit; none ends in a zero byte, so what is left of long start codes goes."""
-    return [unit for part in annex_b.split(b"\0\0\1") if (unit := part.rstrip(b"\0"))]
-
-
 def length_prefixed(annex_b: bytes) -> bytes:
     """The access unit with a length of four bytes before each NAL unit, in place of start codes."""
-    return b"".join(len(unit).to_bytes(4, "big") + unit for unit in units(annex_b))
+    return b"".join(len(unit).to_bytes(4, "big") + unit for unit in nal_units(annex_b))
 
 
 def configuration(annex_b: bytes) -> bytes | None:
@@ -24,9 +20,9 @@ def configuration(annex_b: bytes) -> bytes | None:
 
     None when it lacks them, or has more or longer ones than a record can hold.
     """
-    found = units(annex_b)
-    sps = [unit for unit in found if unit[0] & 31 == _SPS and len(unit) >= 4]
-    pps = [unit for unit in found if unit[0] & 31 == _PPS]
+    found = list(nal_units(annex_b))
+    sps = [unit for unit in found if unit[0] & 31 == SPS and len(unit) >= 4]
+    pps = [unit for unit in found if unit[0] & 31 == PPS]
     fits = len(sps) <= _SPS_MAX and len(pps) <= _PPS_MAX and all(len(each) <= _SIZE_MAX for each in (*sps, *pps))
     if not sps or not pps or not fits:
         return None

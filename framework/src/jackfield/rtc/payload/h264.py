@@ -2,52 +2,36 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
-from jackfield.rtc.payload import h264_sps
+from jackfield.media.h264 import DELIMITER, IDR, SPS, START_CODE, nal_units
+from jackfield.media.h264_sps import Sps
 from jackfield.values.media import EncodedFrame
 
-_IDR, _SPS, _STAP_A, _FU_A = 5, 7, 24, 28
-_START_CODE = b"\x00\x00\x00\x01"
-_START_CODES = re.compile(rb"\x00\x00\x01")
-
-
-def nal_units(data: bytes) -> Iterator[bytes]:
-    """The NAL units of an Annex B byte stream, start codes and trailing zeros taken off."""
-    starts = [match.end() for match in _START_CODES.finditer(data)]
-    for index, start in enumerate(starts):
-        end = starts[index + 1] - 3 if index + 1 < len(starts) else len(data)
-        unit = data[start:end].rstrip(b"\0")
-        if unit:
-            yield unit
+_STAP_A, _FU_A = 24, 28
 
 
 def is_keyframe(payload: bytes) -> bool:
     """Whether an IDR picture begins here: its SPS or first slice, alone, aggregated or as the first fragment."""
     kind = payload[0] & 0x1F
-    if kind in (_IDR, _SPS):
+    if kind in (IDR, SPS):
         return True
     if kind == _STAP_A:
-        return any(unit[0] & 0x1F in (_IDR, _SPS) for unit in _aggregated(payload))
+        return any(unit[0] & 0x1F in (IDR, SPS) for unit in _aggregated(payload))
     if kind == _FU_A and len(payload) > 1:
-        return bool(payload[1] & 0x80) and payload[1] & 0x1F in (_IDR, _SPS)
+        return bool(payload[1] & 0x80) and payload[1] & 0x1F in (IDR, SPS)
     return False
-
-
-def contains_idr(data: bytes) -> bool:
-    """Whether an access unit holds an IDR slice."""
-    return any(unit[0] & 0x1F == _IDR for unit in nal_units(data))
 
 
 def frame_size(data: bytes) -> tuple[int, int] | None:
     """Width and height in an access unit's parameter set; None where it has none, or a damaged one."""
     for unit in nal_units(data):
-        if unit[0] & 0x1F == _SPS:
+        if unit[0] & 0x1F == SPS:
             try:
-                return h264_sps.size(unit)
+                found = Sps.parse(unit)
             except ValueError:
                 return None
+            return found.width, found.height
     return None
 
 
@@ -69,12 +53,12 @@ class Packetizer:
         self._max = max_payload
 
     def packetize(self, frame: EncodedFrame) -> list[bytes]:
-        """The payloads of an access unit; delimiters (NAL type 9) are left out."""
+        """The payloads of an access unit; delimiters are left out."""
         payloads: list[bytes] = []
         together: list[bytes] = []
         room = self._max - 1
         for unit in nal_units(frame.data):
-            if unit[0] & 0x1F == 9:
+            if unit[0] & 0x1F == DELIMITER:
                 continue
             if together and len(unit) + 2 > room:
                 payloads.append(_together(together))
@@ -125,7 +109,7 @@ class Depacketizer:
                 if starts == fragmented:
                     raise ValueError("an H.264 fragment out of place")
                 if starts:
-                    out += _START_CODE + bytes([payload[0] & 0xE0 | payload[1] & 0x1F])
+                    out += START_CODE + bytes([payload[0] & 0xE0 | payload[1] & 0x1F])
                 out += payload[2:]
                 fragmented = not payload[1] & 0x40
                 continue
@@ -133,9 +117,9 @@ class Depacketizer:
                 raise ValueError("an H.264 unit cut short")
             if kind == _STAP_A:
                 for unit in _aggregated(payload):
-                    out += _START_CODE + unit
+                    out += START_CODE + unit
             elif 1 <= kind < _STAP_A:
-                out += _START_CODE + payload
+                out += START_CODE + payload
             else:
                 raise ValueError(f"an H.264 payload of type {kind}")
         if fragmented or not out:

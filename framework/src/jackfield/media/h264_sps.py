@@ -1,6 +1,10 @@
-"""The size of the picture in an H.264 sequence parameter set (ITU-T H.264, 7.3.2.1 and E.1)."""
+"""What an H.264 sequence parameter set says of its stream: profile, level, size (ITU-T H.264, 7.3.2.1 and E.1)."""
 
 from __future__ import annotations
+
+from typing import Self
+
+from attrs import frozen
 
 #: Profiles whose parameter sets say how colour is sampled; the others' pictures are 4:2:0.
 _SAYS_CHROMA = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
@@ -39,11 +43,49 @@ class _Bits:
         return (number + 1) // 2 if number % 2 else -(number // 2)
 
 
-def size(unit: bytes) -> tuple[int, int]:
-    """Width and height, cropped, that a parameter set (its NAL unit) declares; `ValueError` when it is damaged."""
-    bits = _Bits(unit[1:].replace(b"\0\0\3", b"\0\0")[:256])
-    profile = bits.take(8)
-    bits.take(16)
+#: profile_idc → what every browser decodes, by the names of ITU-T H.264 annex A; pictures of 4:2:0 and 8 bits.
+_IN_BROWSERS = {66: "Baseline", 77: "Main", 100: "High"}
+_ELSEWHERE = {88: "Extended", 110: "High 10", 122: "High 4:2:2", 244: "High 4:4:4 Predictive", 44: "CAVLC 4:4:4 Intra"}
+
+
+@frozen
+class Sps:
+    """A sequence parameter set, as far as it matters to whoever sends the stream on; the size is the cropped one."""
+
+    profile_idc: int
+    #: The byte of constraint_set flags.
+    constraints: int
+    level_idc: int
+    width: int
+    height: int
+
+    @property
+    def profile(self) -> str:
+        """The profile's name."""
+        constrained = "Constrained " if self.profile_idc == 66 and self.constraints & 0x40 else ""
+        known = _IN_BROWSERS | _ELSEWHERE
+        return constrained + known.get(self.profile_idc, f"profile {self.profile_idc}")
+
+    @property
+    def profile_level_id(self) -> str:
+        """Six hexadecimal digits, as ``profile-level-id`` of RFC 6184 section 8.1."""
+        return f"{self.profile_idc:02x}{self.constraints:02x}{self.level_idc:02x}"
+
+    @property
+    def is_for_browsers(self) -> bool:
+        """Whether browsers decode this profile: 4:2:0 with 8 bits, Baseline, Main or High."""
+        return self.profile_idc in _IN_BROWSERS
+
+    @classmethod
+    def parse(cls, unit: bytes) -> Self:
+        """What the NAL unit, its header included, declares; `ValueError` when it is damaged."""
+        bits = _Bits(unit[1:].replace(b"\0\0\3", b"\0\0")[:256])
+        profile, constraints, level = bits.take(8), bits.take(8), bits.take(8)
+        width, height = _size(bits, profile)
+        return cls(profile, constraints, level, width, height)
+
+
+def _size(bits: _Bits, profile: int) -> tuple[int, int]:
     bits.golomb()  # its id
     chroma = _chroma(bits) if profile in _SAYS_CHROMA else 1
     bits.golomb()  # bits of a frame number
