@@ -12,9 +12,9 @@ from attrs import define, frozen
 from jackfield.plugins import Config, PluginOptions, Plugins, Prober
 from jackfield.plugins.loader import LoadedPlugin
 from jackfield.values.devices import Device
-from jackfield.values.errors import DeviceBusy, DeviceGone, EncoderError, PluginError, SettingsError
+from jackfield.values.errors import DeviceBusy, DeviceDenied, DeviceGone, EncoderError, PluginError, SettingsError
 from jackfield.values.findings import Finding
-from jackfield.values.formats import VideoEncoding
+from jackfield.values.formats import VideoEncoding, VideoFormat
 from jackfield.values.people import Place
 from jackfield.values.settings import SessionSettings
 
@@ -258,6 +258,24 @@ def test_a_driver_that_fails_costs_its_own_devices_alone(tmp_path: Path) -> None
 
 
 # --- tokens, renderers, settings
+class Asked(Driver):
+    """A driver that must ask its devices for their modes."""
+
+    def modes(self, device: Device) -> Sequence[VideoFormat]:
+        if device.state == "denied":
+            raise DeviceDenied("not yours")
+        return [VideoFormat(640, 480)]
+
+
+def test_modes_are_asked_for_where_the_listing_has_none(tmp_path: Path) -> None:
+    """The listing's own are taken as they are; a device that cannot be asked has none, and is no error."""
+    listed, silent = camera("uvc:1", modes=(VideoFormat(320, 240),)), camera("uvc:2")
+    denied, foreign = camera("uvc:3", state="denied", note="no"), camera("other:1")
+    plugins = registry(tmp_path, uvc={"register_captures": [Asked("uvc", [listed, silent, denied])]})
+    found = [plugins.modes(device) for device in (listed, silent, denied, foreign)]
+    assert found == [(VideoFormat(320, 240),), (VideoFormat(640, 480),), (), ()]
+
+
 def test_the_token_source_that_suits_is_opened(tmp_path: Path) -> None:
     """Highest rank first; none that suits is an error with every reason."""
     hook = "register_token_providers"

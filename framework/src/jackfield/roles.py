@@ -127,6 +127,48 @@ class CaptureDriver(Protocol):
         """The device, opened in the nearest format it has, or ``DeviceError``. May block: runs in a thread."""
 
 
+@runtime_checkable
+class ListsModes(Protocol):
+    """A capture driver that must ask a device for its modes, where ``Device.modes`` of a listing is empty."""
+
+    def modes(self, device: Device) -> Sequence[MediaFormat]:
+        """Every mode of the device; `DeviceError` says why it cannot be asked. It may open the device for some
+        milliseconds, but starts nothing, and disturbs nobody who uses it. May block: runs in a thread."""
+
+
+@frozen
+class Control:
+    """One thing that can be turned on a device: exposure, focus, zoom.
+
+    ``value`` and ``default`` are whole numbers between ``minimum`` and ``maximum`` in steps of ``step``, booleans, or
+    for a menu one of ``choices``; a button has neither. ``note`` says why it cannot be set just now.
+    """
+
+    name: str
+    label: str
+    kind: Literal["integer", "boolean", "menu", "button"]
+    value: int | bool | str | None = None
+    default: int | bool | str | None = None
+    minimum: int = 0
+    maximum: int = 0
+    step: int = 1
+    choices: tuple[str, ...] = ()
+    writable: bool = True
+    note: str = ""
+
+
+@runtime_checkable
+class HasControls(Protocol):
+    """A capture driver whose devices can be adjusted, also while they are in use. May block: runs in a thread."""
+
+    def controls(self, device: Device) -> Sequence[Control]:
+        """What can be adjusted, with what it stands at now; `DeviceError` says why the device cannot be asked."""
+
+    def set_control(self, device: Device, name: str, value: int | bool | str) -> None:
+        """Adjusts one control; text is read as its kind wants it. `SettingsError` names the nearest control, the range
+        or the choices where name or value mean nothing; `DeviceError` where the device refuses."""
+
+
 # --- made-up media that can be told from any other ----------------------------------------------------------------
 @frozen
 class Verdict:

@@ -16,11 +16,11 @@ from jackfield.plugins.loader import HOOKS, LoadedPlugin, PluginRow
 from jackfield.plugins.loader import load as load_entry_points
 from jackfield.plugins.prober import Prober
 from jackfield.plugins.selection import Choice, Offer, PassedOver, Preference, Search, Unusable
-from jackfield.roles import CaptureDriver, Decoder, Encoder, PlaybackDriver, RendererFactory, TokenProvider
+from jackfield.roles import CaptureDriver, Decoder, Encoder, ListsModes, PlaybackDriver, RendererFactory, TokenProvider
 from jackfield.values.devices import Device, DeviceKind
 from jackfield.values.errors import EncoderError, PluginError, SettingsError
 from jackfield.values.findings import Finding
-from jackfield.values.formats import Encoding
+from jackfield.values.formats import Encoding, MediaFormat
 from jackfield.values.people import Place
 from jackfield.values.settings import SessionSettings
 from jackfield.values.settings_rules import nearest
@@ -122,6 +122,25 @@ class Plugins:
         """What is there now, of one kind or of all. Opens nothing."""
         kinds: Sequence[DeviceKind] = [kind] if kind else ["camera", "microphone", "screen", "speaker"]
         return [found.device for each in kinds for found in self._found(each)[0]]
+
+    def modes(self, device: Device) -> Sequence[MediaFormat]:
+        """Every mode of the device; one whose listing shows none is asked, if its driver can: that may block.
+
+        A device that cannot be asked (denied, gone) has none: opening it says why.
+        """
+        driver = self.driver(device)
+        if device.modes or not isinstance(driver, ListsModes):
+            return device.modes
+        try:
+            return tuple(driver.modes(device))
+        except Exception as exc:
+            _log.info("%s could not be asked for its modes: %s", device.id, exc)
+            return ()
+
+    def driver(self, device: Device) -> Any:
+        """The driver that lists this device; None where it is of no driver here."""
+        found, _ = self._found(device.kind)
+        return next((each.driver for each in found if each.device.id == device.id), None)
 
     def device(
         self, kind: DeviceKind, wish: str | Sequence[str] | None = None, *, facing: str = ""

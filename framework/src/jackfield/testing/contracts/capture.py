@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
+import pytest
+
+from jackfield.roles import Control, HasControls, ListsModes
 from jackfield.testing.contracts.devices import DeviceClauses
 from jackfield.testing.fakes import FakeSink
 from jackfield.values.devices import Device
+from jackfield.values.errors import SettingsError
 from jackfield.values.formats import AudioFormat, VideoFormat
 
 #: A device may need this long until its first picture.
@@ -88,6 +93,65 @@ class CaptureContract(DeviceClauses):
                 capture.stop()
             assert media
             _check_media(media[0], capture.format)
+
+    def test_modes_that_must_be_asked_for_can_be(self, offer: Any) -> None:
+        """A driver that `ListsModes` answers for each device, in use or not, and opens no stream for it."""
+        if not isinstance(offer, ListsModes):
+            return
+        for device in self.some(offer):
+            sink, capture = self._started(offer, device)
+            try:
+                assert sink.wait(1, FIRST_MEDIA_S)
+                modes = offer.modes(device)
+                count = len(sink.media)
+                assert len(sink.wait(count + 2, FIRST_MEDIA_S)) >= count + 2, "asking for modes disturbed the capture"
+            finally:
+                capture.stop()
+            assert modes
+            assert len(set(modes)) == len(modes)
+
+    def test_controls_have_values_within_their_bounds(self, offer: Any) -> None:
+        """A driver that `HasControls` names each control once, with what it stands at and what it may be set to."""
+        for _, controls in self._controls(offer):
+            assert len({control.name for control in controls}) == len(controls)
+            for control in controls:
+                assert control.label.strip()
+                assert control.writable or control.note, f"{control.name} cannot be set and does not say why"
+                if control.kind == "integer" and control.value is not None:
+                    assert control.minimum <= int(control.value) <= control.maximum
+                elif control.kind == "menu" and control.value is not None:
+                    assert control.value in control.choices
+                elif control.kind == "boolean":
+                    assert isinstance(control.value, bool | None)
+
+    def test_a_control_that_is_set_stays_so(self, offer: Any) -> None:
+        """What is set is read again, as text or as a value; the default puts it back."""
+        for device, controls in self._controls(offer):
+            for control in controls:
+                if control.kind not in ("integer", "boolean") or not control.writable or control.default is None:
+                    continue
+                other = not control.default if control.kind == "boolean" else control.maximum
+                for value in (str(other), control.default):
+                    offer.set_control(device, control.name, value)
+                found = {each.name: each.value for each in offer.controls(device)}
+                assert found[control.name] == control.default
+                break
+
+    def test_a_control_that_means_nothing_names_the_nearest_and_the_bounds(self, offer: Any) -> None:
+        """A misspelt name is answered with the nearest, a value out of bounds with the bounds."""
+        for device, controls in self._controls(offer):
+            for control in [each for each in controls if each.kind == "integer" and each.writable][:1]:
+                with pytest.raises(SettingsError, match=control.name):
+                    offer.set_control(device, control.name + "x", control.minimum)
+                with pytest.raises(SettingsError, match=str(control.maximum)):
+                    offer.set_control(device, control.name, control.maximum + 1)
+                with pytest.raises(SettingsError, match=control.name):
+                    offer.set_control(device, control.name, "no number")
+
+    def _controls(self, driver: Any) -> Iterator[tuple[Device, Sequence[Control]]]:
+        if isinstance(driver, HasControls):
+            for device in self.some(driver):
+                yield device, driver.controls(device)
 
     def _started(self, driver: Any, device: Device) -> tuple[FakeSink, Any]:
         sink = FakeSink()
