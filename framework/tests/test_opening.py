@@ -10,6 +10,7 @@ import pytest
 
 from jackfield.plugins import Choice
 from jackfield.session.feed import Feed
+from jackfield.session.hotplug import HotPlug
 from jackfield.session.opening import TooSlow, opened
 from jackfield.session.outputs import Outputs
 from jackfield.session.publication import Publication
@@ -160,7 +161,9 @@ def outputs(slow: Slow) -> tuple[Outputs, list[tuple[CallError, str]]]:
     slow.format = AudioFormat()
     failed: list[tuple[CallError, str]] = []
     plugins: Any = SlowPlugins(slow)
-    return Outputs(FakeCall(), plugins, lambda error, source: failed.append((error, source))), failed
+    hotplug = HotPlug(plugins, lambda event: None)
+    out = Outputs(FakeCall(), plugins, lambda error, source: failed.append((error, source)), lambda _: None, hotplug)
+    return out, failed
 
 
 @pytest.mark.parametrize(("step", "steps"), [("opens", ["open"]), ("starts", ["open", "start", "stop"])])

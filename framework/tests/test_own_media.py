@@ -13,6 +13,7 @@ from jackfield.plugins import Choice
 from jackfield.rtc.sender import RtpSender
 from jackfield.rtc.transport import Certificate
 from jackfield.session.connection import Connection
+from jackfield.session.hotplug import HotPlug
 from jackfield.session.own_media import OwnMedia
 from jackfield.session.sources import VideoSource
 from jackfield.testing.timers import ManualTimers
@@ -71,7 +72,7 @@ class OneEncoder:
 
 async def media(wire: Any, plugins: Any) -> tuple[OwnMedia, list[Any]]:
     told: list[Any] = []
-    own = OwnMedia(SessionSettings(), plugins, told.append)
+    own = OwnMedia(SessionSettings(), plugins, told.append, HotPlug(plugins, told.append))
     await own.connect(wire)
     return own, told
 

@@ -66,7 +66,7 @@ class CallSession:
         self._subscriptions = Subscriptions(self._emit, self._decoder, self._failed)
         self._room = Room(connection.signal.joined, token.role, self._subscriptions.furnish)
         self._own_state = OwnState(self._room.local, lambda wanted: connection.signal.send(update_metadata=wanted))
-        self._outputs = Outputs(self, plugins, self._failed)
+        self._outputs = Outputs(self, plugins, self._failed, self._emit, own.hotplug)
         self._left: asyncio.Future[LeaveReason] = asyncio.get_running_loop().create_future()
         self._ending: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -88,6 +88,7 @@ class CallSession:
         async with asyncio.TaskGroup() as jobs:
             jobs.create_task(self._own.connect(connection))
             jobs.create_task(self._outputs.open(container))
+        self._own.hotplug.start()
 
     # --- who and what
     @property
@@ -218,6 +219,11 @@ class CallSession:
         device = await self._outputs.set_speaker(wish)
         self._emit(events.SpeakerChanged(device))
         return device
+
+    async def switch_camera(self) -> Device:
+        """Another camera from now on: one that faces the other way, else the next. `DeviceGone` where there is none."""
+        self._check_active()
+        return await self._own.switch_camera()
 
     async def publish(
         self, what: Publishable, *, name: str = "", source: signalling.Source | None = None, muted: bool = False
@@ -441,7 +447,12 @@ class CallSession:
         said = None
         if reason == "left":
             said = LeaveRequest(reason=DisconnectReason.CLIENT_INITIATED, action=LeaveRequest.Action.DISCONNECT)
-        for step in (self._outputs.close(), self._own.close(), self._connection.close(leave=said)):
+        for step in (
+            self._outputs.close(),
+            self._own.close(),
+            self._own.hotplug.close(),
+            self._connection.close(leave=said),
+        ):
             await _within(step)
         for task in self._tasks:
             task.cancel()

@@ -63,8 +63,9 @@ class EncodeThread:
         encoder: Encoder | None = None,
         sound: AudioEncoding | None = None,
         replace: Callable[[EncoderError], None] = lambda error: None,
+        counts: EncodeCounts | None = None,
     ) -> None:
-        self.counts = EncodeCounts()
+        self.counts = counts or EncodeCounts()
         self._intake, self._outlet, self._opener, self._failed = intake, outlet, opener, failed
         self._replace = replace
         self._encoder: Any = encoder

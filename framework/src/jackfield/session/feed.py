@@ -6,29 +6,35 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from jackfield.roles import Capture, CaptureDriver
+from attrs import evolve
+
+from jackfield.roles import Capture, CaptureDriver, CaptureSink
 from jackfield.session.handover import Handover
 from jackfield.session.opening import TooSlow, bordered, opened
 from jackfield.session.sources import AudioSource, SourceCapture, VideoSource
 from jackfield.values.devices import Device
 from jackfield.values.errors import CallError, DeviceGone
-from jackfield.values.formats import AudioFormat, MediaFormat, VideoFormat
+from jackfield.values.formats import MediaFormat, VideoFormat
 from jackfield.values.media import AudioBlock, EncodedFrame, Media, VideoFrame
 
 Answer = TypeVar("Answer")
 
 OPEN_TIMEOUT_S = 10.0
-#: Raw media that waits for the encoder: the newest picture, or 200 ms of sound.
-PICTURES, BLOCKS = 1, 20
 
 
 class Intake:
-    """The sink of one publication's capture. ``closed_to`` says why nothing is taken just now; none of it waits."""
+    """The sink of one publication's captures. While it is not ``open`` nothing is taken; none of it waits.
 
-    def __init__(self, kind: str, encoded: Callable[[EncodedFrame], None], failed: Callable[[CallError], None]) -> None:
-        self.raw: Handover[VideoFrame | AudioBlock] = Handover(PICTURES if kind == "video" else BLOCKS)
+    Raw media goes to ``raw``, encoded frames to ``encoded``; ``resumed`` is called, on the capture's thread, with the
+    first that comes once it was set.
+    """
+
+    def __init__(self, encoded: Callable[[EncodedFrame], None], failed: Callable[[CallError], None]) -> None:
+        self.raw: Handover[VideoFrame | AudioBlock] | None = None
         self.open = False
         self.taken = 0
+        self.size: tuple[int, int] | None = None
+        self.resumed: Callable[[Media], bool] | None = None
         self._encoded, self._failed = encoded, failed
 
     def deliver(self, media: Media) -> None:
@@ -36,14 +42,40 @@ class Intake:
         if not self.open:
             return
         self.taken += 1
+        resumed = self.resumed
+        if resumed is not None and not resumed(media):
+            return
+        if not isinstance(media, AudioBlock) and media.width:
+            self.size = media.width, media.height
         if isinstance(media, EncodedFrame):
             self._encoded(media)
-        else:
-            self.raw.put(media)
+            return
+        raw = self.raw
+        if raw is not None:
+            raw.put(media)
 
     def fail(self, error: CallError) -> None:
         """The capture has ended by itself."""
         self._failed(error)
+
+
+class _Tap:
+    """Lets one capture's media through, until it is turned off: what a stopped device still says is nobody's."""
+
+    def __init__(self, sink: CaptureSink) -> None:
+        self._sink: CaptureSink | None = sink
+
+    def deliver(self, media: Media) -> None:
+        if self._sink is not None:
+            self._sink.deliver(media)
+
+    def fail(self, error: CallError) -> None:
+        sink, self._sink = self._sink, None
+        if sink is not None:
+            sink.fail(error)
+
+    def off(self) -> None:
+        self._sink = None
 
 
 class Feed:
@@ -56,11 +88,15 @@ class Feed:
         device: Device | None = None,
         driver: CaptureDriver | None = None,
         source: VideoSource | AudioSource | None = None,
+        find: Callable[[], Device | None] = lambda: None,
     ) -> None:
+        """``find`` answers with the device as it is now: it may have come back under another address."""
         self.device, self._driver, self._source = device, driver, source
         self.format: MediaFormat = source.format if source is not None else format
         self.capture: Capture | None = None
-        self._started = False
+        self._wanted, self._find = self.format, find
+        self._started = self._was_open = False
+        self._tap: _Tap | None = None
 
     @property
     def is_video(self) -> bool:
@@ -72,20 +108,27 @@ class Feed:
         """The codec that comes, where the source is already encoded."""
         return self.format.codec if isinstance(self.format, VideoFormat) else None
 
+    def want_raw(self) -> None:
+        """Opened from now on for raw pictures, whatever the device can encode."""
+        if isinstance(self._wanted, VideoFormat):
+            self.format = self._wanted = evolve(self._wanted, codec=None)
+
     async def open(self) -> None:
         """The device is open and its format known; `DeviceError` says why not."""
         if self.capture is not None:
             return
+        if self._was_open and self.device is not None:
+            self.device = await asyncio.to_thread(self._find) or self.device
         if self._source is not None:
             self.capture = SourceCapture(self._source)
         else:
             self.capture = await self._opened()
-        self.format = self.capture.format
+        self.format, self._was_open = self.capture.format, True
 
     async def _opened(self) -> Capture:
         assert self._driver is not None
         assert self.device is not None
-        driver, device, wanted = self._driver, self.device, self.format
+        driver, device, wanted = self._driver, self.device, self._wanted
         opening = opened(lambda: driver.open(device, wanted), lambda capture: capture.stop(), timeout_s=OPEN_TIMEOUT_S)
         try:
             return await self._bordered(opening)
@@ -93,13 +136,14 @@ class Feed:
             found = f"{device.label} did not open within {OPEN_TIMEOUT_S:g} s"
             raise DeviceGone(f"{found}; unplug it and try again") from None
 
-    async def start(self, sink: Intake) -> None:
+    async def start(self, sink: CaptureSink) -> None:
         """Media flows."""
         capture = self.capture
         if not self._started and capture is not None:
             self._started = True
+            tap = self._tap = _Tap(sink)
             try:
-                await self._bordered(opened(lambda: capture.start(sink), lambda _: capture.stop()))
+                await self._bordered(opened(lambda: capture.start(tap), lambda _: capture.stop()))
             except asyncio.CancelledError:
                 self.capture, self._started = None, False  # it is stopped once it has started
                 raise
@@ -113,10 +157,7 @@ class Feed:
         """Closed. A feed that was stopped can be opened anew."""
         capture, self.capture = self.capture, None
         self._started = False
+        if self._tap is not None:
+            self._tap.off()
         if capture is not None:
             await asyncio.to_thread(capture.stop)
-
-
-def wanted_format(kind: str, width: int, height: int, fps: float) -> MediaFormat:
-    """What a device is asked for."""
-    return VideoFormat(width, height, fps) if kind == "video" else AudioFormat()

@@ -16,6 +16,7 @@ from jackfield.rtc.transport import Certificate
 from jackfield.session import signal_client
 from jackfield.session.call import CallSession
 from jackfield.session.connection import Connection
+from jackfield.session.hotplug import HotPlug
 from jackfield.session.listeners import Listeners
 from jackfield.session.moderation import Moderation
 from jackfield.session.own_media import OwnMedia
@@ -34,7 +35,7 @@ class Join:
     ) -> None:
         self._plugins, self._findings = plugins, findings
         self._listeners = Listeners(listeners)
-        self._own = OwnMedia(settings, plugins, self._listeners.emit)
+        self._own = OwnMedia(settings, plugins, self._listeners.emit, HotPlug(plugins, self._listeners.emit))
 
     async def run(
         self,

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from jackfield.plugins import Plugins
 from jackfield.roles import Renderer
+from jackfield.session.hotplug import HotPlug
 from jackfield.session.playback import Playback
+from jackfield.session.recovery import Recovery, Wish
+from jackfield.values import events
 from jackfield.values.devices import Device
 from jackfield.values.errors import CallError, ContainerError, DeviceError, PluginError
+from jackfield.values.events import Event
 from jackfield.values.settings import SessionSettings
 
 logger = logging.getLogger("jackfield.output")
@@ -20,8 +24,17 @@ logger = logging.getLogger("jackfield.output")
 class Outputs:
     """The renderers that the settings name, and one loudspeaker that plays everyone."""
 
-    def __init__(self, call: Any, plugins: Plugins, failed: Callable[[CallError, str], None]) -> None:
-        self._call, self._plugins, self._failed = call, plugins, failed
+    def __init__(
+        self,
+        call: Any,
+        plugins: Plugins,
+        failed: Callable[[CallError, str], None],
+        emit: Callable[[Event], None],
+        hotplug: HotPlug,
+    ) -> None:
+        self._call, self._plugins, self._failed, self._emit = call, plugins, failed, emit
+        self._wish: Wish = call.settings.speaker
+        self._recovery = Recovery(plugins, hotplug)
         self._renderers: list[Renderer] = []
         self._playback: Playback | None = None
         self._opening: asyncio.Task[None] | None = None
@@ -58,13 +71,25 @@ class Outputs:
             self._failed(error, device.label)
 
     async def _open_speaker(self, device: Device, driver: Any) -> None:
-        playback = Playback(self._call, device, driver, lambda error: self._failed(error, device.label))
+        playback = Playback(self._call, device, driver, lambda error: self._lost(device, error))
         await playback.open()
         self._playback = playback
 
-    async def set_speaker(self, wish: str | Sequence[str] | None) -> Device | None:
+    def _lost(self, device: Device, error: CallError) -> None:
+        """The loudspeaker ended by itself: it is waited for, or replaced."""
+        self._failed(error, device.label)
+        self._emit(events.DeviceLost(device, error))
+        self._recovery.start(device, lambda: self._recover(device))
+
+    async def _recover(self, lost: Device) -> None:
+        await self._close_player()
+        found = await self._recovery.until_back(lost, self._wish, self._open_speaker)
+        self._emit(events.DeviceRestored(found) if found.id == lost.id else events.SpeakerChanged(found))
+
+    async def set_speaker(self, wish: Wish) -> Device | None:
         """Another loudspeaker plays from now on. `DeviceError` or `PluginError` when it cannot; then none does."""
         device, driver, _ = self._plugins.device("speaker", wish)
+        self._wish = wish
         await self._silence()
         if device is not None:
             await self._open_speaker(device, driver)
@@ -74,6 +99,10 @@ class Outputs:
         if self._opening is not None:
             await asyncio.gather(self._opening, return_exceptions=True)
             self._opening = None
+        await self._recovery.stop()
+        await self._close_player()
+
+    async def _close_player(self) -> None:
         playback, self._playback = self._playback, None
         if playback is not None:
             try:

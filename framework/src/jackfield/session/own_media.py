@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import Any
 
+from jackfield.media.negotiation import wanted_format
 from jackfield.plugins import Plugins
 from jackfield.rtc import codecs, signalling
 from jackfield.session.connection import Connection
-from jackfield.session.feed import Feed, wanted_format
+from jackfield.session.feed import Feed
+from jackfield.session.hotplug import HotPlug
 from jackfield.session.publication import Publication
+from jackfield.session.recovery import Recovery, Wish, following
 from jackfield.session.sources import AudioSource, VideoSource
 from jackfield.values import events
 from jackfield.values.devices import Device
-from jackfield.values.errors import CallError, DeviceError, DeviceGone, NotAllowed
+from jackfield.values.errors import CallError, DeviceError, DeviceGone, NotAllowed, SettingsError
 from jackfield.values.events import Event
+from jackfield.values.findings import Finding
 from jackfield.values.settings import SessionSettings, SessionType
 
 logger = logging.getLogger("jackfield.media")
@@ -24,17 +28,27 @@ logger = logging.getLogger("jackfield.media")
 #: What may be published: a program's source, a device, or a wish for one (its id, label or address).
 Publishable = VideoSource | AudioSource | Device | str
 
+_CHANGED: dict[str, Callable[[Device | None], Event]] = {
+    "camera": events.CameraChanged,
+    "microphone": events.MicrophoneChanged,
+}
+
 
 class OwnMedia:
     """Our publications. ``prepare`` may run before there is a connection; `connect` then announces what is ready."""
 
-    def __init__(self, settings: SessionSettings, plugins: Plugins, emit: Callable[[Event], None]) -> None:
+    def __init__(
+        self, settings: SessionSettings, plugins: Plugins, emit: Callable[[Event], None], hotplug: HotPlug
+    ) -> None:
         self.settings, self._plugins, self._emit = settings, plugins, emit
         self.publications: list[Publication] = []
         self._connection: Connection | None = None
         self._enabled: list[str] | None = None
         self._may_publish = True
-        self._ending: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._wishes: dict[str, Wish] = {"camera": settings.camera, "microphone": settings.microphone}
+        self.hotplug = hotplug
+        self._recoveries: dict[Publication, Recovery] = {}
 
     # --- at the join
     async def prepare(self) -> None:
@@ -61,7 +75,10 @@ class OwnMedia:
                 raise
             logger.warning("the call begins without a %s: %s", kind, error.message)
             return None
-        return self._make(self._feed(device, driver), kind, "", muted=muted) if device is not None else None
+        if device is None:
+            return None
+        codecs = self.settings.video_codecs
+        return self._make(self._feed(device, driver, codecs), kind, "", muted=muted)
 
     async def connect(self, connection: Connection) -> None:
         """What is ready is published."""
@@ -110,12 +127,15 @@ class OwnMedia:
         """It is over; the others go on."""
         if publication in self.publications:
             self.publications.remove(publication)
+        await self._give_up(publication)
         await publication.end()
 
     def _make(self, feed: Feed, source: signalling.Source, name: str, *, muted: bool) -> Publication:
         kind: signalling.Kind = "video" if feed.is_video else "audio"
         publication = Publication(feed, kind, source, name, self.settings, self._plugins, muted=muted)
+        publication.on_lost = lambda error: self._lost(publication, error)
         publication.on_failed = lambda error: self._failed(publication, error)
+        publication.on_unfit = lambda finding: self._unfit(publication, finding)
         publication.on_refused = lambda error: self._refused(publication, error)
         publication.on_encoder_changed = lambda encoder, reason: self._emit(
             events.EncoderChanged(publication, encoder, reason)
@@ -139,12 +159,14 @@ class OwnMedia:
         device, driver, _ = self._plugins.device(kind, wish)
         if device is None:
             raise DeviceGone(f"no device is called {wish!r}; see `jackfield devices`")
-        return self._feed(device, driver), kind
+        return self._feed(device, driver, self._enabled or self.settings.video_codecs), kind
 
-    def _feed(self, device: Device, driver: Any) -> Feed:
-        wish = self.settings.video
+    def _feed(self, device: Device, driver: Any, codecs: Collection[str]) -> Feed:
+        """``codecs`` are those that the device may have encoded itself."""
         kind = "audio" if device.kind == "microphone" else "video"
-        return Feed(wanted_format(kind, wish.width, wish.height, wish.fps), device=device, driver=driver)
+        taken = codecs if self.settings.passthrough else ()
+        wanted = wanted_format(kind, self.settings.video, device.modes, taken)
+        return Feed(wanted, device=device, driver=driver, find=lambda: self._plugins.device(device.kind, device.id)[0])
 
     # --- the camera and the microphone
     def of(self, source: str) -> Publication | None:
@@ -160,39 +182,101 @@ class OwnMedia:
             raise DeviceGone(f"there is no {source} in this call; name one with set_{source}")
         if publication.muted == muted:
             return
+        if muted and source == "camera":
+            await self._give_up(publication)
         await (publication.mute() if muted else publication.unmute())
         if source == "microphone":
             self._emit(events.AudioMuted(by_moderator) if muted else events.AudioUnmuted())
         elif source == "camera":
             self._emit(events.VideoPaused(by_moderator) if muted else events.VideoResumed())
 
-    async def set_device(self, kind: Any, wish: str | Sequence[str] | None) -> Device | None:
+    async def set_device(self, kind: Any, wish: Wish) -> Device | None:
         """The camera or microphone is another one from now on; the track stays published."""
         device, driver, _ = self._plugins.device(kind, wish)
         publication = self.of(kind)
+        self._wishes[kind] = wish
         if device is None:
             if publication is not None:
                 await self.unpublish(publication)
         elif publication is None:
             await self.publish(device, source=kind)
-        elif publication.device != device:
-            await publication.swap(self._feed(device, driver))
-        changed = {"camera": events.CameraChanged, "microphone": events.MicrophoneChanged}[kind]
-        self._emit(changed(device))
+        elif publication.device is None or publication.device.id != device.id or publication.is_away:
+            await self._give_up(publication)
+            await publication.swap(self._feed(device, driver, [publication.codec]))
+        self._emit(_CHANGED[kind](device))
         return device
 
+    async def switch_camera(self) -> Device:
+        """The next camera: one that faces the other way, else the one listed after that in use."""
+        publication = self.of("camera")
+        used = publication.device if publication else None
+        taken = following(self._plugins.devices("camera"), used)
+        await self.set_device("camera", taken.id)
+        if taken.facing and taken.facing != (used.facing if used else ""):
+            self._emit(events.CameraFacingChanged(taken.facing))
+        return taken
+
+    # --- what goes wrong
+    def _lost(self, publication: Publication, error: CallError) -> None:
+        """The source ended by itself: a device is waited for, or replaced."""
+        device = publication.device
+        if device is None:
+            self._failed(publication, error)
+            return
+        recovery = self._recoveries.get(publication)
+        if recovery is None:
+            recovery = self._recoveries[publication] = Recovery(self._plugins, self.hotplug)
+        if recovery.is_running:
+            return  # the attempt under way finds out by itself
+        self._emit(events.DeviceLost(device, error))
+        self._emit(events.Error(error, publication.name or publication.source))
+        recovery.start(device, lambda: self._recover(publication, device, recovery))
+
+    async def _recover(self, publication: Publication, lost: Device, recovery: Recovery) -> None:
+        await publication.give_back()
+
+        async def attempt(device: Device, driver: Any) -> None:
+            await publication.take_up(self._feed(device, driver, [publication.codec]))
+
+        wish = self._wishes.get(publication.source, lost.id) if publication is self.of(publication.source) else lost.id
+        found = await recovery.until_back(lost, wish, attempt)
+        if found.id == lost.id:
+            self._emit(events.DeviceRestored(found))
+        elif publication.source in _CHANGED:
+            self._emit(_CHANGED[publication.source](found))
+
+    async def _give_up(self, publication: Publication) -> None:
+        """Nothing is waited for any more."""
+        recovery = self._recoveries.pop(publication, None)
+        if recovery is not None:
+            await recovery.stop()
+
+    def _unfit(self, publication: Publication, finding: Finding) -> None:
+        """What comes encoded cannot be sent as it is: a device is asked for raw pictures, a program's track ends."""
+        error = SettingsError([finding])
+        self._emit(events.Error(error, publication.name or publication.source))
+        self._task(publication.take_raw() if publication.device else self.unpublish(publication), publication)
+
     def _failed(self, publication: Publication, error: CallError) -> None:
-        if isinstance(error, DeviceError) and publication.device is not None:
-            self._emit(events.DeviceLost(publication.device, error))
         self._emit(events.Error(error, publication.name or publication.source))
 
     def _refused(self, publication: Publication, error: CallError) -> None:
         self._failed(publication, error)
-        task = asyncio.create_task(self.unpublish(publication), name=f"end {publication.source}")
-        self._ending.add(task)
-        task.add_done_callback(self._ending.discard)
+        self._task(self.unpublish(publication), publication)
+
+    def _task(self, job: Coroutine[Any, Any, None], publication: Publication) -> None:
+        async def reported() -> None:
+            try:
+                await job
+            except CallError as error:
+                self._failed(publication, error)
+
+        task = asyncio.create_task(reported(), name=f"mend {publication.source}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
         """Nothing is published; devices and encoders are given back."""
         ending, self.publications = self.publications, []
-        await asyncio.gather(*(each.end() for each in ending), *self._ending, return_exceptions=True)
+        await asyncio.gather(*(self._give_up(each) for each in list(self._recoveries)))
+        await asyncio.gather(*(each.end() for each in ending), *self._tasks, return_exceptions=True)

@@ -8,21 +8,24 @@ import secrets
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from attrs import evolve
 from livekit.protocol.models import VideoLayer, VideoQuality
 from livekit.protocol.rtc import AddTrackRequest, MuteTrackRequest, SimulcastCodec
 
-from jackfield.plugins import Choice, Plugins
-from jackfield.roles import Encoder, ForcesKeyframe, SetsBitrate
+from jackfield.plugins import Plugins
+from jackfield.roles import ForcesKeyframe, SetsBitrate
 from jackfield.rtc import signalling
-from jackfield.session.encode import Encoded, EncodeThread
+from jackfield.session.absence import Absence, stalls
+from jackfield.session.encode import EncodeCounts, Encoded
+from jackfield.session.encode_path import EncodePath
+from jackfield.session.encoders import first_of
 from jackfield.session.feed import Feed, Intake
-from jackfield.session.handover import Outlet
 from jackfield.session.opening import opened
+from jackfield.session.passthrough import Passthrough
 from jackfield.session.statistics import w3c
 from jackfield.values.errors import CallError, EncoderError
+from jackfield.values.findings import Finding
 from jackfield.values.formats import AudioEncoding, Encoding, VideoEncoding, VideoFormat
-from jackfield.values.media import EncodedFrame
+from jackfield.values.media import AudioBlock, EncodedFrame, Media, VideoFrame
 
 if TYPE_CHECKING:
     from jackfield.rtc.sender import RtpSender
@@ -32,37 +35,16 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("jackfield.publish")
 
-#: Encoded frames on their way to the event loop; an encoder that is ahead of it waits, and drops raw pictures.
-FRAMES_AHEAD = 4
-
-
-class EncoderSource:
-    """Opens encoders of one codec, best first; one that failed twice in a row is passed over from then on."""
-
-    def __init__(self, plugins: Plugins, encoding: Encoding, prefer: Sequence[str]) -> None:
-        self.encoding, self._plugins, self._prefer = encoding, plugins, tuple(prefer)
-        self.choice: Choice | None = None
-        self._failed: dict[str, str] = {}
-
-    def open(self, width: int, height: int) -> Encoder:
-        """A running encoder for this size; blocks."""
-        encoding = self.encoding
-        if isinstance(encoding, VideoEncoding):
-            encoding = evolve(encoding, width=width, height=height)
-        encoder, self.choice = self._plugins.encoder(encoding.codec, encoding, self._prefer, failed=self._failed)
-        return encoder
-
-    def blame(self, error: EncoderError) -> None:
-        """The one in use is not taken again."""
-        if self.choice is not None:
-            self._failed[self.choice.chosen] = f"it failed in the call: {error.message}"
+#: A device that opens, and gives nothing for this long, has not come back.
+FIRST_MEDIA_S = 5.0
 
 
 class Publication:
     """One of our tracks. Made by `CallSession.publish`; use it on the event loop.
 
     ``sid`` is the server's name of it, ``source`` one of camera, microphone, screen, screen_audio, unknown.
-    ``encoder`` names who encodes it ("" where the source is already encoded).
+    ``encoder`` names who encodes it ("" where the source is already encoded). ``is_away`` while its source gives
+    nothing and others see a placeholder, or hear silence.
     """
 
     def __init__(
@@ -81,21 +63,25 @@ class Publication:
         self.source: signalling.Source = source
         self.name, self.muted, self.ended = name, muted, False
         self.codec = ""
+        self.on_lost: Callable[[CallError], None] = lambda error: None
         self.on_failed: Callable[[CallError], None] = lambda error: None
+        self.on_unfit: Callable[[Finding], None] = lambda finding: None
         self.on_refused: Callable[[CallError], None] = lambda error: None
         self.on_encoder_changed: Callable[[str, str], None] = lambda encoder, reason: None
         self._feed, self._settings, self._plugins = feed, settings, plugins
         self._loop = asyncio.get_running_loop()
-        self._intake = Intake(kind, self._passed_through, lambda error: self._on_loop(lambda: self.on_failed(error)))
-        self._outlet: Outlet[Encoded] = Outlet(self._loop, self._send, FRAMES_AHEAD, newest_wins=False)
-        self._encoders: EncoderSource | None = None
-        self._encoder: Encoder | None = None
-        self._thread: EncodeThread | None = None
+        self._counts = EncodeCounts()
+        self._path: EncodePath | None = None
+        self._passthrough = Passthrough(
+            name or source, self._send, self.force_keyframe, lambda finding: self.on_unfit(finding)
+        )
+        self._intake = Intake(self._passthrough.take, lambda error: self._on_loop(lambda: self._lost(error)))
+        self._absence = Absence(self._intake, self._put, self._back, self._is_back)
+        self._adapting: asyncio.Task[None] | None = None
         self._sender: RtpSender | None = None
         self._connection: Connection | None = None
         self._flowing: asyncio.Task[None] | None = None
         self._bitrate_bps: int | None = None
-        self._may_send, self._waits_for_keyframe = False, True
         self._turn = asyncio.Lock()
 
     @property
@@ -106,8 +92,12 @@ class Publication:
     @property
     def encoder(self) -> str:
         """Who encodes it."""
-        choice = self._encoders.choice if self._encoders else None
-        return choice.chosen if choice else ""
+        return self._path.encoder if self._path else ""
+
+    @property
+    def is_away(self) -> bool:
+        """Whether its source gives nothing, and a placeholder stands in."""
+        return self._absence.is_on
 
     # --- beginning
     async def prepare(self, codecs: Sequence[str]) -> None:
@@ -117,33 +107,46 @@ class Publication:
         if self._feed.codec is not None:
             self.codec = self._feed.codec
         else:
-            await self._choose(codecs)
+            await self._take_encoder(codecs)
         self._intake.open = not self.muted
         await self._feed.start(self._intake)
 
     async def choose_again(self, codecs: Sequence[str]) -> None:
-        """An encoder for the first of other ``codecs``: the server does not take the one that was ready."""
-        if self._feed.codec is not None:
-            raise EncoderError(f"the server does not take {self.codec}, which this source comes in")
-        if self._encoder is not None:
-            self._encoder.close()
-            self._encoder = None
-        await self._choose(codecs)
+        """Another of ``codecs``, the server does not take the one that was ready: a device that encodes by itself is
+        asked for raw pictures instead."""
+        async with self._turn:
+            if self._feed.codec is not None:
+                if self._feed.device is None:
+                    raise EncoderError(f"the server does not take {self.codec}, which this source comes in")
+                await self._feed.stop()
+                self._feed.want_raw()
+                if not (self.muted and self._camera):
+                    await self._feed.open()
+            path, self._path = self._path, None
+            if path is not None:
+                await path.stop()
+            await self._take_encoder(codecs)
+            await self._feed.start(self._intake)
 
-    async def _choose(self, codecs: Sequence[str]) -> None:
-        found = await opened(lambda: self._first_of(codecs), lambda found: found[1].close())
-        self._encoders, self._encoder, self.codec = found
-
-    def _first_of(self, codecs: Sequence[str]) -> tuple[EncoderSource, Encoder, str]:
-        errors = []
-        width, height = self._size
-        for codec in codecs:
-            encoders = EncoderSource(self._plugins, self._encoding(codec), self._settings.encoders)
-            try:
-                return encoders, encoders.open(width, height), codec
-            except EncoderError as error:
-                errors.append(error)
-        raise errors[0] if errors else EncoderError("the server takes none of the codecs that the settings name")
+    async def _take_encoder(self, codecs: Sequence[str]) -> None:
+        """What comes raw is encoded to the first of ``codecs`` for which an encoder opens."""
+        encodings, prefer, size = [self._encoding(codec) for codec in codecs], self._settings.encoders, self._size
+        encoders, encoder = await opened(
+            lambda: first_of(self._plugins, encodings, prefer, size), lambda found: found[1].close()
+        )
+        self.codec = encoders.encoding.codec
+        self._path = EncodePath(
+            self.name or self.source,
+            encoders,
+            encoder,
+            self._send,
+            lambda error: self._on_loop(lambda: self.on_failed(error)),
+            lambda before, why: self._on_loop(lambda: self.on_encoder_changed(before, why)),
+            self._counts,
+        )
+        self._intake.raw = self._path.raw
+        if self._passthrough.is_open:
+            self._path.start(self._bitrate_bps)
 
     def _encoding(self, codec: str) -> Encoding:
         if self.kind == "audio":
@@ -156,7 +159,9 @@ class Publication:
     @property
     def _size(self) -> tuple[int, int]:
         found = self._feed.format
-        return (found.width, found.height) if isinstance(found, VideoFormat) else (0, 0)
+        if not isinstance(found, VideoFormat):
+            return 0, 0
+        return self._intake.size or (found.width, found.height)
 
     async def announce(self, connection: Connection) -> None:
         """The server has the track; media flows as soon as it has a way."""
@@ -173,26 +178,14 @@ class Publication:
 
     async def _flow(self, connection: Connection) -> None:
         await connection.sending.wait()
-        if self.kind == "audio":
-            self._intake.raw.clear()
-        self._may_send = True
-        if self._encoders is None:
-            self.force_keyframe()
-            return
-        self._thread = EncodeThread(
-            self.name or self.source,
-            self._intake.raw,
-            self._outlet,
-            self._encoders.open,
-            self._encoding_ended,
-            encoder=self._encoder,
-            sound=self._encoders.encoding if isinstance(self._encoders.encoding, AudioEncoding) else None,
-            replace=self._replace,
-        )
-        self._encoder = None
-        if self._bitrate_bps is not None:
-            self._thread.set_bitrate_bps(self._bitrate_bps)
-        self._thread.start()
+        async with self._turn:
+            self._passthrough.is_open = True
+            if self._path is not None:
+                self._path.start(self._bitrate_bps)
+        self.force_keyframe()
+        if self._feed.device is not None:
+            fps = self._feed.format.fps if isinstance(self._feed.format, VideoFormat) else None
+            await stalls(self._intake, fps, self.stand_in)
 
     def _refused(self) -> None:
         """The server's answer: it knows the track and takes no media of it."""
@@ -234,16 +227,9 @@ class Publication:
             if muted == self.muted or self.ended:
                 return
             if muted:
-                self._intake.open = False
-                self._intake.raw.clear()
-                if self._thread:
-                    self._thread.forget_picture()
-                if self._camera:
-                    await self._feed.stop()
+                await self._close_intake()
             else:
-                await self._feed.open()
-                self._intake.open = True
-                await self._feed.start(self._intake)
+                await self._open_intake()
             self.muted = muted
             if self._sender is not None:
                 self._sender.muted = muted
@@ -252,66 +238,142 @@ class Publication:
         if not muted:
             self.force_keyframe()
 
+    async def _close_intake(self) -> None:
+        self._intake.open = False
+        if self._path is not None:
+            self._path.forget_picture()
+        if self._camera:
+            self._absence.end()
+            await self._feed.stop()
+
+    async def _open_intake(self) -> None:
+        if not self.is_away:
+            await self._feed.open()
+            await self._adapt()
+        self._intake.open = True
+        await self._feed.start(self._intake)
+
     @property
     def _camera(self) -> bool:
         return self._feed.device is not None and self.kind == "video"
 
     async def swap(self, feed: Feed) -> None:
-        """Takes its media from another device or source; the track stays published."""
+        """Takes its media from another device or source; the track stays published. While the source is away, the
+        placeholder stays until the first media of the new one."""
+        is_closed = self.muted and self._camera
         async with self._turn:
-            if not self.muted or not self._camera:
+            if not is_closed:
                 await feed.open()
-            if (feed.codec or self._feed.codec) and feed.codec != self.codec:
+            if feed.codec not in (None, self.codec):
                 await feed.stop()
                 raise EncoderError(f"{self.source} is published as {self.codec} and cannot change while it is")
             old, self._feed = self._feed, feed
+            await self._adapt()
             await old.stop()
-            if not self.muted or not self._camera:
+            if not is_closed:
                 await feed.start(self._intake)
         self.force_keyframe()
 
+    async def take_up(self, feed: Feed, limit_s: float = FIRST_MEDIA_S) -> None:
+        """As `swap`, and returns when the first media has come; `DeviceGone` when none does within the limit."""
+        self._absence.broken = None
+        await self.swap(feed)
+        await self._absence.until_media(limit_s)
+
+    async def take_raw(self) -> None:
+        """A device that encodes by itself is asked for raw pictures from now on, and they are encoded here."""
+        async with self._turn:
+            await self._feed.stop()
+            self._feed.want_raw()
+            await self._feed.open()
+            await self._adapt()
+            await self._feed.start(self._intake)
+        self.force_keyframe()
+
+    async def _adapt(self) -> None:
+        """An encoder where the feed is raw, none where it is encoded and nothing stands in for it."""
+        if self._feed.codec is None and self._path is None:
+            await self._take_encoder([self.codec])
+        elif self._feed.codec is not None and not self.is_away:
+            await self._leave_path()
+
+    async def _leave_path(self) -> None:
+        path, self._path, self._intake.raw = self._path, None, None
+        if path is not None:
+            await path.stop()
+
+    # --- while the source is away
+    def _lost(self, error: CallError) -> None:
+        self._absence.broken = error
+        if not self.ended:
+            self.on_lost(error)
+
+    async def stand_in(self) -> None:
+        """Others see a placeholder, or hear silence, until media comes again."""
+        async with self._turn:
+            if self.ended or (self.muted and self._camera) or self.is_away:
+                return
+            if self._path is None:
+                try:
+                    await self._take_encoder([self.codec])
+                except EncoderError as error:
+                    logger.warning("nothing stands in for %s: %s", self.name or self.source, error.message)
+                    return
+            self._absence.begin(self._size if self.kind == "video" else None)
+        self.force_keyframe()
+
+    async def give_back(self) -> None:
+        """The device that failed is closed; something stands in for it."""
+        await self.stand_in()
+        async with self._turn:
+            await self._feed.stop()
+
+    def _put(self, media: VideoFrame | AudioBlock) -> None:
+        if self._path is not None:
+            self._path.raw.put(media)
+
+    def _back(self, media: Media) -> bool:
+        """Whether the absence ends with this, on the capture's thread: an encoded source is back with a keyframe."""
+        if not isinstance(media, EncodedFrame):
+            return True
+        if not media.keyframe:
+            self.force_keyframe()
+            return False
+        if self._path is not None:
+            self._path.silence()
+        return True
+
+    def _is_back(self) -> None:
+        if self._feed.codec is not None:
+            self._adapting = asyncio.create_task(self._adapt_in_turn())
+
+    async def _adapt_in_turn(self) -> None:
+        async with self._turn:
+            if not self.ended:
+                await self._adapt()
+
+    # --- the loop closed: keyframes and bitrate
     def force_keyframe(self) -> None:
         """The far end needs one: from the encoder, or from the source where it can."""
-        if self._thread is not None:
-            self._thread.force_keyframe()
-            return
+        path = self._path
+        if path is not None:
+            path.force_keyframe()
         capture: object = self._feed.capture
-        if isinstance(capture, ForcesKeyframe):
+        if isinstance(capture, ForcesKeyframe) and (path is None or self._feed.codec is not None):
             capture.force_keyframe()
 
     def _steer(self, bitrate_bps: int) -> None:
         self._bitrate_bps = bitrate_bps
-        if self._thread is not None:
-            self._thread.set_bitrate_bps(bitrate_bps)
-            return
+        if self._path is not None:
+            self._path.set_bitrate_bps(bitrate_bps)
         capture: object = self._feed.capture
         if isinstance(capture, SetsBitrate):
             capture.set_bitrate_bps(bitrate_bps)
-
-    def _passed_through(self, frame: EncodedFrame) -> None:
-        """An encoded frame, on the capture's thread; all up to the next keyframe go when the loop is behind."""
-        self._waits_for_keyframe = (self._waits_for_keyframe and not frame.keyframe) or self._outlet.full
-        if self._waits_for_keyframe or not self._may_send:
-            self._waits_for_keyframe = True
-            self._intake.raw.dropped += 1
-            self.force_keyframe()
-        else:
-            self._outlet.put((frame, None))
 
     def _send(self, encoded: Encoded) -> None:
         frame, level = encoded
         if self._sender is not None and not self.muted:
             self._sender.send(frame, level_dbov=level)
-
-    def _replace(self, error: EncoderError) -> None:
-        """The encoder failed again, on the encoding thread: the next backend takes over."""
-        assert self._encoders is not None
-        before = self.encoder
-        self._encoders.blame(error)
-        self._on_loop(lambda: self.on_encoder_changed(before, error.message))
-
-    def _encoding_ended(self, error: CallError) -> None:
-        self._on_loop(lambda: self.on_failed(error))
 
     def _on_loop(self, call: Callable[[], None]) -> None:
         try:
@@ -333,12 +395,12 @@ class Publication:
         }
         if self._sender is not None:
             found |= w3c(self._sender.stats())
-        if self._thread is not None:
-            counts = self._thread.counts
+        if self._path is not None or self._counts.frames:
+            counts = self._counts
             found |= {
                 "framesEncoded": counts.frames,
                 "keyFramesEncoded": counts.keyframes,
-                "framesDropped": counts.dropped,
+                "framesDropped": counts.dropped + self._passthrough.dropped,
                 "totalEncodeTime": counts.seconds,
                 "frameWidth": counts.width,
                 "frameHeight": counts.height,
@@ -352,13 +414,10 @@ class Publication:
         if self._flowing is not None:
             self._flowing.cancel()
         async with self._turn:
+            self._absence.end()
             await self._feed.stop()
-            if self._thread is not None:
-                await asyncio.to_thread(self._thread.stop)
-            elif self._encoder is not None:
-                self._encoder.close()
-                self._encoder = None
-            self._outlet.close()
+            await self._leave_path()
+            self._passthrough.close()
             if self._connection is not None and self._sender is not None and not self._connection.over:
                 self._connection.remove_track(self._sender)
             self._sender = None

@@ -205,11 +205,54 @@ class SpeakerChanged(Event):
 
 
 @frozen
+class CamerasChanged(Event):
+    """A camera was plugged in or pulled out, or its state changed; all that are there now."""
+
+    devices: tuple[Device, ...]
+
+
+@frozen
+class MicrophonesChanged(Event):
+    """A microphone was plugged in or pulled out, or its state changed; all that are there now."""
+
+    devices: tuple[Device, ...]
+
+
+@frozen
+class SpeakersChanged(Event):
+    """A loudspeaker was plugged in or pulled out, or its state changed; all that are there now."""
+
+    devices: tuple[Device, ...]
+
+
+@frozen
+class ScreensChanged(Event):
+    """A screen or window came or went; all that are there now."""
+
+    devices: tuple[Device, ...]
+
+
+@frozen
+class CameraFacingChanged(Event):
+    """The camera in use looks the other way now: ``front`` or ``rear``."""
+
+    facing: str
+
+
+@frozen
 class DeviceLost(Event):
-    """A device in use has gone; ``error`` says how."""
+    """A device in use has gone; ``error`` says how. Its track stays published: others see a placeholder or hear
+    silence until `DeviceRestored`, or until another device takes its place."""
 
     device: Device
     error: CallError
+
+
+@frozen
+class DeviceRestored(Event):
+    """A device that was lost is in use again, and its first picture or sound has come."""
+
+    device: Device
 
 
 @frozen

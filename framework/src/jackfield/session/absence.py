@@ -1,0 +1,91 @@
+"""A source that gives nothing for a while: noticed, covered by a placeholder, and its return noticed too."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from jackfield.session.feed import Intake
+from jackfield.session.placeholder import StandIn
+from jackfield.values.errors import CallError, DeviceGone
+from jackfield.values.media import AudioBlock, Media, VideoFrame
+
+#: A camera that misses four pictures, and is silent for this long, stalls; a microphone does after the second.
+PICTURE_STALL_S, SOUND_STALL_S = 1.0, 0.3
+_PICTURES_MISSED = 4
+
+
+class Absence:
+    """Of one publication's source. On the event loop, but for ``back``, which is called on the capture's thread.
+
+    ``put`` takes placeholders. ``back`` is asked of the first media that comes again whether the absence is over with
+    it; ``over`` is told on the loop when it is.
+    """
+
+    def __init__(
+        self,
+        intake: Intake,
+        put: Callable[[VideoFrame | AudioBlock], object],
+        back: Callable[[Media], bool],
+        over: Callable[[], None],
+    ) -> None:
+        self._intake, self._put, self._back, self._over = intake, put, back, over
+        self._loop = asyncio.get_running_loop()
+        self._stand_in: StandIn | None = None
+        self.broken: CallError | None = None
+
+    @property
+    def is_on(self) -> bool:
+        """Whether a placeholder stands in."""
+        return self._stand_in is not None
+
+    def begin(self, size: tuple[int, int] | None) -> None:
+        """A placeholder of this size, or silence, stands in until media comes again."""
+        if self._stand_in is None:
+            self._stand_in = StandIn(size, self._put)
+            self._intake.resumed = self._resumed
+
+    def _resumed(self, media: Media) -> bool:
+        if not self._back(media):
+            return False
+        self._intake.resumed = None
+        self._loop.call_soon_threadsafe(self._finish)
+        return True
+
+    def _finish(self) -> None:
+        if self.end():
+            self._over()
+
+    def end(self) -> bool:
+        """Nothing stands in any more; False when nothing did."""
+        stand_in, self._stand_in = self._stand_in, None
+        self._intake.resumed = None
+        if stand_in is not None:
+            stand_in.end()
+        return stand_in is not None
+
+    async def until_media(self, limit_s: float) -> None:
+        """Returns when the source has given something; `DeviceGone` when it has not within the limit, ``broken`` where
+        it failed meanwhile."""
+        before, waited_s = self._intake.taken, 0.0
+        while self._intake.open and self._intake.taken == before:
+            if self.broken is not None:
+                raise self.broken
+            if waited_s >= limit_s:
+                raise DeviceGone(f"it opened, and gave nothing within {limit_s:g} s")
+            await asyncio.sleep(0.01)
+            waited_s += 0.01
+
+
+async def stalls(intake: Intake, fps: float | None, stalled: Callable[[], Awaitable[None]]) -> None:
+    """Awaits ``stalled`` whenever the source has given nothing for too long at ``fps`` (None: sound). Never returns."""
+    limit_s = SOUND_STALL_S if fps is None else max(PICTURE_STALL_S, _PICTURES_MISSED / max(fps, 0.1))
+    seen, is_told = -1, False
+    while True:
+        if not intake.open or intake.taken != seen:
+            is_told = False
+        elif not is_told:
+            is_told = True
+            await stalled()
+        seen = intake.taken
+        await asyncio.sleep(limit_s)
