@@ -7,4 +7,5 @@ pytest_plugins = [
     "tests.lab.served",
     "tests.lab.embedded",
     "tests.lab.browser",
+    "tests.lab.xserver",
 ]

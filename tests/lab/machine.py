@@ -77,6 +77,7 @@ NEEDS = {
     for need in (
         Need("chromium", lambda: "" if find_chromium() else "Chromium is not installed", _apt("chromium"), "chromium"),
         Need("redis-server", _missing("redis-server"), _apt("redis-server"), "redis-server"),
+        Need("xvfb", _missing("Xvfb"), _apt("xvfb"), "xvfb"),
         Need(
             "netns",
             _lack_of_namespaces,
