@@ -9,6 +9,7 @@ from attrs import field, frozen, validators
 
 from jackfield.plugins import Config, load_config
 from jackfield.plugins.config import unknown_variables
+from jackfield.plugins.tables import named_tables
 from jackfield.values.errors import SettingsError
 
 
@@ -138,6 +139,81 @@ def test_the_longest_name_takes_a_variable() -> None:
     names = ("tokens", "tokens-http")
     assert config.given("tokens", names) == {}
     assert set(config.given("tokens-http", names)) == {"url"}
+
+
+@frozen(kw_only=True)
+class Door:
+    """A table with a name, made for these tests."""
+
+    url: str
+    user_name: str = ""
+    password: str = field(default="", repr=False)
+    size: int | tuple[int, ...] = 0
+    command: str | tuple[str, ...] = ""
+
+    def __attrs_post_init__(self) -> None:
+        if self.password and not self.user_name:
+            raise ValueError("a password needs a user_name")
+
+
+@frozen(kw_only=True)
+class Doors:
+    """Options whose other keys are names."""
+
+    fast: bool = False
+    doors: dict[str, Door] = named_tables()
+
+
+def test_tables_by_name_are_read_as_what_they_are() -> None:
+    """``[cam.front-door]`` is a table of its own, under the name as it was written, beside the plugin's own keys."""
+    table = {"fast": True, "front-door": {"url": "a", "user-name": "ada"}, "rear": {"url": "b", "size": [1, 2]}}
+    options, findings = Config(tables={"cam": table}).options("cam", Doors)
+    assert findings == []
+    assert options == Doors(
+        fast=True, doors={"front-door": Door(url="a", user_name="ada"), "rear": Door(url="b", size=(1, 2))}
+    )
+
+
+def test_the_environment_adds_to_a_table_and_makes_one() -> None:
+    """A password need not stand in the file; the longest key that fits is meant, and commas in a text are kept."""
+    environment = {
+        "JACKFIELD_CAM_FRONT_DOOR_PASSWORD": "xyzzy",
+        "JACKFIELD_CAM_SIDE_URL": "c",
+        "JACKFIELD_CAM_SIDE_USER_NAME": "bob",
+        "JACKFIELD_CAM_SIDE_COMMAND": "a,b c",
+        "JACKFIELD_CAM_FAST": "yes",
+    }
+    table = {"front-door": {"url": "a", "user_name": "ada"}}
+    options, findings = Config(tables={"cam": table}, environment=environment).options("cam", Doors)
+    assert findings == []
+    assert options is not None
+    assert options.fast
+    assert options.doors["front-door"].password == "xyzzy"
+    assert options.doors["side"] == Door(url="c", user_name="bob", command="a,b c")
+    assert "xyzzy" not in repr(options)
+
+
+def test_mistakes_in_tables_are_findings_that_name_the_table() -> None:
+    """Missing and misspelt keys, wrong values, what does not hold together, and what is no table at all."""
+    table = {
+        "one": {"ur": "a"},
+        "two": {"url": 3, "password": 4711},
+        "three": {"url": "c", "password": "xyzzy"},
+        "fsat": 1,
+        "four": "d",
+    }
+    options, findings = Config(tables={"cam": table}, environment={"JACKFIELD_CAM_NONE": "x"}).options("cam", Doors)
+    found = {finding.key: f"{finding.found}; {finding.fix}" for finding in findings}
+    assert options is None
+    assert found["[cam.one] ur"] == "is no option; did you mean url?"
+    assert "missing" in found["[cam.one] url"]
+    assert "allowed is text" in found["[cam.two] url"]
+    assert "a password needs a user_name" in found["[cam.three]"]
+    assert "did you mean fast?" in found["[cam] fsat"]
+    assert "write a table [cam.four] with some of url" in found["[cam] four"]
+    assert "JACKFIELD_CAM_<NAME>_" in found["JACKFIELD_CAM_NONE"]
+    assert "4711" not in str(findings)
+    assert "xyzzy" not in str(findings)
 
 
 def test_a_variable_that_nothing_reads_is_a_warning() -> None:

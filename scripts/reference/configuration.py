@@ -13,6 +13,7 @@ from typing import Any
 import attrs
 
 from jackfield.plugins import Plugins, config
+from jackfield.plugins.tables import named_field
 from scripts.reference.markdown import code, page, plain, prose, table
 
 ABOUT = """
@@ -46,6 +47,9 @@ def made(plugins: Plugins) -> str:
         kind = getattr(loaded.plugin, "options", None)
         if kind is not None:
             parts.append(f"## `[{loaded.name}]`\n\n{prose(kind.__doc__)}\n\n" + _keys(loaded.name, kind))
+            if named := named_field(kind):
+                section = f"{loaded.name}.<name>"
+                parts.append(f"## `[{section}]`\n\n{prose(named[1].__doc__)}\n\n" + _keys(section, named[1]))
     return page(
         "Configuration",
         ABOUT,
@@ -58,15 +62,19 @@ def made(plugins: Plugins) -> str:
 
 def _keys(section: str, kind: type) -> str:
     rows = []
+    tables = named_field(kind)
     hints, notes = typing.get_type_hints(kind), field_notes(kind)
     named = {place: variable for variable, place in config.PLAIN_VARIABLES.items() if place is not None}
     for spec in attrs.fields(kind):
+        if tables and spec.name == tables[0]:
+            continue
         default = spec.default.factory() if isinstance(spec.default, attrs.Factory) else spec.default  # type: ignore[arg-type]
-        variable = f"JACKFIELD_{section.upper().replace('-', '_')}_{spec.name.upper()}"
+        variable = f"JACKFIELD_{re.sub('[-.]', '_', section.upper())}_{spec.name.upper()}"
         short = named.get((section, spec.name))
         shown = code(variable) if short is None else f"{code(short)}, {code(variable)}"
-        rows.append((code(spec.name), _type(hints[spec.name]), plain(default), notes[spec.name], shown))
-    return table(("Key", "Type", "Default", "What it does", "Variable"), rows)
+        shown_default = "must be set" if default is attrs.NOTHING else plain(default)
+        rows.append((code(spec.name), _type(hints[spec.name]), shown_default, notes[spec.name], shown))
+    return table(("Key", "Type", "Default", "What it does", "Variable"), rows) if rows else ""
 
 
 def _type(hint: Any) -> str:

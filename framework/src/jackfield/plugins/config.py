@@ -123,7 +123,8 @@ class Config:
         """What is written for one section, in the file and then the environment; ``others`` are further sections."""
         source = str(self.path or FILE_NAME)
         found = {
-            _key(key): Given(value, source, f"[{section}] {key}") for key, value in self.tables.get(section, {}).items()
+            _key(key): Given(value, source, f"[{section}] {key}", key=key)
+            for key, value in self.tables.get(section, {}).items()
         }
         for variable, text in self.environment.items():
             key = _variable_key(variable, section, others)

@@ -14,6 +14,7 @@ import attrs
 import cattrs
 from attrs import frozen
 
+from jackfield.plugins.tables import named_by, named_field
 from jackfield.values.findings import Finding
 from jackfield.values.settings_rules import nearest
 
@@ -31,6 +32,8 @@ class Given:
     source: str
     spelled: str
     is_text: bool = False
+    #: The key alone, as it was written in a file.
+    key: str = ""
 
 
 class _Wrong(ValueError):
@@ -43,6 +46,11 @@ def read(kind: type[T], given: Mapping[str, Given], section: str) -> tuple[T | N
     hints = typing.get_type_hints(kind)
     clean: dict[str, Any] = {}
     findings: list[Finding] = []
+    if named := named_field(kind):
+        del fields[named[0]]
+        others = {key: item for key, item in given.items() if key not in fields}
+        given = {key: item for key, item in given.items() if key in fields}
+        clean[named[0]], findings = _tables(named[1], others, section, list(fields))
     for key, item in given.items():
         if key not in fields:
             findings.append(_unknown(key, item, list(fields), section))
@@ -55,6 +63,38 @@ def read(kind: type[T], given: Mapping[str, Given], section: str) -> tuple[T | N
     if any(finding.severity == "error" for finding in findings):
         return None, findings
     return _made(kind, clean, section, findings)
+
+
+def _tables(
+    kind: type, given: Mapping[str, Given], section: str, options: list[str]
+) -> tuple[dict[str, Any], list[Finding]]:
+    """The tables of one kind, by the names that they were given."""
+    tables: dict[str, dict[str, Given]] = {}
+    findings: list[Finding] = []
+    for key, item in given.items():
+        if isinstance(item.value, Mapping):
+            name = item.key or key
+            tables[name] = {
+                each.replace("-", "_"): Given(value, item.source, f"[{section}.{name}] {each}", key=each)
+                for each, value in item.value.items()
+            }
+        elif item.is_text and (found := named_by(key, kind, tables)):
+            tables.setdefault(found[0], {})[found[1]] = item
+        else:
+            findings.append(_no_table(item.key or key, item, options, section, kind))
+    read_ones = {name: read(kind, table, f"{section}.{name}") for name, table in tables.items()}
+    findings += [finding for _, wrong in read_ones.values() for finding in wrong]
+    return {name: made for name, (made, _) in read_ones.items()}, findings
+
+
+def _no_table(key: str, item: Given, options: list[str], section: str, kind: type) -> Finding:
+    if near := nearest(key, options):
+        return Finding("error", item.spelled, "is no option", f"did you mean {near}?", item.source)
+    keys = ", ".join(field.name for field in attrs.fields(kind))
+    fix = f"write a table [{section}.{key}] with some of {keys}"
+    if item.is_text:
+        fix = f"name a key at its end: JACKFIELD_{section.upper().replace('-', '_')}_<NAME>_ and one of {keys}"
+    return Finding("error", item.spelled, "is no option and no table", fix, item.source)
 
 
 def _made(
@@ -118,7 +158,7 @@ def _from_text(hint: Any, text: str) -> Any:
         return text
     if origins & {dict, Mapping} or (origins & {tuple, list} and text.lstrip().startswith("[")):
         return _toml(text)
-    if origins & {tuple, list}:
+    if origins & {tuple, list} and str not in kinds:
         return [part.strip() for part in text.split(",") if part.strip()]
     return text
 

@@ -1,0 +1,1 @@
+"""Commands as cameras and microphones for Jackfield: what they print is published."""
