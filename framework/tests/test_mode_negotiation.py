@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from jackfield.media.negotiation import nearest, passthrough_mode, wanted_format
-from jackfield.values.formats import AudioFormat, MediaFormat, VideoFormat
-from jackfield.values.settings import VideoWish
+from jackfield.media.negotiation import nearest, passthrough_mode
+from jackfield.values.formats import AudioFormat, VideoFormat
 
 
 def raw(width: int, height: int, fps: float, pixel_format: str) -> VideoFormat:
@@ -56,25 +55,16 @@ def test_encoded_modes_count_where_they_are_wanted_or_nothing_else_is_there() ->
 @pytest.mark.parametrize(
     ("wish", "codecs", "found"),
     [
-        (VideoWish(), ("H264", "VP8"), h264(1280, 720)),
-        (VideoWish(), ("VP8",), None),
-        (VideoWish(), (), None),
-        (VideoWish(width=640, height=360, fps=24), ("H264",), h264(640, 480)),
-        (VideoWish(width=320, height=180), ("H264",), None),
-        (VideoWish(width=1280, height=720, fps=10), ("H264",), None),
+        (VideoFormat(), ("H264", "VP8"), h264(1280, 720)),
+        (VideoFormat(), ("VP8",), None),
+        (VideoFormat(), (), None),
+        (VideoFormat(640, 360, 24), ("H264",), h264(640, 480)),
+        (VideoFormat(320, 180), ("H264",), None),
+        (VideoFormat(1280, 720, 10), ("H264",), None),
     ],
 )
 def test_what_a_camera_encoded_is_sent_as_it_is_where_it_fits(
-    wish: VideoWish, codecs: tuple[str, ...], found: VideoFormat | None
+    wish: VideoFormat, codecs: tuple[str, ...], found: VideoFormat | None
 ) -> None:
     """Of a codec that the call takes, and neither much larger, smaller, faster nor slower than wished for."""
     assert passthrough_mode(SMART, wish, codecs) == found
-
-
-def test_a_device_is_asked_in_these_words() -> None:
-    """Sound has one format; a picture's names a codec where it is to come encoded."""
-    modes: tuple[MediaFormat, ...] = SMART
-    assert wanted_format("audio", VideoWish(), modes, ("H264",)) == AudioFormat()
-    assert wanted_format("video", VideoWish(), modes, ("H264",)) == h264(1280, 720)
-    assert wanted_format("video", VideoWish(), modes, ()) == VideoFormat(1280, 720, 30)
-    assert wanted_format("video", VideoWish(), (), ("H264",)) == VideoFormat(1280, 720, 30)

@@ -6,8 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from attrs import evolve
 
-from jackfield.values.formats import AudioFormat, MediaFormat, VideoFormat
-from jackfield.values.settings import VideoWish
+from jackfield.values.formats import MediaFormat, VideoFormat
 
 #: What it costs to bring one picture of this layout to an encoder, beside one that needs nothing; the rest are
 #: converted (1.0). Decoding MJPEG at 720p takes about as long as encoding H.264 superfast.
@@ -47,12 +46,11 @@ def _apart(have: float, want: float) -> float:
     return abs(have - want) / max(have, want) * (2.0 if have < want else 1.0)
 
 
-def passthrough_mode(modes: Sequence[MediaFormat], wish: VideoWish, codecs: Collection[str]) -> VideoFormat | None:
+def passthrough_mode(modes: Sequence[MediaFormat], wanted: VideoFormat, codecs: Collection[str]) -> VideoFormat | None:
     """The encoded mode that can be sent as it is: of an accepted codec, and near the wish; None where none is.
 
     ``codecs`` are those that the call takes, most wanted first.
     """
-    wanted = VideoFormat(wish.width, wish.height, wish.fps)
     for codec in codecs:
         mode = nearest(modes, evolve(wanted, codec=codec))
         if mode is not None and _is_near(mode, wanted):
@@ -63,12 +61,3 @@ def passthrough_mode(modes: Sequence[MediaFormat], wish: VideoWish, codecs: Coll
 def _is_near(mode: VideoFormat, wanted: VideoFormat) -> bool:
     pairs = ((mode.width, wanted.width), (mode.height, wanted.height), (mode.fps, wanted.fps))
     return all(not have or _NEAR * want <= have <= want / _NEAR for have, want in pairs)
-
-
-def wanted_format(
-    kind: str, wish: VideoWish, modes: Sequence[MediaFormat] = (), codecs: Collection[str] = ()
-) -> MediaFormat:
-    """What a device is asked for: sound; or pictures of the wished size, encoded where `passthrough_mode` finds one."""
-    if kind == "audio":
-        return AudioFormat()
-    return passthrough_mode(modes, wish, codecs) or VideoFormat(wish.width, wish.height, wish.fps)

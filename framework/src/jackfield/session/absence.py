@@ -42,8 +42,12 @@ class Absence:
     def begin(self, size: tuple[int, int] | None) -> None:
         """A placeholder of this size, or silence, stands in until media comes again."""
         if self._stand_in is None:
-            self._stand_in = StandIn(size, self._put)
             self._intake.resumed = self._resumed
+            self._stand_in = StandIn(size, self._cover)
+
+    def _cover(self, media: VideoFrame | AudioBlock) -> None:
+        if self._intake.resumed is not None:  # else the source is back, and the loop has not heard of it yet
+            self._put(media)
 
     def _resumed(self, media: Media) -> bool:
         if not self._back(media):

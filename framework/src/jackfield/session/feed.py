@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import TypeVar
 
-from attrs import evolve
-
+from jackfield.media.negotiation import passthrough_mode
 from jackfield.roles import Capture, CaptureDriver, CaptureSink
 from jackfield.session.handover import Handover
 from jackfield.session.opening import TooSlow, bordered, opened
@@ -89,12 +88,16 @@ class Feed:
         driver: CaptureDriver | None = None,
         source: VideoSource | AudioSource | None = None,
         find: Callable[[], Device | None] = lambda: None,
+        modes: Callable[[Device], Sequence[MediaFormat]] = lambda device: (),
+        codecs: Collection[str] = (),
     ) -> None:
-        """``find`` answers with the device as it is now: it may have come back under another address."""
+        """``find`` answers with the device as it is now: it may have come back under another address. ``codecs`` are
+        those in which its pictures may come encoded, where ``modes`` has one near ``format``. Both may block."""
         self.device, self._driver, self._source = device, driver, source
         self.format: MediaFormat = source.format if source is not None else format
         self.capture: Capture | None = None
-        self._wanted, self._find = self.format, find
+        self.codecs = codecs
+        self._wish, self._find, self._modes = self.format, find, modes
         self._started = self._was_open = False
         self._tap: _Tap | None = None
 
@@ -108,10 +111,9 @@ class Feed:
         """The codec that comes, where the source is already encoded."""
         return self.format.codec if isinstance(self.format, VideoFormat) else None
 
-    def want_raw(self) -> None:
-        """Opened from now on for raw pictures, whatever the device can encode."""
-        if isinstance(self._wanted, VideoFormat):
-            self.format = self._wanted = evolve(self._wanted, codec=None)
+    def narrow(self, codec: str) -> None:
+        """The track is of this codec now: opened anew, the device may encode to no other."""
+        self.codecs = [each for each in self.codecs if each == codec]
 
     async def open(self) -> None:
         """The device is open and its format known; `DeviceError` says why not."""
@@ -128,13 +130,21 @@ class Feed:
     async def _opened(self) -> Capture:
         assert self._driver is not None
         assert self.device is not None
-        driver, device, wanted = self._driver, self.device, self._wanted
-        opening = opened(lambda: driver.open(device, wanted), lambda capture: capture.stop(), timeout_s=OPEN_TIMEOUT_S)
+        driver, device = self._driver, self.device
+        opening = opened(
+            lambda: driver.open(device, self._wanted(device)), lambda capture: capture.stop(), timeout_s=OPEN_TIMEOUT_S
+        )
         try:
             return await self._bordered(opening)
         except TooSlow:
             found = f"{device.label} did not open within {OPEN_TIMEOUT_S:g} s"
             raise DeviceGone(f"{found}; unplug it and try again") from None
+
+    def _wanted(self, device: Device) -> MediaFormat:
+        """What the device is asked for, on the thread that opens it."""
+        if not isinstance(self._wish, VideoFormat) or not self.codecs:
+            return self._wish
+        return passthrough_mode(self._modes(device), self._wish, self.codecs) or self._wish
 
     async def start(self, sink: CaptureSink) -> None:
         """Media flows."""

@@ -7,8 +7,7 @@ import logging
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import Any
 
-from jackfield.media.negotiation import wanted_format
-from jackfield.plugins import Plugins
+from jackfield.plugins import Choice, Plugins
 from jackfield.rtc import codecs, signalling
 from jackfield.session.connection import Connection
 from jackfield.session.feed import Feed
@@ -21,6 +20,7 @@ from jackfield.values.devices import Device
 from jackfield.values.errors import CallError, DeviceError, DeviceGone, NotAllowed, SettingsError
 from jackfield.values.events import Event
 from jackfield.values.findings import Finding
+from jackfield.values.formats import AudioFormat, VideoFormat
 from jackfield.values.settings import SessionSettings, SessionType
 
 logger = logging.getLogger("jackfield.media")
@@ -99,6 +99,10 @@ class OwnMedia:
         if self._enabled is not None and publication.codec not in self._enabled:
             await publication.choose_again(self._codecs(publication))
         await publication.announce(self._connection)
+        device = publication.device
+        if device is not None and publication.kind == "video" and not publication.encoder:
+            asked, why = f"encoder {publication.codec}", f"{device.label} encodes by itself, and is sent as it is"
+            self._plugins.choices[asked] = Choice(asked, "passthrough", device.plugin, why)
 
     def _codecs(self, publication: Publication) -> list[str]:
         wanted: Sequence[str] = self.settings.video_codecs if publication.kind == "video" else ["opus"]
@@ -163,10 +167,15 @@ class OwnMedia:
 
     def _feed(self, device: Device, driver: Any, codecs: Collection[str]) -> Feed:
         """``codecs`` are those that the device may have encoded itself."""
-        kind = "audio" if device.kind == "microphone" else "video"
-        taken = codecs if self.settings.passthrough else ()
-        wanted = wanted_format(kind, self.settings.video, device.modes, taken)
-        return Feed(wanted, device=device, driver=driver, find=lambda: self._plugins.device(device.kind, device.id)[0])
+        wish = self.settings.video
+        return Feed(
+            AudioFormat() if device.kind == "microphone" else VideoFormat(wish.width, wish.height, wish.fps),
+            device=device,
+            driver=driver,
+            find=lambda: self._plugins.device(device.kind, device.id)[0],
+            modes=self._plugins.modes,
+            codecs=codecs if self.settings.passthrough else (),
+        )
 
     # --- the camera and the microphone
     def of(self, source: str) -> Publication | None:

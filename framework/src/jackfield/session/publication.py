@@ -108,6 +108,7 @@ class Publication:
             self.codec = self._feed.codec
         else:
             await self._take_encoder(codecs)
+            self._feed.narrow(self.codec)
         self._intake.open = not self.muted
         await self._feed.start(self._intake)
 
@@ -119,13 +120,14 @@ class Publication:
                 if self._feed.device is None:
                     raise EncoderError(f"the server does not take {self.codec}, which this source comes in")
                 await self._feed.stop()
-                self._feed.want_raw()
+                self._feed.codecs = ()
                 if not (self.muted and self._camera):
                     await self._feed.open()
             path, self._path = self._path, None
             if path is not None:
                 await path.stop()
             await self._take_encoder(codecs)
+            self._feed.narrow(self.codec)
             await self._feed.start(self._intake)
 
     async def _take_encoder(self, codecs: Sequence[str]) -> None:
@@ -262,6 +264,8 @@ class Publication:
         placeholder stays until the first media of the new one."""
         is_closed = self.muted and self._camera
         async with self._turn:
+            if feed.device is not None and self._feed.device is not None and feed.device.id == self._feed.device.id:
+                await self._feed.stop()
             if not is_closed:
                 await feed.open()
             if feed.codec not in (None, self.codec):
@@ -274,17 +278,22 @@ class Publication:
                 await feed.start(self._intake)
         self.force_keyframe()
 
-    async def take_up(self, feed: Feed, limit_s: float = FIRST_MEDIA_S) -> None:
-        """As `swap`, and returns when the first media has come; `DeviceGone` when none does within the limit."""
+    async def take_up(self, feed: Feed) -> None:
+        """As `swap`, and returns when the first media has come; `DeviceGone` when none does in `FIRST_MEDIA_S`."""
         self._absence.broken = None
         await self.swap(feed)
-        await self._absence.until_media(limit_s)
+        try:
+            await self._absence.until_media(FIRST_MEDIA_S)
+        except CallError:
+            async with self._turn:
+                await feed.stop()
+            raise
 
     async def take_raw(self) -> None:
         """A device that encodes by itself is asked for raw pictures from now on, and they are encoded here."""
         async with self._turn:
             await self._feed.stop()
-            self._feed.want_raw()
+            self._feed.codecs = ()
             await self._feed.open()
             await self._adapt()
             await self._feed.start(self._intake)
