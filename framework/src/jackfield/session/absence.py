@@ -68,11 +68,11 @@ class Absence:
             stand_in.end()
         return stand_in is not None
 
-    async def until_media(self, limit_s: float) -> None:
-        """Returns when the source has given something; `DeviceGone` when it has not within the limit, ``broken`` where
-        it failed meanwhile."""
-        before, waited_s = self._intake.taken, 0.0
-        while self._intake.open and self._intake.taken == before:
+    async def until_media(self, beyond: int, limit_s: float) -> None:
+        """Returns when the source has given more than ``beyond``; `DeviceGone` when it has not within the limit,
+        ``broken`` where it failed meanwhile."""
+        waited_s = 0.0
+        while self._intake.open and self._intake.taken <= beyond:
             if self.broken is not None:
                 raise self.broken
             if waited_s >= limit_s:

@@ -280,10 +280,10 @@ class Publication:
 
     async def take_up(self, feed: Feed) -> None:
         """As `swap`, and returns when the first media has come; `DeviceGone` when none does in `FIRST_MEDIA_S`."""
-        self._absence.broken = None
+        self._absence.broken, taken = None, self._intake.taken
         await self.swap(feed)
         try:
-            await self._absence.until_media(FIRST_MEDIA_S)
+            await self._absence.until_media(taken, FIRST_MEDIA_S)
         except CallError:
             async with self._turn:
                 await feed.stop()
