@@ -7,5 +7,6 @@ pytest_plugins = [
     "tests.lab.served",
     "tests.lab.embedded",
     "tests.lab.browser",
+    "tests.lab.sound_server",
     "tests.lab.xserver",
 ]

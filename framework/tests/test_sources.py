@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from jackfield.session.reblock import Reblocker
+from jackfield.media.reblock import Reblocker
 from jackfield.session.sources import AudioSource, SourceCapture, VideoSource
 from jackfield.testing.fakes import FakeSink
 from jackfield.values.media import AudioBlock, EncodedFrame, VideoFrame

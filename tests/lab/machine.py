@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes.util
 import os
 import shutil
 import subprocess
@@ -64,6 +65,15 @@ def _lack_of_namespaces() -> str:
     return "" if done.returncode == 0 else f"this machine makes no network namespace: {done.stderr.strip()}"
 
 
+def _lack_of_portaudio() -> str:
+    return "" if ctypes.util.find_library("portaudio") else "PortAudio is not installed"
+
+
+def _lack_of_alsa_plugins() -> str:
+    found = any(Path("/usr/lib").glob("*/alsa-lib/libasound_module_pcm_pulse.so"))
+    return "" if found else "ALSA has no way to a sound server"
+
+
 def _apt(package: str) -> str:
     return f"apt-get install {package}   (or APT=1 make test)"
 
@@ -78,6 +88,10 @@ NEEDS = {
         Need("chromium", lambda: "" if find_chromium() else "Chromium is not installed", _apt("chromium"), "chromium"),
         Need("redis-server", _missing("redis-server"), _apt("redis-server"), "redis-server"),
         Need("xvfb", _missing("Xvfb"), _apt("xvfb"), "xvfb"),
+        Need("pulseaudio", _missing("pulseaudio"), _apt("pulseaudio"), "pulseaudio"),
+        Need("pactl", _missing("pactl"), _apt("pulseaudio-utils"), "pulseaudio-utils"),
+        Need("portaudio", _lack_of_portaudio, _apt("libportaudio2"), "libportaudio2"),
+        Need("alsa-plugins", _lack_of_alsa_plugins, _apt("libasound2-plugins"), "libasound2-plugins"),
         Need(
             "netns",
             _lack_of_namespaces,

@@ -13,9 +13,9 @@ import numpy as np
 from attrs import define
 from numpy.typing import NDArray
 
+from jackfield.media.reblock import Reblocker
 from jackfield.roles import Encoder, ForcesKeyframe, SetsBitrate
 from jackfield.session.handover import Handover, Outlet
-from jackfield.session.reblock import Reblocker
 from jackfield.values.errors import CallError, EncoderError
 from jackfield.values.formats import AudioEncoding
 from jackfield.values.media import AudioBlock, EncodedFrame, VideoFrame

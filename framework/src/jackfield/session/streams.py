@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
+from jackfield.media.reblock import Reblocker
 from jackfield.roles import Unwatch
-from jackfield.session.reblock import Reblocker
 from jackfield.values.media import AudioBlock, EncodedFrame, VideoFrame
 
 if TYPE_CHECKING:

@@ -1,0 +1,171 @@
+"""One stream's process as its owner sees it: started, spoken to, listened to, ended within a second."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from attrs import frozen
+
+from jackfield.values.errors import DeviceError
+from jackfield_sounddevice import wire
+from jackfield_sounddevice.border import error_of
+from jackfield_sounddevice.endpoint import Endpoint
+
+#: A process that opens nothing in this time is ended.
+OPEN_LIMIT_S = 9.0
+#: One that says nothing for so long once it runs is ended: it beats ten times a second.
+SILENT_LIMIT_S = 3.0
+_END_S, _JOIN_S = 0.6, 0.2
+_running: set[int] = set()
+
+
+def is_own(pid: int) -> bool:
+    """Whether a process is one of ours."""
+    return pid in _running
+
+
+@frozen
+class Made:
+    """What was opened: the device's rate and channels, the samples of a block, and its own delay."""
+
+    rate: int
+    channels: int
+    block: int
+    latency_s: float
+
+
+class StreamProcess:
+    """A device, opened in a process of its own. `run` and `end` are called once each."""
+
+    def __init__(self, endpoint: Endpoint, request: Mapping[str, Any]) -> None:
+        self._device = endpoint.device
+        self._ended = threading.Event()
+        self._lock = threading.Lock()
+        self._listener: threading.Thread | None = None
+        self._heard = time.monotonic()
+        self._child = _started(endpoint, request)
+        assert self._child.stdin is not None
+        assert self._child.stdout is not None
+        self._to, self._from = self._child.stdin, self._child.stdout
+        _running.add(self._child.pid)
+        self.made = self._opened()
+
+    @property
+    def pid(self) -> int:
+        """The process that holds the device."""
+        return self._child.pid
+
+    def send(self, message: wire.Message) -> None:
+        """The message is on its way; one to a process that has ended is lost, and its last words say why."""
+        with self._lock, suppress(OSError):
+            if not self._to.closed:
+                wire.send(self._to.fileno(), message)
+
+    def run(self, heard: Callable[[wire.Message], None], failed: Callable[[DeviceError], None]) -> None:
+        """Starts the stream; ``heard`` gets its messages on a thread of its own, ``failed`` why it ended by itself."""
+        self.send(wire.Message(wire.START))
+        self._heard = time.monotonic()
+        name = self._device.id
+        self._listener = threading.Thread(target=self._listen, args=(heard, failed), name=name, daemon=True)
+        self._listener.start()
+        threading.Thread(target=self._guard, name=f"{name} guard", daemon=True).start()
+
+    def end(self) -> None:
+        """The device is free and the process gone, within a second; ``heard`` is not called any more."""
+        self._ended.set()
+        self._finish()
+        if self._listener not in (None, threading.current_thread()):
+            self._listener.join(_JOIN_S)
+
+    def _opened(self) -> Made:
+        timer = threading.Timer(OPEN_LIMIT_S, self._child.kill)
+        timer.daemon = True
+        timer.start()
+        try:
+            message = wire.received(self._from.fileno())
+        finally:
+            timer.cancel()
+        if message is not None and message.kind == wire.OPENED:
+            return Made(**json.loads(message.payload))
+        error = self._why(message)
+        self.end()
+        raise error
+
+    def _listen(self, heard: Callable[[wire.Message], None], failed: Callable[[DeviceError], None]) -> None:
+        with self._from:
+            message = self._hear(heard)
+            if self._ended.is_set():
+                return
+            error = self._why(message)
+            self._ended.set()
+            failed(error)
+            self._finish()
+
+    def _hear(self, heard: Callable[[wire.Message], None]) -> wire.Message | None:
+        """Passes on what comes; answers with the last words of a process that ends, if it has any."""
+        while (message := wire.received(self._from.fileno())) is not None and message.kind != wire.FAILED:
+            self._heard = time.monotonic()
+            if self._ended.is_set():
+                return None
+            if message.kind != wire.ALIVE:
+                heard(message)
+        return message
+
+    def _guard(self) -> None:
+        """Ends a process that stands still; the end of its pipe then tells the listener."""
+        while not self._ended.wait(0.5):
+            if time.monotonic() - self._heard > SILENT_LIMIT_S:
+                self._child.kill()
+                return
+
+    def _why(self, message: wire.Message | None) -> DeviceError:
+        if message is not None:
+            found = json.loads(message.payload)
+        else:
+            self._finish()
+            found = {"kind": "ended", "text": f"exit status {self._child.returncode}"}
+        error = error_of(found, self._device)
+        assert isinstance(error, DeviceError)
+        return error
+
+    def _finish(self) -> None:
+        with self._lock:
+            self._to.close()
+        try:
+            self._child.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()
+        _running.discard(self._child.pid)
+        if self._listener is None:
+            self._from.close()
+
+
+def _started(endpoint: Endpoint, request: Mapping[str, Any]) -> subprocess.Popen[bytes]:
+    target = endpoint.target
+    asked = {
+        "direction": endpoint.direction,
+        "name": target.name,
+        "host_api": target.host_api,
+        "rate": target.rate,
+        "node": target.node,
+        **request,
+    }
+    path = os.pathsep.join(part for part in sys.path if part)
+    command = [sys.executable, "-m", "jackfield_sounddevice.child", json.dumps(asked)]
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        bufsize=0,
+        env={**os.environ, "PYTHONPATH": path, **target.environment},
+    )
