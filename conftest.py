@@ -6,6 +6,7 @@ pytest_plugins = [
     "tests.lab.livekit",
     "tests.lab.served",
     "tests.lab.embedded",
+    "tests.lab.meeting",
     "tests.lab.browser",
     "tests.lab.sound_server",
     "tests.lab.xserver",
