@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,7 +28,15 @@ CODE = """
             return self.act()
         def open(self, encoding): ...
 
+    class Card(Encoder):
+        there, version = True, "1"
+        def lacks(self):
+            return None if self.there else "no card"
+        def driver(self):
+            return self.version
+
     OFFERS = [
+        Card("looks", "card", lambda: None),
         Encoder("works", "card", lambda: None),
         Encoder("lacks", "card", lambda: "no capable device"),
         Encoder("crashes", "card", os.abort),
@@ -119,3 +130,51 @@ def test_a_cache_that_cannot_be_read_or_written_costs_a_probe_alone(tmp_path: Pa
     assert Prober(path).probe(offers["soft"]) is None
     (tmp_path / "file").write_text("")
     assert Prober(tmp_path / "file" / "probes.json").probe(offers["soft"]) is None
+
+
+def test_hardware_that_is_plainly_not_there_starts_no_process(tmp_path: Path, offers: dict[str, Offer]) -> None:
+    """`LooksFirst`: the reason comes at once, and is looked for anew each time."""
+    offers["looks"].thing.there = False
+    prober = Prober(tmp_path / "probes.json")
+    assert prober.probe(offers["looks"]) == "no card"
+    assert probed(tmp_path) == []
+    offers["looks"].thing.there = True
+    assert prober.probe(offers["looks"]) is None
+    assert probed(tmp_path) == ["looks"]
+
+
+def test_another_driver_is_asked_again(tmp_path: Path, offers: dict[str, Offer]) -> None:
+    """`NamesItsDriver`: what was found holds for the driver it was found with."""
+    for version in ("1", "1", "2"):
+        offers["looks"].thing.version = version
+        assert Prober(tmp_path / "probes.json").probe(offers["looks"]) is None
+    assert probed(tmp_path) == ["looks", "looks"]
+
+
+def test_probes_run_side_by_side(tmp_path: Path, offers: dict[str, Offer]) -> None:
+    """One that hangs holds up no other: all are begun before the first has ended, and all have an answer."""
+    prober = Prober(tmp_path / "probes.json", limit_s=15.0)
+    asked = {name: prober.begin(offers[name]) for name in ("hangs", "works", "lacks", "crashes", "raises")}
+    answers = {name: asked[name].result(timeout=30) for name in ("works", "lacks", "crashes", "raises")}
+    assert not asked["hangs"].done()
+    assert answers["works"] is None
+    assert answers["lacks"] == "no capable device"
+    assert "SIGABRT" in (answers["crashes"] or "")
+    assert "longer than 15 s" in (asked["hangs"].result(timeout=30) or "")
+
+
+def test_nobody_waits_longer_than_they_wish(tmp_path: Path, offers: dict[str, Offer]) -> None:
+    """The answer that comes later is there the next time."""
+    prober = Prober(tmp_path / "probes.json")
+    assert "still being tried out" in (prober.probe(offers["works"], patience_s=0) or "")
+    assert prober.begin(offers["works"]).result(timeout=30) is None
+    assert prober.probe(offers["works"], patience_s=0) is None
+
+
+def test_a_child_that_nobody_waits_for_ends_by_itself(tmp_path: Path, offers: dict[str, Offer]) -> None:
+    """Whoever started it may be gone, and a driver that hangs holds the interpreter."""
+    command = [sys.executable, "-m", "jackfield.plugins.probe", "card", "encoder", "hangs", "H264", "1.5"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(part for part in sys.path if part)}
+    done = subprocess.run(command, capture_output=True, timeout=30, env=environment, check=False)
+    assert done.returncode == 1
+    assert b"Timeout" in done.stderr

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
+from concurrent.futures import Future
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -179,6 +182,54 @@ def test_choices_are_explained_afterwards(tmp_path: Path) -> None:
     plugins = codecs(tmp_path, Codec("a"))
     plugins.encoder("H264", ENCODING)
     assert [str(choice) for choice in plugins.explain()] == ["encoder H264: a (codecs): rank 10"]
+
+
+def test_hardware_that_does_not_open_is_left_to_itself(tmp_path: Path) -> None:
+    """A driver that hangs costs so long and no longer; what opens after all is closed again."""
+    over, closed = threading.Event(), threading.Event()
+
+    class Slow(Codec):
+        def probe(self) -> str | None:
+            return None
+
+        def open(self, *_: Any, **__: Any) -> Any:
+            over.wait(20)
+            return SimpleNamespace(close=closed.set)
+
+    plugins = codecs(tmp_path, Slow("slow", "card", 50), Codec("soft"))
+    plugins.prober.begin = lambda offer, **_: known(None)  # type: ignore[method-assign]
+    encoder, choice = plugins.encoder("H264", ENCODING, patience_s=0.0)
+    assert (encoder, choice.chosen, choice.backend) == ("running soft", "soft", "software")
+    assert "opening it took longer than 1 s" in str(choice.passed_over[0])
+    assert not closed.is_set()
+    over.set()
+    assert closed.wait(5)
+
+
+def test_what_may_be_taken_is_tried_out_and_nothing_else(tmp_path: Path) -> None:
+    """All hardware that comes before software at the same time; none behind what is known to work."""
+    begun: list[str] = []
+    answers: dict[str, str | None] = {"a": "no card", "b": "no card", "c": None, "d": None}
+    cards = [Codec(name, f"card-{name}", 60 - number) for number, name in enumerate("abcd")]
+    plugins = codecs(tmp_path, *cards, Codec("soft"), Codec("last", "card-last", 1))
+
+    def begin(offer: Any, **_: Any) -> Any:
+        begun.append(offer.thing.name)
+        return known(answers.get(offer.thing.name))
+
+    plugins.prober.begin = begin  # type: ignore[method-assign]
+    assert plugins.usable("encoder", "H264").chosen == "c"
+    assert list(dict.fromkeys(begun)) == ["a", "b", "c"]
+    begun.clear()
+    assert plugins.usable("encoder", "H264", ["software"]).chosen == "soft"
+    assert begun == ["soft"]
+
+
+def known(answer: str | None) -> Future[str | None]:
+    """A probe that is done."""
+    asked: Future[str | None] = Future()
+    asked.set_result(answer)
+    return asked
 
 
 # --- devices

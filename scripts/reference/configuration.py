@@ -94,7 +94,8 @@ def field_notes(kind: type) -> Mapping[str, str]:
     """Field → the ``#:`` comment above it; a field without one is an AssertionError."""
     notes: dict[str, str] = {}
     waiting: list[str] = []
-    for line in textwrap.dedent(inspect.getsource(kind)).splitlines():
+    family = [each for each in reversed(kind.__mro__) if attrs.has(each)]
+    for line in (line for each in family for line in textwrap.dedent(inspect.getsource(each)).splitlines()):
         if line.strip().startswith("#:"):
             waiting.append(line.strip().removeprefix("#:").strip())
         elif field := re.match(r"    (\w+):", line):

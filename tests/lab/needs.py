@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +10,8 @@ import pytest
 from tests.lab.machine import IN_CI, NEEDS
 
 SUITES = {"soak": "make soak", "bench": "make bench"}
+#: As many tests are named one by one.
+FEW = 8
 _not_run: pytest.StashKey[dict[str, list[str]]] = pytest.StashKey()
 
 
@@ -60,6 +62,14 @@ def _skipped(reports: list[pytest.TestReport]) -> Iterator[tuple[str, str]]:
         yield _reason(report), report.nodeid or "a module"
 
 
+def _named(nodeids: list[str]) -> list[str]:
+    """The tests by name, or by file where one reason holds for many."""
+    if len(nodeids) <= FEW:
+        return nodeids
+    files = Counter(nodeid.partition("::")[0] for nodeid in nodeids)
+    return [f"{file}: {count} tests" for file, count in files.items()]
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     not_run = config.stash[_not_run]
@@ -70,5 +80,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     terminalreporter.section("not run, and why", sep="-")
     for reason, nodeids in sorted(not_run.items()):
         terminalreporter.line(f"{len(nodeids)} not run: {reason}")
-        for nodeid in nodeids:
-            terminalreporter.line(f"    {nodeid}")
+        for line in _named(nodeids):
+            terminalreporter.line(f"    {line}")

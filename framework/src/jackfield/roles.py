@@ -244,6 +244,23 @@ class Conceals(Protocol):
         """Sound in place of a lost packet."""
 
 
+@runtime_checkable
+class LooksFirst(Protocol):
+    """An encoder or decoder factory that sees at a glance when its hardware is not there."""
+
+    def lacks(self) -> str | None:
+        """What this machine plainly lacks for it, in words: told in a millisecond, with no device opened and no
+        driver loaded. None where only ``probe`` can tell: a child process is started for that alone."""
+
+
+@runtime_checkable
+class NamesItsDriver(Protocol):
+    """An encoder or decoder factory whose probe holds for one version of a driver."""
+
+    def driver(self) -> str:
+        """The driver's version, in whatever form: another one is probed anew. Takes a millisecond."""
+
+
 class EncoderFactory(Protocol):
     """An encoder for one codec on one backend (``software``, ``nvenc``, ``vaapi`` …)."""
 

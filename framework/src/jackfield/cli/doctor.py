@@ -143,9 +143,7 @@ def _machine(plugins: Plugins) -> Iterator[Check]:
 
 
 def _codecs(plugins: Plugins, prefer: Sequence[str], fresh: bool) -> Iterator[Check]:
-    if fresh:
-        for offer in plugins.offers("register_codecs"):
-            plugins.prober.probe(offer, fresh=True)
+    plugins.probe_all(fresh=fresh)
     found: dict[tuple[str, str], Choice] = {}
     for makes in ("encoder", "decoder"):
         for codec in plugins.codecs(makes):

@@ -1,7 +1,8 @@
-"""The child process of a probe: ``python -m jackfield.plugins.probe PLUGIN encoder|decoder NAME CODEC``."""
+"""The child process of a probe: ``python -m jackfield.plugins.probe PLUGIN encoder|decoder NAME CODEC [SECONDS]``."""
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import sys
 from collections.abc import Sequence
@@ -26,8 +27,14 @@ def reason(plugin: str, makes: str, name: str, codec: str) -> str | None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Prints the answer as the last line, whatever the plugin printed before."""
-    answer = reason(*arguments)
+    """Prints the answer as the last line, whatever the plugin printed before; ends after so many seconds whoever waits.
+
+    A driver that hangs holds the interpreter, and whoever started us may be gone: only a watch of its own can end it.
+    """
+    plugin, makes, name, codec, *limit_s = arguments
+    if limit_s:
+        faulthandler.dump_traceback_later(float(limit_s[0]), exit=True)
+    answer = reason(plugin, makes, name, codec)
     print("\n" + json.dumps({"reason": answer}), flush=True)
 
 

@@ -1,7 +1,8 @@
 """Probes: whether a codec works here, found by using it once, remembered until a version changes.
 
 What touches hardware is probed in a child process within a time limit, so that a crash or a hang takes no call down;
-the child reads the same configuration file, so that it probes with the same options.
+several at a time, and none where the machine plainly lacks the hardware. The child reads the same configuration file,
+so that it probes with the same options.
 """
 
 from __future__ import annotations
@@ -16,13 +17,18 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as TooLate
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 
+from jackfield.plugins.patience import started
 from jackfield.plugins.selection import Offer
+from jackfield.roles import LooksFirst, NamesItsDriver
 
 #: A failure may be mended by a driver or a permission, so it is not believed for ever.
 FAILURE_HOLDS_S = 600.0
@@ -50,25 +56,50 @@ class Prober:
         self._path = path or cache_path()
         self._limit_s = limit_s
         self._clock = clock
-        self._known: dict[str, str | None] = {}
+        self._known: dict[str, Future[str | None]] = {}
         self._lock = threading.Lock()
+        self._children = threading.BoundedSemaphore(max(4, os.cpu_count() or 1))
 
-    def probe(self, offer: Offer, *, fresh: bool = False) -> str | None:
-        """Why it cannot be used, None when it works; ``fresh`` asks again whatever was remembered."""
+    def probe(self, offer: Offer, *, fresh: bool = False, patience_s: float | None = None) -> str | None:
+        """Why it cannot be used, None when it works; ``fresh`` asks again whatever was remembered.
+
+        An answer that takes longer than ``patience_s`` is not waited for; it is there the next time.
+        """
+        asked = self.begin(offer, fresh=fresh)
+        try:
+            return asked.result(None if offer.is_software else patience_s)
+        except TooLate:
+            return "it is still being tried out, and nobody waits for that: the next call will know"
+
+    def begin(self, offer: Offer, *, fresh: bool = False) -> Future[str | None]:
+        """The answer to come. What touches hardware is tried out aside, as many at a time as there are processors."""
+        lacks = _lacks(offer)
+        if lacks is not None:
+            return _done(lacks)
+        key = _key(offer)
         with self._lock:
-            key = _key(offer)
-            if not fresh and key in self._known:
-                return self._known[key]
-            kept = None if fresh else self._kept(key)
-            reason = kept["reason"] if kept else self._ask(offer)
-            self._known[key] = reason
-            if kept is None:
-                self._keep(key, reason)
-            return reason
+            known = self._known.get(key)
+            if known is not None and not fresh:
+                return known
+            asked = self._known[key] = Future()
+        kept = None if fresh else self._kept(key)
+        if kept is not None:
+            asked.set_result(kept["reason"])
+        elif offer.is_software:
+            self._answer(offer, key, asked)
+        else:
+            started(lambda: self._answer(offer, key, asked), f"probe {offer.thing.name}")
+        return asked
+
+    def _answer(self, offer: Offer, key: str, asked: Future[str | None]) -> None:
+        reason = self._ask(offer)
+        self._keep(key, reason)
+        asked.set_result(reason)
 
     def _ask(self, offer: Offer) -> str | None:
-        if offer.thing.backend != "software":
-            return _ask_child(offer, self._limit_s, self._config)
+        if not offer.is_software:
+            with self._children:
+                return _ask_child(offer, self._limit_s, self._config)
         try:
             answer: str | None = offer.thing.probe()
             return answer
@@ -83,8 +114,12 @@ class Prober:
         return entry if entry["reason"] is None or 0 <= age_s < FAILURE_HOLDS_S else None
 
     def _keep(self, key: str, reason: str | None) -> None:
-        kept = _read(self._path)
-        kept[key] = {"reason": reason, "at": self._clock()}
+        with self._lock:
+            kept = _read(self._path)
+            kept[key] = {"reason": reason, "at": self._clock()}
+            self._write(kept)
+
+    def _write(self, kept: dict[str, Any]) -> None:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             handle, temporary = tempfile.mkstemp(dir=self._path.parent, prefix="probes")
@@ -103,13 +138,37 @@ def _read(path: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
+def _done(reason: str | None) -> Future[str | None]:
+    asked: Future[str | None] = Future()
+    asked.set_result(reason)
+    return asked
+
+
+def _lacks(offer: Offer) -> str | None:
+    """What the machine plainly lacks: not remembered, since looking costs nothing and hardware comes and goes."""
+    if not isinstance(offer.thing, LooksFirst):
+        return None
+    try:
+        return offer.thing.lacks()
+    except Exception as exc:
+        return f"looking for its hardware failed: {type(exc).__name__}: {exc}"
+
+
 def _key(offer: Offer) -> str:
     thing = offer.thing
     versions = [f"{name} {_version(name)}" for name in _WATCHED]
     parts = [offer.plugin, offer.version, thing.name, thing.makes, thing.codec, thing.backend, *versions]
-    return " | ".join([*parts, platform.python_version(), platform.release()])
+    return " | ".join([*parts, platform.python_version(), platform.release(), *_driver(thing)])
 
 
+def _driver(thing: Any) -> list[str]:
+    try:
+        return [thing.driver()] if isinstance(thing, NamesItsDriver) else []
+    except Exception as exc:
+        return [f"{type(exc).__name__}: {exc}"]
+
+
+@cache
 def _version(distribution: str) -> str:
     try:
         return version(distribution)
@@ -118,13 +177,14 @@ def _version(distribution: str) -> str:
 
 
 def _ask_child(offer: Offer, limit_s: float, config: Path | None) -> str | None:
-    command = [sys.executable, "-m", "jackfield.plugins.probe", offer.plugin, offer.thing.makes, offer.thing.name]
+    thing = offer.thing
+    command = [sys.executable, "-m", "jackfield.plugins.probe", offer.plugin, thing.makes, thing.name, thing.codec]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(part for part in sys.path if part)}
     if config is not None:
         environment["JACKFIELD_CONFIG"] = str(config.absolute())
     try:
         done = subprocess.run(
-            [*command, offer.thing.codec], capture_output=True, timeout=limit_s, env=environment, check=False
+            [*command, str(limit_s + 1)], capture_output=True, timeout=limit_s, env=environment, check=False
         )
     except subprocess.TimeoutExpired:
         return f"probing it took longer than {limit_s:g} s, so it was ended"

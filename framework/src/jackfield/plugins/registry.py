@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from attrs import define, field
@@ -14,6 +15,7 @@ from jackfield.plugins.devices import Found, Wish
 from jackfield.plugins.diagnoses import diagnose
 from jackfield.plugins.loader import HOOKS, LoadedPlugin, PluginRow
 from jackfield.plugins.loader import load as load_entry_points
+from jackfield.plugins.patience import Within
 from jackfield.plugins.prober import Prober
 from jackfield.plugins.selection import Choice, Offer, PassedOver, Preference, Search, Unusable
 from jackfield.roles import CaptureDriver, Decoder, Encoder, ListsModes, PlaybackDriver, RendererFactory, TokenProvider
@@ -26,6 +28,9 @@ from jackfield.values.settings import SessionSettings
 from jackfield.values.settings_rules import nearest
 
 _log = logging.getLogger(__name__)
+
+#: How long a call waits for hardware that was never tried out here, and then for a driver to open.
+PATIENCE_S, OPEN_S = 2.0, 1.0
 
 #: Settings without which a call is less safe than its caller believes, and why.
 UNSAFE: Mapping[str, str] = {"e2ee_key": "the call would not be encrypted end to end"}
@@ -173,15 +178,17 @@ class Plugins:
 
     # --- codecs
     def encoder(
-        self, codec: str, encoding: Encoding, prefer: Sequence[str] = (), *, failed: Mapping[str, str] | None = None
+        self,
+        codec: str,
+        encoding: Encoding,
+        prefer: Sequence[str] = (),
+        *,
+        failed: Mapping[str, str] | None = None,
+        patience_s: float = PATIENCE_S,
     ) -> tuple[Encoder, Choice]:
-        """A running encoder of the first backend that works; blocks for a probe. ``failed`` ones are passed over."""
-
-        def use(offer: Offer) -> Any:
-            _raise_if(self.prober.probe(offer))
-            return offer.thing.open(encoding)
-
-        return self._codec("encoder", codec, prefer, failed, use)
+        """A running encoder of the first backend that works. ``failed`` ones are passed over, and so is hardware
+        that has not been tried out, or does not open, within ``patience_s``."""
+        return self._codec("encoder", codec, prefer, failed, patience_s, lambda thing: thing.open(encoding))
 
     def decoder(
         self,
@@ -190,14 +197,10 @@ class Plugins:
         channels: int = 2,
         prefer: Sequence[str] = (),
         failed: Mapping[str, str] | None = None,
+        patience_s: float = PATIENCE_S,
     ) -> tuple[Decoder, Choice]:
-        """A running decoder of the first backend that works; blocks for a probe."""
-
-        def use(offer: Offer) -> Any:
-            _raise_if(self.prober.probe(offer))
-            return offer.thing.open(channels=channels)
-
-        return self._codec("decoder", codec, prefer, failed, use)
+        """A running decoder of the first backend that works; the rest is as for encoders."""
+        return self._codec("decoder", codec, prefer, failed, patience_s, lambda thing: thing.open(channels=channels))
 
     def usable(self, makes: str, codec: str, prefer: Sequence[str] = ()) -> Choice:
         """Which encoder or decoder would be taken; ``chosen`` is "" where none would. Opens none; may probe."""
@@ -206,23 +209,53 @@ class Plugins:
             _raise_if(self.prober.probe(offer))
             return offer
 
-        return self._search(f"{makes} {codec}", prefer).first(self._codecs(makes, codec), use)[1]
+        search, offers = self._search(f"{makes} {codec}", prefer), self._codecs(makes, codec)
+        self._try_out(search, offers)
+        return search.first(offers, use)[1]
+
+    def probe_all(self, *, fresh: bool = False) -> None:
+        """Every encoder and decoder was tried out, side by side; ``fresh`` whatever was remembered. Blocks."""
+        for asked in [self.prober.begin(offer, fresh=fresh) for offer in self.offers("register_codecs")]:
+            asked.result()
 
     def codecs(self, makes: str) -> list[str]:
         """Codecs for which some encoder or decoder is installed, whether it works or not."""
         return list(dict.fromkeys(offer.thing.codec for offer in self._codecs(makes)))
 
     def _codec(
-        self, makes: str, codec: str, prefer: Sequence[str], failed: Mapping[str, str] | None, use: Any
+        self,
+        makes: str,
+        codec: str,
+        prefer: Sequence[str],
+        failed: Mapping[str, str] | None,
+        patience_s: float,
+        open: Callable[[Any], Any],
     ) -> tuple[Any, Choice]:
-        search = self._search(f"{makes} {codec}", prefer, failed)
-        made, choice = search.first(self._codecs(makes, codec), use)
+        until = time.monotonic() + patience_s
+
+        def use(offer: Offer) -> Any:
+            _raise_if(self.prober.probe(offer, patience_s=max(0.0, until - time.monotonic())))
+            return open(offer.thing) if offer.is_software else _opened_soon(offer.thing, open, patience_s + OPEN_S)
+
+        search, offers = self._search(f"{makes} {codec}", prefer, failed), self._codecs(makes, codec)
+        self._try_out(search, offers)
+        made, choice = search.first(offers, use)
         self.choices[f"{makes} {codec}"] = choice
         if made is None:
             kind = [name for name in self.codecs(makes) if (name == "opus") is (codec == "opus")]
             here = f"those here are of {', '.join(kind)}" if kind else ""
             raise EncoderError(_nothing(f"{makes} of {codec}", choice, "codecs", here), details={"codec": codec})
         return made, choice
+
+    def _try_out(self, search: Search, offers: Sequence[Offer]) -> None:
+        """What may be taken is being tried out, all at the same time: what comes before the first known to work."""
+        for offer in search.preference.order(offers):
+            if offer.is_software:
+                return
+            if offer.thing.name not in search.failed:
+                asked = self.prober.begin(offer)
+                if asked.done() and asked.result() is None:
+                    return
 
     def _codecs(self, makes: str, codec: str | None = None) -> list[Offer]:
         offers = [offer for offer in self.offers("register_codecs") if offer.thing.makes == makes]
@@ -327,6 +360,14 @@ def _device_prefixes(config: Config) -> dict[str, str]:
         and len(plugin) > 1
         and plugin.replace("-", "").isalnum()
     }
+
+
+def _opened_soon(thing: Any, open: Callable[[Any], Any], limit_s: float) -> Any:
+    """What is opened; `Unusable` when its driver does not come back."""
+    try:
+        return Within[Any](limit_s, lambda made: made.close()).run(lambda: open(thing), f"open {thing.name}")
+    except TimeoutError as exc:
+        raise Unusable(f"opening it took longer than {limit_s:g} s") from exc
 
 
 def _raise_if(reason: str | None) -> None:

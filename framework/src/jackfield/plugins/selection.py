@@ -37,6 +37,8 @@ class Choice:
     plugin: str = ""
     why: str = ""
     passed_over: tuple[PassedOver, ...] = ()
+    #: What it runs on, for encoders and decoders: ``software``, or the kind of hardware.
+    backend: str = ""
 
     def __str__(self) -> str:
         taken = f"{self.chosen} ({self.plugin}): {self.why}" if self.chosen else f"nothing: {self.why}"
@@ -50,6 +52,11 @@ class Offer:
     plugin: str
     thing: Any
     version: str = ""
+
+    @property
+    def is_software(self) -> bool:
+        """Whether it is code alone: it runs in this process from the start, and fails as its input makes it fail."""
+        return getattr(self.thing, "backend", "software") == "software"
 
     @property
     def names(self) -> set[str]:
@@ -112,7 +119,8 @@ class Search:
         if taken is None:
             return None, Choice(self.asked, why=_none_of(passed), passed_over=tuple(passed))
         offer = taken[0]
-        return taken[1], Choice(self.asked, offer.thing.name, offer.plugin, self.preference.why(offer), tuple(passed))
+        why, backend = self.preference.why(offer), getattr(offer.thing, "backend", "")
+        return taken[1], Choice(self.asked, offer.thing.name, offer.plugin, why, tuple(passed), backend)
 
     def _try(self, offer: Offer, use: Callable[[Offer], T]) -> tuple[str, T | None]:
         if offer.thing.name in self.failed:

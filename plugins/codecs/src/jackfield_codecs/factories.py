@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from jackfield.roles import Decoder, Encoder
     from jackfield_codecs.options import Options
 
+_LIBRARIES = {"H264": "h264", "VP8": "vp8"}
 #: Software is the fallback that works anywhere; hardware ranks 50 and more.
 RANK = 20
 
@@ -45,8 +46,8 @@ class SoftwareEncoder:
 
             return OpusEncoder(encoding, self.options)
         if self.codec != "opus" and isinstance(encoding, VideoEncoding):
+            from jackfield.media.libav.encoder import SteeredEncoder
             from jackfield_codecs.tuning import TUNINGS
-            from jackfield_codecs.video_encoder import SteeredEncoder
 
             return SteeredEncoder(encoding, TUNINGS[self.codec](self.options))
         raise EncoderError(f"{self.name} cannot encode {encoding.codec}", details={"encoder": self.name})
@@ -76,9 +77,10 @@ class SoftwareDecoder:
             from jackfield_codecs.opus import OpusDecoder
 
             return OpusDecoder(channels)
-        from jackfield_codecs.video_decoder import VideoDecoder
+        from jackfield.media.libav.decoder import VideoDecoder
+        from jackfield.media.libav.tuning import Decoding
 
-        return VideoDecoder(self.codec)
+        return VideoDecoder(Decoding(_LIBRARIES[self.codec]))
 
 
 DECODERS = (

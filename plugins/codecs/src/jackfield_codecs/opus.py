@@ -9,10 +9,10 @@ import numpy as np
 from attrs import evolve
 from av.audio.codeccontext import AudioCodecContext
 
+from jackfield.media.libav.border import packet, translated
 from jackfield.values.errors import EncoderError
 from jackfield.values.formats import AudioEncoding
 from jackfield.values.media import AUDIO_CLOCK_RATE, AudioBlock, EncodedFrame, VideoFrame
-from jackfield_codecs.border import packet, translated
 from jackfield_codecs.options import Options
 
 _LAYOUTS = {1: "mono", 2: "stereo"}

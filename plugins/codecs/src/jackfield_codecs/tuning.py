@@ -3,47 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from fractions import Fraction
 
-import av
-from attrs import frozen
-from av.video.codeccontext import VideoCodecContext
-
+from jackfield.media.libav.tuning import Tuning, h264_profile
 from jackfield.values.formats import VideoEncoding
 from jackfield_codecs.options import Options
-
-#: "Never", in frames: keyframes come when they are asked for.
-_NEVER = 1_000_000
-
-
-@frozen
-class Tuning:
-    """What the two libraries differ in.
-
-    ``live`` is how far the bitrate may move, as a factor of what the encoder was opened for, without opening it anew;
-    ``bearable`` is how far it may be off before it is opened anew with a keyframe that nobody asked for.
-    """
-
-    library: str
-    live: tuple[float, float]
-    bearable: tuple[float, float]
-    options: Callable[[VideoEncoding], dict[str, str]]
-    threads: int
-
-    def open(self, encoding: VideoEncoding) -> VideoCodecContext:
-        """A running encoder that answers every picture at once."""
-        context = av.CodecContext.create(self.library, "w")
-        assert isinstance(context, VideoCodecContext)
-        fps = Fraction(encoding.fps).limit_denominator(1001)
-        context.width, context.height, context.pix_fmt = encoding.width, encoding.height, "yuv420p"
-        context.framerate, context.time_base = fps, 1 / fps
-        context.bit_rate = round(encoding.bitrate_bps * self.live[1])
-        context.gop_size = round(encoding.keyframe_interval_s * encoding.fps) or _NEVER
-        context.max_b_frames = 0
-        context.thread_count = self.threads or (1 if encoding.width * encoding.height <= 1280 * 720 else 2)
-        context.options = self.options(encoding)
-        context.open()
-        return context
 
 
 def x264(options: Options) -> Tuning:
@@ -59,14 +22,14 @@ def x264(options: Options) -> Tuning:
         return {
             "preset": options.h264_preset,
             "tune": "zerolatency",
-            "profile": "baseline",
+            "profile": h264_profile(encoding),
             "forced-idr": "1",
             "sc_threshold": "0",
             "maxrate": str(round(encoding.bitrate_bps * live[1])),
             "bufsize": str(encoding.bitrate_bps // 2),
         }
 
-    return Tuning("libx264", live, live, of, options.threads)
+    return Tuning("libx264", of, live, opened_at=live[1], bearable=live, threads=options.threads)
 
 
 def libvpx(options: Options) -> Tuning:
@@ -99,7 +62,7 @@ def libvpx(options: Options) -> Tuning:
             "drop-threshold": "30",
         }
 
-    return Tuning("libvpx", (1.0, 1.0), (0.8, 1.25), of, options.threads)
+    return Tuning("libvpx", of, threads=options.threads, drops=True)
 
 
 TUNINGS: Mapping[str, Callable[[Options], Tuning]] = {"H264": x264, "VP8": libvpx}

@@ -27,7 +27,8 @@ class DecoderContract(PluginUnderTest):
         """A running decoder; skips, saying why, where the factory's own probe finds that it cannot be used."""
         reason = offer.probe()
         if reason is not None:
-            pytest.skip(f"{offer.name}: {reason}. To run it: a machine where it works")
+            what = offer.name if offer.backend == "software" else offer.backend
+            pytest.skip(f"{what}: {reason}. To run it: a machine where it works")
         running = offer.open(channels=1)
         yield running
         running.close()

@@ -142,7 +142,8 @@ class EncoderContract(PluginUnderTest):
 def _require(factory: Any) -> None:
     reason = factory.probe()
     if reason is not None:
-        pytest.skip(f"{factory.name}: {reason}. To run it: a machine where it works")
+        what = factory.name if factory.backend == "software" else factory.backend
+        pytest.skip(f"{what}: {reason}. To run it: a machine where it works")
 
 
 def _maker(factory: Any, *, busy: bool = False) -> Any:

@@ -18,7 +18,7 @@ def even(size: int) -> int:
 
 
 class Pictures:
-    """Gives a handle of our own on any picture, in yuv420p and even in size.
+    """Gives a handle of our own on any picture, in one pixel format and even in size.
 
     A captured picture is shared by encoders on several threads, while PyAV writes the time and type of a picture into
     the picture. So each encoder takes another reference to the same memory: an empty filter graph gives one in 4 µs,
@@ -27,19 +27,19 @@ class Pictures:
 
     def __init__(self) -> None:
         self._reformatter = VideoReformatter()
-        self._size = (0, 0)
+        self._shape: tuple[int, int, str] = (0, 0, "")
         self._graph: Graph | None = None
         self._source: FilterContext
         self._sink: FilterContext
 
-    def take(self, picture: av.VideoFrame) -> av.VideoFrame:
+    def take(self, picture: av.VideoFrame, format: str = "yuv420p") -> av.VideoFrame:
         """The picture, whose time and type the caller may write; its pixels are still shared."""
         width, height = even(picture.width), even(picture.height)
-        mine = self._reformatter.reformat(picture, width, height, "yuv420p", threads=1)
+        mine = self._reformatter.reformat(picture, width, height, format, threads=1)
         return self._reference(picture) if mine is picture else mine
 
     def _reference(self, picture: av.VideoFrame) -> av.VideoFrame:
-        if self._graph is None or self._size != (picture.width, picture.height):
+        if self._graph is None or self._shape != (picture.width, picture.height, picture.format.name):
             self._connect(picture)
         self._source.push(picture)
         reference = self._sink.pull()
@@ -48,7 +48,7 @@ class Pictures:
 
     def _connect(self, picture: av.VideoFrame) -> None:
         self._graph = Graph()
-        self._size = (picture.width, picture.height)
+        self._shape = (picture.width, picture.height, picture.format.name)
         self._source = self._graph.add_buffer(
             width=picture.width, height=picture.height, format=picture.format, time_base=_TICK
         )

@@ -1,0 +1,1 @@
+"""Video decoding on Windows (Direct3D 11) for Jackfield."""

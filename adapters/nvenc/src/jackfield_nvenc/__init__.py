@@ -1,0 +1,1 @@
+"""Video encoding and decoding on NVIDIA cards (NVENC, NVDEC) for Jackfield."""

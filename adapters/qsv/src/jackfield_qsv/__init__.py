@@ -1,0 +1,1 @@
+"""Video encoding and decoding on Intel GPUs (Quick Sync) for Jackfield."""

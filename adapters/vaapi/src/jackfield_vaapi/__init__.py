@@ -1,0 +1,1 @@
+"""Video encoding and decoding through VA-API (Intel and AMD GPUs on Linux) for Jackfield."""

@@ -1,0 +1,1 @@
+"""Video encoding and decoding on Macs (VideoToolbox) for Jackfield."""

@@ -1,0 +1,58 @@
+"""Waiting for what may never answer, such as a driver: within a limit, after which it is left to itself."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as TooLate
+from typing import Generic, TypeVar
+
+Answer = TypeVar("Answer")
+
+
+def started(job: Callable[[], Answer], name: str) -> Future[Answer]:
+    """The job, on a thread that the end of the process does not wait for."""
+    future: Future[Answer] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(job())
+        except BaseException as exc:
+            future.set_exception(exc)
+
+    threading.Thread(target=run, name=f"jackfield {name}", daemon=True).start()
+    return future
+
+
+class Within(Generic[Answer]):
+    """One job that makes something; made too late, it is closed again, on the job's own thread."""
+
+    def __init__(self, limit_s: float, close: Callable[[Answer], object]) -> None:
+        self._limit_s, self._close = limit_s, close
+        self._lock = threading.Lock()
+        self._left = False
+        self._made: list[Answer] = []
+
+    def run(self, job: Callable[[], Answer], name: str) -> Answer:
+        """What the job answers or raises; ``TimeoutError`` past the limit, and the thread is left to the driver."""
+        future = started(lambda: self._guarded(job), name)
+        try:
+            return future.result(self._limit_s)
+        except TooLate:
+            if future.done():
+                raise
+        with self._lock:
+            self._left = True
+            if self._made:
+                return self._made[0]
+        raise TimeoutError(f"not done within {self._limit_s:g} s")
+
+    def _guarded(self, job: Callable[[], Answer]) -> Answer:
+        made = job()
+        with self._lock:
+            if not self._left:
+                self._made.append(made)
+                return made
+        self._close(made)
+        return made
