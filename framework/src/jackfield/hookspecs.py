@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         DecoderFactory,
         EncoderFactory,
         PlaybackDriver,
+        ProcessorFactory,
         RendererFactory,
         TokenProviderFactory,
     )
@@ -49,6 +50,12 @@ def check_settings(settings: SessionSettings, place: Place, options: Any) -> Seq
 @hookspec
 def register_captures(options: Any) -> Sequence[CaptureDriver]:
     """Cameras, microphones, screens."""
+    return ()
+
+
+@hookspec
+def register_processors(options: Any) -> Sequence[ProcessorFactory]:
+    """What changes sound and pictures between device and encoder: echo, noise, gain; rotation, cropping."""
     return ()
 
 

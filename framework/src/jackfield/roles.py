@@ -6,7 +6,7 @@ An optional ability is a one-method protocol, asked with ``isinstance``. The fra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from attrs import frozen
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from jackfield.values.formats import AudioFormat, Encoding, MediaFormat
     from jackfield.values.media import AudioBlock, EncodedFrame, Media, VideoFrame
     from jackfield.values.people import CallToken, LogIn, Place, Role
+    from jackfield.values.settings import SessionSettings
 
 Unwatch = Callable[[], None]
 
@@ -199,6 +200,65 @@ class Verifies(Protocol):
         """A verifier for one track, picture or sound, that has seen nothing yet."""
 
 
+# --- what changes media on its way --------------------------------------------------------------------------------
+class AudioProcessor(Protocol):
+    """Changes one microphone's sound, 10 ms at a time; used by one thread at a time."""
+
+    def process(self, near: AudioBlock, far: AudioBlock | None, delay_ms: int) -> AudioBlock:
+        """What is sent instead of ``near``: a block of the same rate, channels and length, never ``near`` changed.
+
+        ``near`` is 10 ms at 48 kHz, mono. ``far`` is what the loudspeaker played then, mixed to the same shape, or None
+        while nothing plays: its echo comes in ``near`` some ``delay_ms`` later, by the latencies that are known; the
+        room's and the hardware's own come on top. Steps of the two clocks against each other are evened out before.
+        """
+
+    def close(self) -> None:
+        """Gives back what it holds."""
+
+
+@runtime_checkable
+class DetectsSpeech(Protocol):
+    """An audio processor that knows whether somebody speaks."""
+
+    def speech(self) -> float:
+        """How likely the latest block holds speech, 0 to 1."""
+
+
+class VideoProcessor(Protocol):
+    """Changes one camera's pictures; used by one thread at a time."""
+
+    def process(self, frame: VideoFrame) -> VideoFrame:
+        """What is sent instead; the size may differ. ``frame`` is shared and not written to, its instant is kept."""
+
+    def close(self) -> None:
+        """Gives back what it holds."""
+
+
+class ProcessorFactory(Protocol):
+    """One way to change sound or pictures.
+
+    ``does`` names what it can do, in the order in which it is done: a name that is a setting (``echo_cancellation``,
+    ``noise_suppression``, ``auto_gain_control``) is done where the setting is true, any other wherever it suits. For
+    each name the highest rank that can be used is taken; one that is taken for several is opened once.
+    """
+
+    kind: Literal["audio", "video"]
+    name: str
+    rank: int
+    does: tuple[str, ...]
+
+    def unsuited(self, what: str, device: Device | None, settings: SessionSettings) -> str | None:
+        """Why it does not do ``what`` for this device (None: a program's source), in words; None when it does."""
+
+    def probe(self) -> str | None:
+        """Why it cannot be used here (a missing library: what to install); None when it works. Takes milliseconds."""
+
+    def open(
+        self, what: Collection[str], device: Device | None, settings: SessionSettings
+    ) -> AudioProcessor | VideoProcessor:
+        """A processor that does this and nothing else. May block: runs in a thread."""
+
+
 # --- how media is squeezed ----------------------------------------------------------------------------------------
 class Encoder(Protocol):
     """One running encoder; used by one thread at a time."""
@@ -369,6 +429,14 @@ class Player(Protocol):
 
     def stop(self) -> None:
         """Silent and closed within a second."""
+
+
+@runtime_checkable
+class HasLatency(Protocol):
+    """A loudspeaker that knows how long its sound takes."""
+
+    def latency_ms(self) -> float:
+        """From the moment that ``fill`` is called until its first sample is heard; of this moment, any thread."""
 
 
 class PlaybackDriver(Protocol):

@@ -3,18 +3,22 @@
 from jackfield.plugins.config import Config, PluginOptions, ServerOptions, load_config
 from jackfield.plugins.loader import PluginRow
 from jackfield.plugins.prober import Prober
+from jackfield.plugins.processors import OpenProcessor, close_processors, open_processors
 from jackfield.plugins.registry import Plugins, load
 from jackfield.plugins.selection import Choice, PassedOver
 
 __all__ = [
     "Choice",
     "Config",
+    "OpenProcessor",
     "PassedOver",
     "PluginOptions",
     "PluginRow",
     "Plugins",
     "Prober",
     "ServerOptions",
+    "close_processors",
     "load",
     "load_config",
+    "open_processors",
 ]

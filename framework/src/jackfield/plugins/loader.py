@@ -24,6 +24,7 @@ HOOKS: tuple[str, ...] = tuple(
 _REGISTERS: Mapping[str, tuple[type, ...]] = {
     "register_token_providers": (roles.TokenProviderFactory,),
     "register_captures": (roles.CaptureDriver,),
+    "register_processors": (roles.ProcessorFactory,),
     "register_codecs": (roles.EncoderFactory, roles.DecoderFactory),
     "register_renderers": (roles.RendererFactory,),
     "register_playbacks": (roles.PlaybackDriver,),

@@ -84,6 +84,8 @@ class Plugins:
         active = set(acted_on)
         for loaded in self.loaded:
             active.update(getattr(loaded.plugin, "acts_on", ()))
+        for offer in self.offers("register_processors"):
+            active.update(offer.thing.does)
         for offer in self.offers("register_renderers"):
             if {offer.thing.name, offer.plugin} & set(settings.renderers):
                 active.update(getattr(offer.thing, "acts_on", ()))

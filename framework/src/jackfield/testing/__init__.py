@@ -27,14 +27,23 @@ if TYPE_CHECKING:
     from jackfield.testing.contracts.encoder import EncoderContract
     from jackfield.testing.contracts.playback import PlaybackContract
     from jackfield.testing.contracts.plugin import PluginContract
+    from jackfield.testing.contracts.processor import AudioProcessorContract, VideoProcessorContract
     from jackfield.testing.contracts.renderer import RendererContract
     from jackfield.testing.contracts.settings import SettingsCheckContract
     from jackfield.testing.contracts.tokens import TokenProviderContract
     from jackfield.testing.distributions import install
-    from jackfield.testing.fakes import FakeCall, FakeParticipant, FakeSink, FakeTrack
+    from jackfield.testing.fakes import (
+        FakeCall,
+        FakeParticipant,
+        FakeProcessor,
+        FakeProcessorFactory,
+        FakeSink,
+        FakeTrack,
+    )
 
 _WHERE = {
     "ManualClock": "clock",
+    "AudioProcessorContract": "contracts.processor",
     "CaptureContract": "contracts.capture",
     "DecoderContract": "contracts.decoder",
     "EncoderContract": "contracts.encoder",
@@ -43,9 +52,12 @@ _WHERE = {
     "RendererContract": "contracts.renderer",
     "SettingsCheckContract": "contracts.settings",
     "TokenProviderContract": "contracts.tokens",
+    "VideoProcessorContract": "contracts.processor",
     "install": "distributions",
     "FakeCall": "fakes",
     "FakeParticipant": "fakes",
+    "FakeProcessor": "fakes",
+    "FakeProcessorFactory": "fakes",
     "FakeSink": "fakes",
     "FakeTrack": "fakes",
 }

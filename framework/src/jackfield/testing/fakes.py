@@ -146,3 +146,76 @@ def _taken(handlers: list[Any], handler: Any) -> Unwatch:
             handlers.remove(handler)
 
     return stop
+
+
+@define(eq=False)
+class FakeProcessor:
+    """An `AudioProcessor`, `VideoProcessor` and `DetectsSpeech` that keeps what it is given.
+
+    ``add`` is added to each sample. From its ``raises``-th call on it raises; from its ``shortens``-th on it answers
+    with a block too short.
+    """
+
+    add: int = 0
+    likely: float = 0.0
+    raises: int | None = None
+    shortens: int | None = None
+    closed: bool = False
+    near: list[AudioBlock] = field(factory=list)
+    far: list[AudioBlock | None] = field(factory=list)
+    delays_ms: list[int] = field(factory=list)
+    frames: list[VideoFrame] = field(factory=list)
+
+    def process(self, media: Any, far: AudioBlock | None = None, delay_ms: int = 0) -> Any:
+        """A block with ``add`` added, or the picture as it came."""
+        if isinstance(media, VideoFrame):
+            self.frames.append(media)
+            self._fail(len(self.frames))
+            return media
+        self.near.append(media)
+        self.far.append(far)
+        self.delays_ms.append(delay_ms)
+        self._fail(len(self.near))
+        short = self.shortens is not None and len(self.near) >= self.shortens
+        return AudioBlock(media.samples[: -1 if short else None] + self.add, media.rate, media.time_ns)
+
+    def _fail(self, calls: int) -> None:
+        if self.raises is not None and calls >= self.raises:
+            raise RuntimeError("it was told to fail")
+
+    def speech(self) -> float:
+        """``likely``."""
+        return self.likely
+
+    def close(self) -> None:
+        """Says so."""
+        self.closed = True
+
+
+@define(eq=False)
+class FakeProcessorFactory:
+    """A `ProcessorFactory` of `FakeProcessor`, unsuited, absent or failing as it is told."""
+
+    name: str
+    kind: Literal["audio", "video"] = "audio"
+    rank: int = 50
+    does: tuple[str, ...] = ("echo_cancellation",)
+    refuses: str | None = None
+    lacking: str | None = None
+    fails: Exception | None = None
+    opened: list[FakeProcessor] = field(factory=list)
+
+    def unsuited(self, what: str, device: Any, settings: SessionSettings) -> str | None:
+        """``refuses``."""
+        return self.refuses
+
+    def probe(self) -> str | None:
+        """``lacking``."""
+        return self.lacking
+
+    def open(self, what: Any, device: Any, settings: SessionSettings) -> FakeProcessor:
+        """A processor, or the error that it was told of."""
+        if self.fails is not None:
+            raise self.fails
+        self.opened.append(FakeProcessor())
+        return self.opened[-1]

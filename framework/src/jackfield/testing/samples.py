@@ -44,6 +44,28 @@ def block(index: int, *, ptime_ms: int = 20, rate: int = 48_000, channels: int =
     return AudioBlock(np.repeat(wave[:, None], channels, axis=1), rate, START_NS + index * ptime_ms * 1_000_000)
 
 
+def babble(seconds: float, *, pitch_hz: float = 120.0, seed: int = 0, rate: int = 48_000) -> Any:
+    """Something like speech, floats of -1 to 1: a voice with harmonics whose pitch, loudness and vowels wander, in
+    syllables and pauses, with a hiss between. No two seconds are alike; the same arguments give the same sound."""
+    random = np.random.default_rng(seed)
+    count, knots = int(seconds * rate), int(seconds * 6) + 2
+    at = np.arange(count)
+
+    def wander(low: float, high: float) -> Any:
+        return np.interp(at, np.linspace(0, count, knots), random.uniform(low, high, knots))
+
+    phase = np.cumsum(2 * math.pi * wander(0.8, 1.25) * pitch_hz / rate)
+    vowels = [(wander(300, 800), 120.0), (wander(900, 2300), 200.0), (wander(2400, 3400), 300.0)]
+    made = np.zeros(count)
+    for harmonic in range(1, 28):
+        hertz = harmonic * pitch_hz
+        weight = sum(np.exp(-(((hertz - centre) / width) ** 2)) for centre, width in vowels) + 0.02
+        made += weight * np.sin(harmonic * phase) / math.sqrt(harmonic)
+    syllables = np.clip(np.sin(np.cumsum(2 * math.pi * wander(2.0, 5.0) / rate)) + wander(-0.6, 0.6), 0, 1)
+    made = made * syllables + random.standard_normal(count) * np.roll(syllables, rate // 12) ** 4 * 0.1
+    return made / np.abs(made).max() * 0.7
+
+
 def loudness(samples: Any) -> float:
     """Root mean square of int16 samples, 0 to 1."""
     return float(np.sqrt(np.mean(np.square(np.asarray(samples, dtype=np.float64) / 32_768)))) if len(samples) else 0.0

@@ -32,6 +32,8 @@ class Device:
     #: Higher is taken first when nobody named a device; hardware 50 and more, made-up media below 10.
     rank: int = 50
     facing: Literal["front", "rear", ""] = ""
+    #: A microphone whose sound is meant to be sent as it is: made up, a line, or processed by the device itself.
+    clean: bool = False
 
     @property
     def plugin(self) -> str:

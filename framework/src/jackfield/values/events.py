@@ -256,6 +256,26 @@ class DeviceRestored(Event):
 
 
 @frozen
+class NoAudioInput(Event):
+    """A microphone that is on has given digital silence, or nothing, for ``silent_s``.
+
+    Told once; and once more, with ``ended``, when it is heard again. ``device`` is None where a program gives the
+    sound.
+    """
+
+    device: Device | None
+    silent_s: float
+    ended: bool = False
+
+
+@frozen
+class TalkingWhileMuted(Event):
+    """Somebody speaks into the microphone that is muted. Nothing is sent; told at most every half minute."""
+
+    device: Device | None
+
+
+@frozen
 class EncoderChanged(Event):
     """A publication's encoder is another one now, and why."""
 

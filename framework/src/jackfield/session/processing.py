@@ -1,0 +1,114 @@
+"""What media goes through between its device and its encoder, on the encoding thread."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+
+from jackfield.media.far_end import RATE, FarEnd
+from jackfield.plugins import OpenProcessor, close_processors
+from jackfield.roles import DetectsSpeech
+from jackfield.session.listening import MicrophoneWatch
+from jackfield.session.reblock import Reblocker
+from jackfield.values.errors import CallError, PluginError
+from jackfield.values.media import AudioBlock, VideoFrame
+
+logger = logging.getLogger("jackfield.processing")
+
+PTIME_MS = 10
+#: Told, on the encoding thread, of a processor that was dropped: the error, and its name.
+Dropped = Callable[[CallError, str], None]
+
+
+class Treatment:
+    """The processors of one publication, which `use` replaces. One that raises is dropped, and media goes on without.
+
+    Sound with no processor passes as it came, bit for bit; with some it is 10 ms blocks of 48 kHz, mono. With a
+    ``watch``, sound is also listened to; while that is muted nothing comes out.
+    """
+
+    def __init__(
+        self, dropped: Dropped, *, far_end: FarEnd | None = None, watch: MicrophoneWatch | None = None
+    ) -> None:
+        self._dropped, self._watch = dropped, watch
+        self._next: list[OpenProcessor] | None = None
+        self._changing = threading.Lock()
+        self._processors: list[OpenProcessor] = []
+        self._detector: DetectsSpeech | None = None
+        self._far = far_end.reader() if far_end else None
+        self._blocks = Reblocker(RATE, 1, PTIME_MS)
+
+    def use(self, processors: Sequence[OpenProcessor]) -> None:
+        """These from the next block or picture on; the former are closed. Any thread."""
+        with self._changing:
+            unused, self._next = self._next, list(processors)
+        close_processors(unused or ())
+
+    def _change(self) -> None:
+        with self._changing:
+            taken, self._next = self._next, None
+        if taken is not None:
+            close_processors(self._processors)
+            self._set(taken)
+            self._blocks = Reblocker(RATE, 1, PTIME_MS)
+
+    def _set(self, processors: list[OpenProcessor]) -> None:
+        self._processors = processors
+        found = (each.processor for each in processors if isinstance(each.processor, DetectsSpeech))
+        self._detector = next(found, None)
+
+    def apply(self, media: VideoFrame | AudioBlock) -> Sequence[VideoFrame | AudioBlock]:
+        """What is encoded in its place: nothing while a block is not yet whole, or the microphone is muted."""
+        if self._next is not None:
+            self._change()
+        if isinstance(media, VideoFrame):
+            return [self._picture(media)]
+        sent = [self._block(part) for part in self._blocks.push(media)] if self._processors else [media]
+        return [] if self._watch is not None and self._listen(media, sent) else sent
+
+    def _picture(self, frame: VideoFrame) -> VideoFrame:
+        for each in list(self._processors):
+            try:
+                frame = each.processor.process(frame)
+            except Exception as exc:
+                self._drop(each, exc)
+        return frame
+
+    def _block(self, near: AudioBlock) -> AudioBlock:
+        far, delay_ms = None, 0
+        if self._far is not None:
+            samples = self._far.read(near.time_ns, len(near.samples))
+            if samples is not None:
+                far, delay_ms = AudioBlock(samples, RATE, near.time_ns), self._far.delay_ms
+        block = near
+        for each in list(self._processors):
+            try:
+                made = each.processor.process(block, far, delay_ms)
+                if made.samples.shape != near.samples.shape or made.rate != near.rate:
+                    raise ValueError(f"it answered {made.samples.shape} at {made.rate} Hz for {near.samples.shape}")
+                block = made
+            except Exception as exc:
+                self._drop(each, exc)
+        return block
+
+    def _listen(self, raw: AudioBlock, sent: Sequence[AudioBlock]) -> bool:
+        """Whether the microphone is muted; what comes is heard either way."""
+        assert self._watch is not None
+        likely = self._detector.speech() if self._detector is not None else None
+        for block in sent:
+            self._watch.hear(raw, block.samples, block.rate, likely)
+        return self._watch.muted
+
+    def _drop(self, broken: OpenProcessor, exc: Exception) -> None:
+        self._set([each for each in self._processors if each is not broken])
+        close_processors([broken])
+        found = f"processor {broken.name} ({broken.plugin}) failed and is left out: {type(exc).__name__}: {exc}"
+        logger.warning("%s", found, exc_info=exc)
+        lost = ", ".join(each.replace("_", " ") for each in broken.does)
+        self._dropped(PluginError(f"{found}; the call goes on without its {lost}"), broken.name)
+
+    def close(self) -> None:
+        """The processors have given back what they hold. Call it once nothing is applied any more."""
+        self.use(())
+        self._change()
