@@ -17,13 +17,13 @@ from livekit.protocol.rtc import JoinResponse
 
 from jackfield.plugins import Choice
 from jackfield.plugins.devices import Found, Wish
-from jackfield.roles import CaptureSink, Unwatch
+from jackfield.roles import CaptureSink, Control, Unwatch
 from jackfield.session.hotplug import HotPlug
 from jackfield.session.own_media import OwnMedia
 from jackfield.session.recovery import DELAYS_S, FLAP_S, Recovery, candidates, following
 from jackfield.testing.timers import ManualTimers
 from jackfield.values.devices import Device, DeviceChange, DeviceKind
-from jackfield.values.errors import CallError, DeviceBusy, DeviceGone
+from jackfield.values.errors import CallError, DeviceBusy, DeviceGone, SettingsError
 from jackfield.values.formats import AudioFormat, MediaFormat, VideoFormat
 from jackfield.values.media import AudioBlock, EncodedFrame, VideoFrame
 from jackfield.values.settings import SessionSettings
@@ -127,6 +127,9 @@ class Bench:
     def modes(self, device: Device) -> Sequence[MediaFormat]:
         return device.modes
 
+    def driver(self, device: Device) -> Bench:
+        return self
+
     def device(self, kind: DeviceKind, wish: Any = None, *, facing: str = "") -> tuple[Device | None, Any, Any]:
         found = [Found(device, self, self.name) for device in self.devices(kind)]
         taken, choice = Wish(kind, found, facing=facing).grant(wish)
@@ -135,6 +138,18 @@ class Bench:
     def encoder(self, codec: str, encoding: Any, *_: Any, **__: Any) -> tuple[Any, Choice]:
         self.encoders += 1
         return Marking(codec), Choice(f"encoder {codec}", "marking", "bench", "the only one")
+
+
+class Adjustable(Bench):
+    """A bench whose cameras zoom."""
+
+    zoom = 1
+
+    def controls(self, device: Device) -> Sequence[Control]:
+        return (Control("zoom", "Zoom", "integer", self.zoom, 1, 1, 5),)
+
+    def set_control(self, device: Device, name: str, value: Any) -> None:
+        self.zoom = value
 
 
 class Plugged:
@@ -553,6 +568,22 @@ async def test_a_call_that_ends_while_a_device_is_away_leaves_nothing(moment: st
     assert asyncio.all_tasks() == before
 
 
+async def test_the_device_in_use_is_adjusted_by_name() -> None:
+    """Listed and set through its driver; a driver that cannot is named, and so is a call without a camera."""
+    bench = Bench(FRONT)
+    async with call(bench) as now:
+        assert await now.own.controls("camera") == ()
+        with pytest.raises(SettingsError, match="cannot be adjusted"):
+            await now.own.set_control("camera", "zoom", 3)
+        adjustable = Adjustable(FRONT)
+        now.own._plugins.driver = lambda device: adjustable  # type: ignore[method-assign]
+        await now.own.set_control("camera", "zoom", 3)
+        (control,) = await now.own.controls("camera")
+        assert (control.name, control.value) == ("zoom", 3)
+        with pytest.raises(DeviceGone, match="no microphone"):
+            await now.own.controls("microphone")
+
+
 # --- how it waits and what it takes ------------------------------------------------------------------------------
 async def test_a_device_that_flaps_is_given_more_time_each_time() -> None:
     """At once the first time; after it went as soon as it had come, ever later; a quiet while forgives."""
@@ -601,6 +632,7 @@ def test_candidates_are_the_lost_device_and_those_the_wish_allows() -> None:
     assert ids(Bench(REAR), FRONT, [FRONT.id, REAR.id]) == [REAR.id]
     assert ids(Bench(MIC, OTHER_MIC, TEST_TONE), MIC, None) == [MIC.id, OTHER_MIC.id]
     assert ids(Bench(OTHER_MIC, TEST_TONE), MIC, MIC.id) == []
+    assert ids(Bench(evolve(FRONT, id="bench:front@2")), evolve(FRONT, id="bench:front@1"), "front") == ["bench:front@2"]
 
 
 @pytest.mark.parametrize(

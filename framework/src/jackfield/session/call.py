@@ -11,7 +11,7 @@ from livekit.protocol.models import DataPacket, DisconnectReason, UserPacket
 from livekit.protocol.rtc import LeaveRequest
 
 from jackfield.plugins import Choice, Plugins
-from jackfield.roles import CaptureDriver, Unwatch
+from jackfield.roles import CaptureDriver, Control, Unwatch
 from jackfield.rtc import signalling
 from jackfield.session.connection import Connection
 from jackfield.session.listeners import Callback, EventStream, Listeners
@@ -219,6 +219,18 @@ class CallSession:
         device = await self._outputs.set_speaker(wish)
         self._emit(events.SpeakerChanged(device))
         return device
+
+    async def controls(self, kind: DeviceKind = "camera") -> Sequence[Control]:
+        """What can be adjusted on the device in use: exposure, focus, zoom. Empty where it has nothing of the kind.
+
+        `DeviceError` where there is no such device, or it cannot be asked.
+        """
+        return await self._own.controls(kind)
+
+    async def set_control(self, name: str, value: int | bool | str, kind: DeviceKind = "camera") -> None:
+        """Adjusts the device in use. `SettingsError` says which controls, and which values, it has."""
+        self._check_active()
+        await self._own.set_control(kind, name, value)
 
     async def switch_camera(self) -> Device:
         """Another camera from now on: one that faces the other way, else the next. `DeviceGone` where there is none."""

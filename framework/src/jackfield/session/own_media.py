@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import Any
 
 from jackfield.plugins import Choice, Plugins
+from jackfield.roles import Control, HasControls
 from jackfield.rtc import codecs, signalling
 from jackfield.session.connection import Connection
 from jackfield.session.feed import Feed
@@ -99,6 +100,10 @@ class OwnMedia:
         if self._enabled is not None and publication.codec not in self._enabled:
             await publication.choose_again(self._codecs(publication))
         await publication.announce(self._connection)
+        self._explain(publication)
+
+    def _explain(self, publication: Publication) -> None:
+        """That no encoder was chosen is a choice too."""
         device = publication.device
         if device is not None and publication.kind == "video" and not publication.encoder:
             asked, why = f"encoder {publication.codec}", f"{device.label} encodes by itself, and is sent as it is"
@@ -212,6 +217,7 @@ class OwnMedia:
         elif publication.device is None or publication.device.id != device.id or publication.is_away:
             await self._give_up(publication)
             await publication.swap(self._feed(device, driver, [publication.codec]))
+            self._explain(publication)
         self._emit(_CHANGED[kind](device))
         return device
 
@@ -224,6 +230,26 @@ class OwnMedia:
         if taken.facing and taken.facing != (used.facing if used else ""):
             self._emit(events.CameraFacingChanged(taken.facing))
         return taken
+
+    async def controls(self, kind: Any) -> Sequence[Control]:
+        """What can be adjusted on the device in use."""
+        device, driver = self._used(kind)
+        return await asyncio.to_thread(driver.controls, device) if isinstance(driver, HasControls) else ()
+
+    async def set_control(self, kind: Any, name: str, value: int | bool | str) -> None:
+        """Adjusts the device in use."""
+        device, driver = self._used(kind)
+        if not isinstance(driver, HasControls):
+            fix = "leave it to the device, or use one whose plugin can"
+            raise SettingsError([Finding("error", name, f"{device.label} ({device.id}) cannot be adjusted", fix)])
+        await asyncio.to_thread(driver.set_control, device, name, value)
+
+    def _used(self, kind: Any) -> tuple[Device, Any]:
+        publication = self.of(kind)
+        device = publication.device if publication else None
+        if device is None:
+            raise DeviceGone(f"there is no {kind} in this call; name one with set_{kind}")
+        return device, self._plugins.driver(device)
 
     # --- what goes wrong
     def _lost(self, publication: Publication, error: CallError) -> None:

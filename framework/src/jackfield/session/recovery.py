@@ -128,7 +128,9 @@ def following(cameras: Sequence[Device], used: Device | None) -> Device:
 def candidates(plugins: Plugins, lost: Device, wish: Wish) -> list[tuple[Device, Any]]:
     """The lost device if it is there again, then those that may stand in for it, best first; all of them ready."""
     wishes: list[str] = [lost.id]
-    if isinstance(wish, Sequence) and not isinstance(wish, str):
+    if isinstance(wish, str):
+        wishes.append(wish)  # in another port a device may have another id, and still be what was wished for
+    elif isinstance(wish, Sequence):
         wishes += [each for each in wish if each != "none"]
     elif wish is None and lost.kind in _REPLACED:
         others = [device for device in plugins.devices(lost.kind) if device.rank >= _LEAST_RANK]

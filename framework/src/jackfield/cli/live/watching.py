@@ -33,6 +33,10 @@ TOLD = (
     "connection_lost",
     "session_left",
     "device_lost",
+    "device_restored",
+    "camera_changed",
+    "microphone_changed",
+    "speaker_changed",
     "encoder_changed",
     "error",
 )
@@ -125,8 +129,9 @@ class EventLines:
 
 
 def _tell(event: Event, as_json: bool) -> None:
-    person, error = getattr(event, "participant", None), getattr(event, "error", None)
+    person, error, device = (getattr(event, name, None) for name in ("participant", "error", "device"))
     facts = {"uid": person.uid if person else None, "message": getattr(event, "message", None) or None}
+    facts["device"] = f"{device.label} ({device.id})" if device else None
     facts |= {"reason": getattr(event, "reason", None), "error": str(error) if error else None}
     facts = {key: value for key, value in facts.items() if value is not None}
     if as_json:
