@@ -632,7 +632,9 @@ def test_candidates_are_the_lost_device_and_those_the_wish_allows() -> None:
     assert ids(Bench(REAR), FRONT, [FRONT.id, REAR.id]) == [REAR.id]
     assert ids(Bench(MIC, OTHER_MIC, TEST_TONE), MIC, None) == [MIC.id, OTHER_MIC.id]
     assert ids(Bench(OTHER_MIC, TEST_TONE), MIC, MIC.id) == []
-    assert ids(Bench(evolve(FRONT, id="bench:front@2")), evolve(FRONT, id="bench:front@1"), "front") == ["bench:front@2"]
+    assert ids(Bench(evolve(FRONT, id="bench:front@2")), evolve(FRONT, id="bench:front@1"), "front") == [
+        "bench:front@2"
+    ]
 
 
 @pytest.mark.parametrize(

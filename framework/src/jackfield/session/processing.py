@@ -7,10 +7,10 @@ import threading
 from collections.abc import Callable, Sequence
 
 from jackfield.media.far_end import RATE, FarEnd
+from jackfield.media.reblock import Reblocker
 from jackfield.plugins import OpenProcessor, close_processors
 from jackfield.roles import DetectsSpeech
 from jackfield.session.listening import MicrophoneWatch
-from jackfield.session.reblock import Reblocker
 from jackfield.values.errors import CallError, PluginError
 from jackfield.values.media import AudioBlock, VideoFrame
 
