@@ -3,7 +3,7 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint docs soak bench dist lock clean
+.PHONY: help setup demo test lint docs lab soak bench dist lock clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,8 +26,12 @@ test: lint ## every test; APT=1 or CI=true installs the system packages; ARGS="-
 docs: setup ## docs/reference anew, from the code
 	@$(BIN)/python -m scripts.reference
 
+lab: setup ## every hardware test, in one virtual machine; ARGS="-k name"
+	@$(BIN)/python -m tests.lab.system
+	@$(BIN)/python -m tests.lab.vm $(ARGS)
+
 soak: setup ## the tests that run for long
-	@$(BIN)/python -m pytest -m soak $(ARGS)
+	@$(BIN)/python -m pytest -m "soak and not vm" $(ARGS)
 
 bench: setup ## latency, CPU and join time beside their peers
 	@$(BIN)/jackfield bench $(ARGS)

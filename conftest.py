@@ -10,4 +10,6 @@ pytest_plugins = [
     "tests.lab.browser",
     "tests.lab.sound_server",
     "tests.lab.xserver",
+    "tests.lab.vm.plugin",
+    "tests.lab.vm.fixtures",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes.util
 import os
+import platform
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from attrs import frozen
 
 ROOT = Path(__file__).resolve().parents[2]
 PEERS = ROOT / ".peers" / "bin"
+VM = ROOT / ".peers" / "vm"
 LIVEKIT = PEERS / "livekit-server"
 LIVEKIT_VERSION = "v1.13.5"
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
@@ -78,8 +80,18 @@ def _apt(package: str) -> str:
     return f"apt-get install {package}   (or APT=1 make test)"
 
 
+def _lack_of_kernel() -> str:
+    if platform.machine() != "x86_64":
+        return f"the lab's kernel is for x86-64, and this machine is {platform.machine()}"
+    return "" if (VM / "kernel").exists() else "the lab's kernel is not unpacked"
+
+
 def _livekit_fix() -> str:
     return "make test   (builds it once, with Go)" if find_tool("go") else "install Go (go.dev/dl), then make test"
+
+
+def _tool(name: str, tool: str, package: str) -> Need:
+    return Need(name, _missing(tool), _apt(package), package)
 
 
 NEEDS = {
@@ -105,5 +117,20 @@ NEEDS = {
             _livekit_fix(),
             obtainable=lambda: bool(find_tool("go")),
         ),
+        _tool("qemu", "qemu-system-x86_64", "qemu-system-x86"),
+        _tool("busybox", "busybox", "busybox-static"),
+        _tool("kmod", "modprobe", "kmod"),
+        _tool("udevd", "/lib/systemd/systemd-udevd", "udev"),
+        _tool("v4l-utils", "v4l2-ctl", "v4l-utils"),
+        _tool("alsa-utils", "arecord", "alsa-utils"),
+        Need(
+            "lab-kernel",
+            _lack_of_kernel,
+            "make test   (brings it once, with apt-get, where qemu-system-x86 is installed)",
+            obtainable=lambda: platform.machine() == "x86_64" and bool(find_tool("apt-get")),
+        ),
     )
 }
+
+#: What it takes to boot the hardware lab's virtual machine.
+VM_NEEDS = ("qemu", "busybox", "kmod", "udevd", "lab-kernel")

@@ -9,10 +9,11 @@ import pytest
 
 from tests.lab.machine import IN_CI, NEEDS
 
-SUITES = {"soak": "make soak", "bench": "make bench"}
+SUITES = {"vm": "make lab", "soak": "make soak", "bench": "make bench"}
 #: As many tests are named one by one.
 FEW = 8
 _not_run: pytest.StashKey[dict[str, list[str]]] = pytest.StashKey()
+_elsewhere: pytest.StashKey[dict[str, str]] = pytest.StashKey()
 
 
 def require(*names: str) -> None:
@@ -35,6 +36,12 @@ def require(*names: str) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_not_run] = defaultdict(list)
+    config.stash[_elsewhere] = {}
+
+
+def ran_elsewhere(config: pytest.Config, reasons: dict[str, str]) -> None:
+    """Tests that this run left out have been run by another, or not for the reason given (empty where they were)."""
+    config.stash[_elsewhere].update(reasons)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -51,7 +58,8 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
             item.config.stash[_not_run][f"a {suite} test. To run it: {SUITES[suite]}"].append(item.nodeid)
 
 
-def _reason(report: pytest.TestReport) -> str:
+def reason_of(report: pytest.TestReport) -> str:
+    """Why a test was skipped."""
     if isinstance(report.longrepr, tuple | list):  # a list where the report came from another process
         return str(report.longrepr[2]).removeprefix("Skipped: ")
     return str(report.longrepr)
@@ -59,7 +67,16 @@ def _reason(report: pytest.TestReport) -> str:
 
 def _skipped(reports: list[pytest.TestReport]) -> Iterator[tuple[str, str]]:
     for report in reports:
-        yield _reason(report), report.nodeid or "a module"
+        yield reason_of(report), report.nodeid or "a module"
+
+
+def _known_better(not_run: dict[str, list[str]], elsewhere: dict[str, str]) -> dict[str, list[str]]:
+    known = defaultdict(list)
+    for reason, nodeids in not_run.items():
+        for nodeid in nodeids:
+            known[elsewhere.get(nodeid, reason)].append(nodeid)
+    known.pop("", None)
+    return known
 
 
 def _named(nodeids: list[str]) -> list[str]:
@@ -72,7 +89,7 @@ def _named(nodeids: list[str]) -> list[str]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    not_run = config.stash[_not_run]
+    not_run = _known_better(config.stash[_not_run], config.stash[_elsewhere])
     for reason, nodeid in _skipped(terminalreporter.stats.get("skipped", [])):
         not_run[reason].append(nodeid)
     if not not_run:

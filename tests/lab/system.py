@@ -1,7 +1,8 @@
 """Brings the system packages and foreign servers that tests run against. `make test` runs it first.
 
 `APT=1` or `CI=true` installs the packages with apt-get; otherwise what is missing is named with the command.
-livekit-server is built once, where Go is on the machine, into the ignored folder `.peers`.
+livekit-server is built once, where Go is on the machine, into the ignored folder `.peers`; there the kernel of the
+hardware lab is unpacked too, once, where QEMU is on the machine.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import subprocess
 import sys
 
 from tests.lab.machine import IN_CI, LIVEKIT, LIVEKIT_VERSION, NEEDS, PEERS, find_tool
+from tests.lab.vm import kernel
 
 FONTS = "fonts-dejavu-core"
 
@@ -67,8 +69,21 @@ def bring_livekit_server() -> bool:
     return True
 
 
+def bring_lab_kernel() -> bool:
+    """Unpack the hardware lab's kernel where QEMU is at hand; without it, its tests are listed as not run."""
+    if not find_tool("qemu-system-x86_64") or not NEEDS["lab-kernel"].lack() or not find_tool("apt-get"):
+        return True
+    print("system: unpacking the hardware lab's kernel, once", flush=True)
+    try:
+        kernel.bring()
+    except kernel.NoKernel as error:
+        print(f"system: the hardware lab has no kernel: {error}", file=sys.stderr)
+        return not IN_CI
+    return True
+
+
 def main() -> int:
-    return 0 if bring_packages() and bring_livekit_server() else 1
+    return 0 if bring_packages() and bring_livekit_server() and bring_lab_kernel() else 1
 
 
 if __name__ == "__main__":
