@@ -614,7 +614,7 @@ async def camera_that_is_not_ours_to_open(world: World) -> Ask:
     return with_camera(world.calls(configured="[synthetic]\nerrors = true\n"), "synthetic:denied")
 
 
-@row("ERROR_ENCODER", "no encoder of H264 is installed; plugins that bring one")
+@row("ERROR_ENCODER", "no encoder of H264 can be used: ")
 async def no_encoder(world: World) -> Ask:
     return with_camera(world.calls(configured='[plugins]\ndisable = ["codecs"]\n'), None)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -130,8 +130,14 @@ class Bench:
     def driver(self, device: Device) -> Bench:
         return self
 
-    def device(self, kind: DeviceKind, wish: Any = None, *, facing: str = "") -> tuple[Device | None, Any, Any]:
-        found = [Found(device, self, self.name) for device in self.devices(kind)]
+    def device(
+        self, kind: DeviceKind, wish: Any = None, *, facing: str = "", failed: Mapping[str, str] | None = None
+    ) -> tuple[Device | None, Any, Any]:
+        there = [
+            evolve(device, state="unusable", note=failed[device.id]) if failed and device.id in failed else device
+            for device in self.devices(kind)
+        ]
+        found = [Found(device, self, self.name) for device in there]
         taken, choice = Wish(kind, found, facing=facing).grant(wish)
         return (taken.device, taken.driver, choice) if taken else (None, None, choice)
 
@@ -501,6 +507,34 @@ async def test_a_camera_of_another_codec_is_asked_for_raw_pictures() -> None:
         assert now.capture.format.codec is None  # type: ignore[union-attr]
         now.capture.give()
         await now.sent(b"picture")
+
+
+@pytest.mark.parametrize("wish", [None, [FRONT.id, REAR.id]])
+async def test_a_device_that_will_not_open_at_the_join_is_passed_over(wish: Any) -> None:
+    """The next one that there is, or that was named after it, is taken."""
+    bench = Bench(FRONT, REAR)
+    bench.refuse[FRONT.id] = DeviceBusy("another program holds it")
+    async with call(bench, camera=wish) as now:
+        now.capture.give()
+        await now.sent(b"picture")
+        assert now.own.publications[0].device == REAR
+
+
+async def test_no_made_up_device_stands_in_for_one_that_will_not_open() -> None:
+    """Who named none joins without, and who named one hears why."""
+    bench = Bench(FRONT, evolve(REAR, rank=5))
+    bench.refuse[FRONT.id] = DeviceBusy("another program holds it")
+    plugins: Any = Plugged(bench)
+    for wish in (None, FRONT.id):
+        settings = SessionSettings(camera=wish, microphone="none")
+        own = OwnMedia(settings, plugins, lambda _: None, HotPlug(plugins, lambda _: None))
+        if wish is None:
+            await own.prepare()
+            assert own.publications == []
+        else:
+            with pytest.raises(DeviceBusy, match="another program holds it"):
+                await own.prepare()
+        assert bench.captures == []
 
 
 async def test_a_device_that_will_not_open_leaves_the_old_one_on() -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+import attrs
 from attrs import define, field
 
 from jackfield.plugins import config as configuration
@@ -150,13 +151,20 @@ class Plugins:
         return next((each.driver for each in found if each.device.id == device.id), None)
 
     def device(
-        self, kind: DeviceKind, wish: str | Sequence[str] | None = None, *, facing: str = ""
+        self,
+        kind: DeviceKind,
+        wish: str | Sequence[str] | None = None,
+        *,
+        facing: str = "",
+        failed: Mapping[str, str] | None = None,
     ) -> tuple[Device | None, Any, Choice]:
         """The device that a wish means and its driver; (None, None, choice) where no device is wanted.
 
-        Raises `DeviceError` where there is none or it cannot be used, `SettingsError` where several fit.
+        ``failed`` are devices that could not be opened just now, by id, and why: they are passed over. Raises
+        `DeviceError` where there is none or it cannot be used, `SettingsError` where several fit.
         """
         found, broken = self._found(kind)
+        found = [_tried(each, (failed or {}).get(each.device.id)) for each in found]
         names = {row.name for row in self.rows}
         prefer = self.config.plugins.prefer
         taken, choice = Wish(kind, found, prefer, facing, lambda name: name in names).grant(wish)
@@ -370,6 +378,13 @@ def _opened_soon(thing: Any, open: Callable[[Any], Any], limit_s: float) -> Any:
         return Within[Any](limit_s, lambda made: made.close()).run(lambda: open(thing), f"open {thing.name}")
     except TimeoutError as exc:
         raise Unusable(f"opening it took longer than {limit_s:g} s") from exc
+
+
+def _tried(found: Found, reason: str | None) -> Found:
+    """The device as it is after opening it failed for this reason."""
+    if reason is None:
+        return found
+    return Found(attrs.evolve(found.device, state="unusable", note=reason), found.driver, found.plugin)
 
 
 def _raise_if(reason: str | None) -> None:

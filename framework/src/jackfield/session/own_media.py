@@ -14,7 +14,7 @@ from jackfield.session.connection import Connection
 from jackfield.session.feed import Feed
 from jackfield.session.hotplug import HotPlug
 from jackfield.session.publication import Publication
-from jackfield.session.recovery import Recovery, Wish, following
+from jackfield.session.recovery import LEAST_RANK, Recovery, Wish, following
 from jackfield.session.sources import AudioSource, VideoSource
 from jackfield.values import events
 from jackfield.values.devices import Device
@@ -57,29 +57,44 @@ class OwnMedia:
         wanted = [("microphone", self.settings.microphone, self.settings.start_audio_muted)]
         if self.settings.type == SessionType.VIDEO:
             wanted.append(("camera", self.settings.camera, self.settings.start_video_paused))
-        made = [self._of_settings(kind, wish, muted) for kind, wish, muted in wanted]
-        self.publications = [publication for publication in made if publication is not None]
-        results = await asyncio.gather(
-            *(each.prepare(self._codecs(each)) for each in self.publications), return_exceptions=True
-        )
-        failed = [result for result in results if isinstance(result, BaseException)]
+        made = await asyncio.gather(*(self._of_settings(*each) for each in wanted), return_exceptions=True)
+        self.publications = [each for each in made if isinstance(each, Publication)]
+        failed = [each for each in made if isinstance(each, BaseException)]
         if failed:
             await self.close()
             raise failed[0]
 
-    def _of_settings(self, kind: Any, wish: Any, muted: bool) -> Publication | None:
+    async def _of_settings(self, kind: Any, wish: Wish, muted: bool) -> Publication | None:
+        """The first device that the wish allows and that opens; None where none is wanted, or none is there unasked."""
         facing = self.settings.camera_facing.value.lower() if kind == "camera" else ""
-        try:
-            device, driver, _ = self._plugins.device(kind, wish, facing=facing)
-        except DeviceError as error:
-            if wish is not None:
+        failed: dict[str, str] = {}
+        while True:
+            try:
+                device, driver, _ = await asyncio.to_thread(
+                    self._plugins.device, kind, wish, facing=facing, failed=failed
+                )
+                if device is None:
+                    return None
+                if failed and device.rank < LEAST_RANK and wish is None:
+                    raise DeviceGone("; ".join(failed.values()))
+            except DeviceError as error:
+                if wish is not None:
+                    raise
+                logger.warning("the call begins without a %s: %s", kind, error.message)
+                return None
+            publication = self._make(self._feed(device, driver, self.settings.video_codecs), kind, "", muted=muted)
+            try:
+                await publication.prepare(self._codecs(publication))
+            except DeviceError as error:
+                await publication.end()
+                if isinstance(wish, str):
+                    raise
+                failed[device.id] = error.message
+            except BaseException:
+                await publication.end()
                 raise
-            logger.warning("the call begins without a %s: %s", kind, error.message)
-            return None
-        if device is None:
-            return None
-        codecs = self.settings.video_codecs
-        return self._make(self._feed(device, driver, codecs), kind, "", muted=muted)
+            else:
+                return publication
 
     async def connect(self, connection: Connection) -> None:
         """What is ready is published."""

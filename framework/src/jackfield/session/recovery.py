@@ -20,7 +20,7 @@ DELAYS_S = (0.25, 0.5, 1.0, 2.0, 4.0)
 #: A device that goes again within this flaps, and is given more time each time.
 FLAP_S = 5.0
 #: Made-up devices have lower ranks: nobody who lost a microphone wants a test tone instead.
-_LEAST_RANK = 10
+LEAST_RANK = 10
 #: Kinds that are replaced by another device though nobody named one. No other camera is turned on unasked.
 _REPLACED: frozenset[DeviceKind] = frozenset({"microphone", "speaker"})
 
@@ -118,7 +118,7 @@ def following(cameras: Sequence[Device], used: Device | None) -> Device:
     others = [each for each in ready if used is None or each.id != used.id]
     if not others:
         raise DeviceGone("there is no other camera to switch to; see `jackfield devices camera`")
-    real = [each for each in others if each.rank >= _LEAST_RANK] or others
+    real = [each for each in others if each.rank >= LEAST_RANK] or others
     facing = {"front": "rear", "rear": "front"}.get(used.facing if used else "")
     turned = [each for each in real if each.facing == facing] if facing else []
     in_line = sorted(turned or real, key=lambda each: each.id)
@@ -133,7 +133,7 @@ def candidates(plugins: Plugins, lost: Device, wish: Wish) -> list[tuple[Device,
     elif isinstance(wish, Sequence):
         wishes += [each for each in wish if each != "none"]
     elif wish is None and lost.kind in _REPLACED:
-        others = [device for device in plugins.devices(lost.kind) if device.rank >= _LEAST_RANK]
+        others = [device for device in plugins.devices(lost.kind) if device.rank >= LEAST_RANK]
         wishes += [device.id for device in sorted(others, key=lambda device: -device.rank)]
     found: dict[str, tuple[Device, Any]] = {}
     for each in wishes:
