@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import struct
-
 import pytest
 from attrs import evolve
-from jackfield_v4l2.descriptors import H264_UNIT, read
+from jackfield_v4l2.descriptors import read
 from jackfield_v4l2.driver import V4l2Captures
 from jackfield_v4l2.identity import Seen, captures, device_of
 from jackfield_v4l2.options import Options
 from jackfield_v4l2.testing import FakeCamera, FakeKernel, FakeNodes
-from jackfield_v4l2.testing.nodes import seen_usb
+from jackfield_v4l2.testing.nodes import seen_usb, usb_descriptors
 
 from jackfield.plugins.devices import Found, Wish
 from jackfield.values.errors import SettingsError
@@ -34,7 +32,7 @@ def test_an_id_is_who_and_where() -> None:
     assert device_of(seen_usb(serial=""), may_open=True).id == (
         "v4l2:usb-Fake_Optics_FakeCam_HD@pci-0000:00:14.0-usb-0:1:1.0"
     )
-    assert device_of(VIVID, may_open=True).id == "v4l2:vivid@platform-vivid.0"
+    assert device_of(VIVID, may_open=True).id == "v4l2:vivid-000-vid-cap@platform-vivid.0"
 
 
 def test_an_id_outlives_what_changes() -> None:
@@ -95,30 +93,9 @@ def test_the_side_of_a_built_in_camera_is_known(removable: str, panel: str, faci
     assert device_of(evolve(seen_usb(), removable=removable, panel=panel), may_open=True).facing == facing
 
 
-def descriptors() -> bytes:
-    """A camera with MJPEG, YUYV and H.264 at 640x480, the last two at 30 and 15, and an H.264 unit of number 7."""
-
-    def one(*octets: int, tail: bytes = b"") -> bytes:
-        return bytes([len(octets) + len(tail) + 1, *octets]) + tail
-
-    tail = bytes.fromhex("00001000800000aa00389b71")
-    intervals = struct.pack("<II", 333_333, 666_666)
-    frame = struct.pack("<BHHIII", 0, 640, 480, 1, 1, 614_400)
-    control = one(4, 0, 0, 0, 0x0E, 1, 0, 0) + one(0x24, 1, 0x10, 1, 0, 0, 0, 0, 0, 0, 1, 1)
-    control += one(0x24, 6, 7, tail=H264_UNIT + bytes([2, 1, 3, 2, 0, 0, 0]))
-    stream = one(4, 1, 0, 1, 0x0E, 2, 0, 0) + one(0x24, 6, 1, 1, 1, 1, 0, 0, 0, 0)
-    stream += one(0x24, 7, 1, tail=frame + struct.pack("<IB", 333_333, 1) + intervals[:4])
-    stream += one(0x24, 4, 2, 1, tail=b"YUY2" + tail + bytes([16, 1, 0, 0, 0, 0]))
-    stream += one(0x24, 5, 1, tail=frame + struct.pack("<IB", 333_333, 2) + intervals)
-    stream += one(0x24, 0x10, 3, 1, tail=b"H264" + tail + bytes([16, 1, 0, 0, 0, 0, 1]))
-    h264 = struct.pack("<BHHII", 0, 640, 480, 1, 1) + struct.pack("<IBI", 333_333, 2, 0)
-    stream += one(0x24, 0x11, 1, tail=h264 + intervals)
-    return one(1, 0, 2, 0, 0, 0, 0, 0) + control + stream
-
-
 def test_usb_descriptors_tell_the_modes_with_nothing_opened() -> None:
     """Layouts, sizes and rates as the driver lists them, and the number of the H.264 unit."""
-    camera = read(descriptors(), 0)
+    camera = read(usb_descriptors(), 0)
     assert camera.modes == (
         VideoFormat(640, 480, 30.0, "mjpeg"),
         VideoFormat(640, 480, 30.0, "yuyv422"),
@@ -127,12 +104,12 @@ def test_usb_descriptors_tell_the_modes_with_nothing_opened() -> None:
         VideoFormat(640, 480, 15.0, codec="H264"),
     )
     assert camera.h264_unit == 7
-    assert device_of(evolve(seen_usb(), descriptors=descriptors()), may_open=True).modes == camera.modes
+    assert device_of(evolve(seen_usb(), descriptors=usb_descriptors()), may_open=True).modes == camera.modes
 
 
 def test_descriptors_of_another_interface_or_of_no_sense_tell_nothing() -> None:
     """A second camera in one device is not given the first one's modes; rubbish is no error."""
-    assert read(descriptors(), 3).modes == ()
-    for cut in range(0, len(descriptors()), 7):
-        read(descriptors()[:cut], 0)
+    assert read(usb_descriptors(), 3).modes == ()
+    for cut in range(0, len(usb_descriptors()), 7):
+        read(usb_descriptors()[:cut], 0)
     assert read(bytes(range(256)) * 4, 0).modes == ()

@@ -86,7 +86,13 @@ class V4l2Captures:
         ]
 
     def _listed(self) -> list[tuple[Device, Seen]]:
-        return [(self._device(seen), seen) for seen in self._nodes.seen() if captures(seen)]
+        found = [(self._device(seen), seen) for seen in self._nodes.seen() if captures(seen)]
+        taken: set[str] = set()
+        for number, (device, seen) in enumerate(found):
+            if device.id in taken:  # of one driver, one path and one name: only the node's number is left
+                found[number] = evolve(device, id=f"{device.id}-{device.address.rpartition('/')[2]}"), seen
+            taken.add(device.id)
+        return found
 
     def _device(self, seen: Seen) -> Device:
         device = device_of(seen, self._kernel.may_open(seen.address))
@@ -107,7 +113,8 @@ class V4l2Captures:
                 self._unusable.pop(known.id, None)
             self._revival.forget(known)
             return (DeviceChange("removed", evolve(known, state="gone", note="unplugged")),)
-        device = there[seen.sys_path] = self._device(seen)
+        listed = (device for device, other in self._listed() if other.sys_path == seen.sys_path)
+        device = there[seen.sys_path] = next(listed, None) or self._device(seen)
         if known is None:
             return (DeviceChange("added", device),)
         return (DeviceChange("changed", device),) if device != known else ()

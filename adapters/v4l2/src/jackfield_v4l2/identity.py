@@ -92,7 +92,8 @@ def _who(seen: Seen) -> str:
     serial = seen.properties.get("ID_SERIAL")
     if serial:
         return f"{seen.properties.get('ID_BUS', 'usb')}-{serial}"
-    return re.sub(r"[^\w.+-]+", "_", _product(seen)).strip("_") or "camera"
+    # a driver's own name for the node tells its instances apart where they share a path
+    return re.sub(r"[^\w.+-]+", "_", seen.name or _product(seen)).strip("_") or "camera"
 
 
 def _where(seen: Seen) -> str:

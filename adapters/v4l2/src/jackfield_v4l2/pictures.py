@@ -69,17 +69,17 @@ class Raw:
                 rest = parts[number]
                 stride = self._shape.strides[number]
             else:
-                stride = _stride(picture, self._shape.strides[0], plane)
+                stride = _stride(picture, self._shape.strides[0], number)
             rest = rest[_copy(rest, stride, plane) :]
 
 
-def _stride(picture: av.VideoFrame, first: int, plane: VideoPlane) -> int:
+def _stride(picture: av.VideoFrame, first: int, number: int) -> int:
     """V4L2 gives the stride of the first plane; the others' follow from their width ("Planar YUV formats")."""
-    if plane is picture.planes[0] or len(picture.planes) == 1:
+    if number == 0:
         return first
-    if len(picture.planes) == 2:  # interleaved chroma, as wide as luma or, in 4:4:4, twice as wide
-        return first * 2 * plane.width // picture.width
-    return first * plane.width // picture.width
+    # interleaved chroma has two octets where planar chroma has one
+    across = picture.planes[number].width * (2 if len(picture.planes) == 2 else 1)
+    return first * across // picture.width
 
 
 def _copy(source: memoryview, stride: int, plane: VideoPlane) -> int:

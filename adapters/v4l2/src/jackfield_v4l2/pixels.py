@@ -22,10 +22,12 @@ class Layout:
 
 _PACKED = {
     "YUYV": "yuyv422", "YVYU": "yvyu422", "UYVY": "uyvy422", "VUYA": "vuya", "VUYX": "vuyx",
+    "YUV4": "ayuv", "AYUV": "ayuv", "XYUV": "ayuv",
     "GREY": "gray", "Y10 ": "gray10le", "Y12 ": "gray12le", "Y16 ": "gray16le",
     "RGB1": "rgb8",
-    "R444": "rgb444le", "AR12": "rgb444le", "XR12": "rgb444le",
+    "R444": "rgb444le", "AR12": "rgb444le", "XR12": "rgb444le", "AB12": "bgr444le", "XB12": "bgr444le",
     "RGBO": "rgb555le", "AR15": "rgb555le", "XR15": "rgb555le", "RGBQ": "rgb555be",
+    "AB15": "bgr555le", "XB15": "bgr555le",
     "RGBP": "rgb565le", "RGBR": "rgb565be",
     "RGB3": "rgb24", "BGR3": "bgr24",
     "BGR4": "bgr0", "XR24": "bgr0", "AR24": "bgra",
@@ -35,9 +37,9 @@ _PACKED = {
 _PACKED_BIG_ENDIAN = {"Y16 ": "gray16be", "AR15": "rgb555be", "XR15": "rgb555be"}
 _PLANAR = {
     "NV12": "nv12", "NV21": "nv21", "NV16": "nv16", "NV24": "nv24", "NV42": "nv42",
-    "YU12": "yuv420p", "422P": "yuv422p", "411P": "yuv411p", "YUV9": "yuv410p",
+    "YU12": "yuv420p", "422P": "yuv422p",
 }  # fmt: skip
-_PLANAR_SWAPPED = {"YV12": "yuv420p", "YVU9": "yuv410p"}
+_PLANAR_SWAPPED = {"YV12": "yuv420p"}
 #: Layouts of the multi-planar interface alone: planes in buffers of their own.
 _SEPARATE = {
     "NM12": ("nv12", 2, False), "NM21": ("nv21", 2, False), "NM16": ("nv16", 2, False),

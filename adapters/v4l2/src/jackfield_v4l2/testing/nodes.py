@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from attrs import evolve
 
 from jackfield.roles import Unwatch
+from jackfield_v4l2.descriptors import H264_UNIT
 from jackfield_v4l2.identity import Seen
 from jackfield_v4l2.testing.kernel import FakeKernel
 from jackfield_v4l2.udev import Action
@@ -27,6 +29,27 @@ def seen_usb(address: str = "/dev/video0", port: str = "1", *, serial: str = "FC
     path = f"/sys/devices/pci0000:00/0000:00:14.0/usb1/1-{port}/1-{port}:1.0/video4linux/{node}"
     seen = Seen(path, address, properties, "FakeCam HD: FakeCam HD", 0, "uvcvideo")
     return evolve(seen, **more)
+
+
+def usb_descriptors() -> bytes:
+    """A camera with MJPEG, YUYV and H.264 at 640x480, the last two at 30 and 15, and an H.264 unit of number 7."""
+
+    def one(*octets: int, tail: bytes = b"") -> bytes:
+        return bytes([len(octets) + len(tail) + 1, *octets]) + tail
+
+    tail = bytes.fromhex("00001000800000aa00389b71")
+    intervals = struct.pack("<II", 333_333, 666_666)
+    frame = struct.pack("<BHHIII", 0, 640, 480, 1, 1, 614_400)
+    control = one(4, 0, 0, 0, 0x0E, 1, 0, 0) + one(0x24, 1, 0x10, 1, 0, 0, 0, 0, 0, 0, 1, 1)
+    control += one(0x24, 6, 7, tail=H264_UNIT + bytes([2, 1, 3, 2, 0, 0, 0]))
+    stream = one(4, 1, 0, 1, 0x0E, 2, 0, 0) + one(0x24, 6, 1, 1, 1, 1, 0, 0, 0, 0)
+    stream += one(0x24, 7, 1, tail=frame + struct.pack("<IB", 333_333, 1) + intervals[:4])
+    stream += one(0x24, 4, 2, 1, tail=b"YUY2" + tail + bytes([16, 1, 0, 0, 0, 0]))
+    stream += one(0x24, 5, 1, tail=frame + struct.pack("<IB", 333_333, 2) + intervals)
+    stream += one(0x24, 0x10, 3, 1, tail=b"H264" + tail + bytes([16, 1, 0, 0, 0, 0, 1]))
+    h264 = struct.pack("<BHHII", 0, 640, 480, 1, 1) + struct.pack("<IBI", 333_333, 2, 0)
+    stream += one(0x24, 0x11, 1, tail=h264 + intervals)
+    return one(1, 0, 2, 0, 0, 0, 0, 0) + control + stream
 
 
 class FakeNodes:

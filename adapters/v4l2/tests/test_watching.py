@@ -1,0 +1,76 @@
+"""Plugging and unplugging, as it is reported; and the plugin where there is no Linux."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from attrs import evolve
+from jackfield_v4l2.driver import V4l2Captures
+from jackfield_v4l2.options import Options
+from jackfield_v4l2.testing import FakeCamera, FakeKernel, FakeNodes
+from jackfield_v4l2.testing.nodes import seen_usb
+from jackfield_v4l2.udev import Udev
+
+from jackfield.plugins.config import Config
+from jackfield.plugins.loader import load
+from jackfield.values.devices import DeviceChange
+
+
+def test_a_camera_that_is_pulled_and_put_back_keeps_its_id() -> None:
+    """What udev tells of one that is gone is bare: it is reported as what it was. Metadata nodes are no cameras."""
+    camera = FakeCamera()
+    kernel = FakeKernel(camera)
+    nodes = FakeNodes(kernel, seen_usb())
+    driver = V4l2Captures(Options(), nodes=nodes, kernel=kernel)
+    changes: list[DeviceChange] = []
+    unwatch = driver.watch(changes.append)
+    (before,) = driver.devices()
+    nodes.unplug()
+    assert driver.devices() == []
+    nodes.plug(evolve(seen_usb("/dev/video1"), properties={"ID_V4L_CAPABILITIES": ":"}, index=1))
+    camera.address = "/dev/video3"
+    nodes.plug(seen_usb("/dev/video3"))
+    told = [(change.change, change.device.id, change.device.state) for change in changes]
+    assert told == [("removed", before.id, "gone"), ("added", before.id, "ready")]
+    assert changes[1].device.address == "/dev/video3"
+    unwatch()
+    unwatch()
+    nodes.unplug("/dev/video3")
+    assert len(changes) == 2
+    assert nodes.watchers == 0
+
+
+def test_two_nodes_of_one_name_and_path_have_ids_of_their_own() -> None:
+    """A driver's instances that nothing else tells apart: the node's number is all that is left."""
+    seen = seen_usb(serial="")
+    twin = evolve(seen, address="/dev/video1", sys_path=seen.sys_path[:-1] + "1")
+    kernel = FakeKernel(FakeCamera(), FakeCamera("/dev/video1"))
+    driver = V4l2Captures(Options(), nodes=FakeNodes(kernel, seen, twin), kernel=kernel)
+    first, second = driver.devices()
+    assert second.id == f"{first.id}-video1"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="udev is of Linux. To run it: use Linux")
+def test_udev_is_listed_and_watched_with_nothing_left() -> None:
+    """The machine's own nodes, whatever they are; the thread ends with the watching."""
+    import threading
+
+    udev = Udev()
+    assert all(seen.address for seen in udev.seen())
+    before = threading.active_count()
+    stop = udev.watch(lambda action, seen: None)
+    assert threading.active_count() == before + 1
+    stop()
+    stop()
+    assert threading.active_count() == before
+
+
+def test_elsewhere_than_on_linux_the_plugin_is_a_row_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And no camera is listed by it."""
+    monkeypatch.setattr(sys, "platform", "darwin")
+    loading = load(Config(), only={"v4l2"})
+    (row,) = loading.rows
+    assert row.state == "failed"
+    assert "V4L2 is of Linux, and this is darwin" in row.reason
+    assert not loading.loaded
