@@ -64,6 +64,7 @@ def test_nodes_that_give_no_pictures_are_left_out() -> None:
     assert captures(seen_usb())
     assert not captures(evolve(seen_usb(), properties={"ID_V4L_CAPABILITIES": ":"}))
     assert not captures(evolve(seen_usb(), properties={"ID_V4L_CAPABILITIES": ":video_output:"}))
+    assert not captures(evolve(seen_usb(), address="/dev/v4l-touch0"))
     assert captures(evolve(seen_usb(), properties={}))
     assert not captures(evolve(seen_usb(), properties={}, index=1))
 

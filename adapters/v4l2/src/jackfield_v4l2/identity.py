@@ -55,6 +55,8 @@ class Seen:
 
 def captures(seen: Seen) -> bool:
     """Whether the node gives pictures: a camera's second node gives metadata, others take pictures."""
+    if not seen.address.rpartition("/")[2].startswith("video"):
+        return False  # radios, teletext, touch screens
     can = seen.properties.get("ID_V4L_CAPABILITIES")
     if can is None:  # no udev rules ran here, as in a container: a device's first node is its camera
         return seen.index == 0
