@@ -70,4 +70,4 @@ def test_one_that_hangs_is_said_to_and_not_waited_for() -> None:
     finally:
         over.set()
     assert [each.source for each in found] == ["slow", "cam"]
-    assert "longer than 0.2 s" in found[0].found
+    assert "no answer within 0.2 s" in found[0].found

@@ -39,7 +39,7 @@ def test_under_wayland_it_refuses_with_the_reason(environ: dict[str, str]) -> No
     with pytest.raises(DeviceError, match="black"):
         screens.open(listed, VideoFormat())
     (finding,) = screens.diagnose()
-    assert (finding.severity, finding.key) == ("warning", "wayland")
+    assert (finding.severity, finding.key) == ("warning", "screen:wayland")
     screens.watch(lambda change: None)()
 
 

@@ -20,6 +20,7 @@ from jackfield.values.settings import SessionSettings
 
 if TYPE_CHECKING:
     from jackfield.plugins import Choice, Plugins
+    from jackfield.values.devices import Device
 
 EPILOG = """
 \b
@@ -52,6 +53,7 @@ class Check:
 @click.pass_obj
 def command(frame: Frame, fresh: bool, as_json: bool) -> int:
     """Look at the machine, the plugins, the devices and the codecs, and say what to do about each lack."""
+    output.quiet()
     plugins = frame.plugins()
     checks = list(examine(plugins, fresh=fresh))
     if as_json:
@@ -69,9 +71,7 @@ def examine(plugins: Plugins, *, fresh: bool = False) -> Iterator[Check]:
     yield from _plugins(plugins)
     yield _tokens(plugins)
     wanted = _wanted(plugins)
-    for kind in ("camera", "microphone", "speaker"):
-        yield _device(plugins, kind, getattr(wanted, kind))
-    yield from _machine(plugins)
+    yield from _devices(plugins, wanted)
     yield from _codecs(plugins, wanted.encoders, fresh)
     yield _renderers(plugins)
     yield _tools()
@@ -126,20 +126,47 @@ def _wanted(plugins: Plugins) -> SessionSettings:
         return SessionSettings()
 
 
-def _device(plugins: Plugins, kind: Any, wish: Any) -> Check:
+def _devices(plugins: Plugins, wanted: SessionSettings) -> Iterator[Check]:
+    """What a call would take of each kind, what ails the rest, and what the drivers themselves miss."""
+    listed, broken = plugins.listing()
+    for kind in ("camera", "microphone", "speaker"):
+        yield _device(plugins, kind, getattr(wanted, kind), [device for device in listed if device.kind == kind])
+    for driver in broken:
+        fix = f'tell who wrote it, or leave it out with [plugins] disable = ["{driver.plugin}"]'
+        yield Check(f"plugin {driver.plugin}", "missing", driver.reason, fix)
+    findings = plugins.diagnose()
+    for finding in findings:
+        state: State = "missing" if finding.severity == "error" else "note"
+        key = finding.key
+        what = key if key.startswith(f"{finding.source}:") else f"{finding.source}: {key}"
+        yield Check(what, state, finding.found, finding.fix)
+    said = {finding.key for finding in findings}
+    for device in listed:
+        if device.state != "ready" and not {device.id, device.address} & said:
+            yield Check(device.id, "note", device.state, device.note)
+
+
+def _device(plugins: Plugins, kind: Any, wish: Any, listed: Sequence[Device]) -> Check:
     try:
         _, _, choice = plugins.device(kind, wish)
+    except SettingsError as exc:
+        (finding, *_) = exc.findings
+        return Check(kind, "missing", finding.found, finding.fix)
     except CallError as exc:
-        fix = "attach one, or install the plugin that drives it; `jackfield devices` lists what is there"
-        return Check(kind, "note", exc.message, fix)
+        state: State = "note" if wish is None else "missing"
+        if listed:
+            return Check(kind, state, exc.message, f"mend it, or name another: `jackfield devices {kind}` lists them")
+        return _none(plugins, kind, state)
     return Check(kind, "ok", choice.chosen or choice.why, choice=choice)
 
 
-def _machine(plugins: Plugins) -> Iterator[Check]:
-    """What the drivers themselves miss."""
-    for finding in plugins.diagnose():
-        state: State = "missing" if finding.severity == "error" else "note"
-        yield Check(f"{finding.source}: {finding.key}", state, finding.found, finding.fix)
+def _none(plugins: Plugins, kind: str, state: State) -> Check:
+    drivers = plugins.playbacks if kind == "speaker" else [each for each in plugins.captures if kind in each.kinds]
+    if not drivers:
+        fix = "pip install one; Jackfield's README lists them by role"
+        return Check(kind, state, f"no plugin that is installed drives a {kind}", fix)
+    found = f"none is attached; looked for by {', '.join(driver.name for driver in drivers)}"
+    return Check(kind, state, found, f"attach one; `jackfield devices {kind} --watch` shows it come")
 
 
 def _codecs(plugins: Plugins, prefer: Sequence[str], fresh: bool) -> Iterator[Check]:
@@ -172,8 +199,10 @@ def _tools() -> Check:
 
 
 def _show(check: Check) -> None:
-    fix = f"  → {check.fix}" if check.fix and check.state != "ok" else ""
-    click.echo(f"{MARKS[check.state]} {check.what}: {check.found}{fix}")
+    why = f" ({check.choice.why})" if check.choice is not None and check.choice.chosen == check.found else ""
+    click.echo(f"{MARKS[check.state]} {check.what}: {check.found}{why}")
+    if check.fix and check.state != "ok":
+        click.echo(f"    → {check.fix}")
     if check.choice is not None:
         for other in check.choice.passed_over:
             click.echo(f"    passed over {other}")

@@ -32,6 +32,8 @@ class Wish:
     prefer: Sequence[str] = ()
     facing: str = ""
     installed: Callable[[str], bool] = lambda name: True
+    #: Drivers that could not say what they have.
+    broken: Sequence[PassedOver] = ()
 
     def grant(self, wish: str | Sequence[str] | None) -> tuple[Found | None, Choice]:
         """The device, or None where none is wanted; raises `DeviceError` or, for an ambiguous wish, `SettingsError`."""
@@ -127,16 +129,22 @@ class Wish:
                 return f"plugin {plugin} is not installed; did you mean {near}:{wish.partition(':')[2]}?"
             return f"plugin {plugin} is not installed: pip install jackfield-{plugin}"
         if not self.found:
-            return f"none is there: `jackfield doctor` says which plugins could bring a {self.kind}"
+            reasons = "".join(f"; {driver}" for driver in self.broken)
+            return f"none is there: `jackfield doctor` says what is missing{reasons}"
         return "there are " + "; ".join(f"{item.device.id} ({item.device.label})" for item in self.found)
 
     def _details(self) -> dict[str, Any]:
         return {"kind": self.kind, "found": [item.device.id for item in self.found]}
 
 
+def ailment(device: Device) -> str:
+    """Why a device that is not ready cannot be used, and what to do."""
+    return f"it is {device.state}" + (f": {device.note}" if device.note else "")
+
+
 def _not_taken(item: Found, taken: Found) -> str:
     if item.device.state != "ready":
-        return f"it is {item.device.state}" + (f": {item.device.note}" if item.device.note else "")
+        return ailment(item.device)
     return f"rank {item.device.rank}, behind {taken.device.id}"
 
 

@@ -12,8 +12,9 @@ from attrs import define, field
 
 from jackfield.plugins import config as configuration
 from jackfield.plugins.config import Config
-from jackfield.plugins.devices import Found, Wish
+from jackfield.plugins.devices import Found, Wish, ailment
 from jackfield.plugins.diagnoses import diagnose
+from jackfield.plugins.listing import find_devices
 from jackfield.plugins.loader import HOOKS, LoadedPlugin, PluginRow
 from jackfield.plugins.loader import load as load_entry_points
 from jackfield.plugins.patience import Within
@@ -21,7 +22,7 @@ from jackfield.plugins.prober import Prober
 from jackfield.plugins.selection import Choice, Offer, PassedOver, Preference, Search, Unusable
 from jackfield.roles import CaptureDriver, Decoder, Encoder, ListsModes, PlaybackDriver, RendererFactory, TokenProvider
 from jackfield.values.devices import Device, DeviceKind
-from jackfield.values.errors import EncoderError, PluginError, SettingsError
+from jackfield.values.errors import CallError, EncoderError, PluginError, SettingsError
 from jackfield.values.findings import Finding
 from jackfield.values.formats import Encoding, MediaFormat
 from jackfield.values.people import Place
@@ -128,8 +129,14 @@ class Plugins:
 
     def devices(self, kind: DeviceKind | None = None) -> list[Device]:
         """What is there now, of one kind or of all. Opens nothing."""
-        kinds: Sequence[DeviceKind] = [kind] if kind else ["camera", "microphone", "screen", "speaker"]
-        return [found.device for each in kinds for found in self._found(each)[0]]
+        return [found.device for found in self._found(kind)[0]]
+
+    def listing(
+        self, kind: DeviceKind | None = None, *, limit_s: float = 10.0
+    ) -> tuple[list[Device], list[PassedOver]]:
+        """What is there now, and each driver that could not say what it has, or not in time, with the reason."""
+        found, broken = self._found(kind, limit_s)
+        return [each.device for each in found], broken
 
     def modes(self, device: Device) -> Sequence[MediaFormat]:
         """Every mode of the device; one whose listing shows none is asked, if its driver can: that may block.
@@ -167,24 +174,19 @@ class Plugins:
         found = [_tried(each, (failed or {}).get(each.device.id)) for each in found]
         names = {row.name for row in self.rows}
         prefer = self.config.plugins.prefer
-        taken, choice = Wish(kind, found, prefer, facing, lambda name: name in names).grant(wish)
+        try:
+            taken, choice = Wish(kind, found, prefer, facing, lambda name: name in names, broken).grant(wish)
+        except CallError as exc:
+            self.choices[kind] = _refused(kind, wish, exc, found, broken)
+            raise
         choice = Choice(choice.asked, choice.chosen, choice.plugin, choice.why, (*choice.passed_over, *broken))
         self.choices[kind] = choice
         return (taken.device, taken.driver, choice) if taken else (None, None, choice)
 
-    def _found(self, kind: DeviceKind) -> tuple[list[Found], list[PassedOver]]:
-        found: list[Found] = []
-        broken: list[PassedOver] = []
-        for offer in self.offers("register_playbacks" if kind == "speaker" else "register_captures"):
-            if kind != "speaker" and kind not in offer.thing.kinds:
-                continue
-            try:
-                found += [Found(each, offer.thing, offer.plugin) for each in offer.thing.devices() if each.kind == kind]
-            except Exception as exc:
-                _log.warning("plugin %s could not list its devices", offer.plugin, exc_info=exc)
-                reason = f"its devices could not be listed: {type(exc).__name__}: {exc}"
-                broken.append(PassedOver(offer.thing.name, offer.plugin, reason))
-        return found, broken
+    def _found(self, kind: DeviceKind | None, limit_s: float | None = None) -> tuple[list[Found], list[PassedOver]]:
+        offers = [*self.offers("register_captures"), *self.offers("register_playbacks")]
+        found, broken = find_devices([offer for offer in offers if kind is None or kind in _kinds(offer)], limit_s)
+        return [each for each in found if kind in (None, each.device.kind)], broken
 
     # --- codecs
     def encoder(
@@ -385,6 +387,22 @@ def _tried(found: Found, reason: str | None) -> Found:
     if reason is None:
         return found
     return Found(attrs.evolve(found.device, state="unusable", note=reason), found.driver, found.plugin)
+
+
+def _refused(kind: str, wish: object, error: CallError, found: Sequence[Found], broken: Sequence[PassedOver]) -> Choice:
+    """Why no device could be taken; those that are there keep what ails them."""
+    asked = kind
+    if wish is not None:
+        asked += f" {wish}" if isinstance(wish, str) else f" {', '.join(wish)}"
+    ailing = [each for each in found if each.device.state != "ready"]
+    passed = [PassedOver(each.device.id, each.plugin, ailment(each.device)) for each in ailing]
+    return Choice(asked, why=error.message, passed_over=(*passed, *broken))
+
+
+def _kinds(offer: Offer) -> Collection[str]:
+    """The kinds of device that a driver has; a driver of loudspeakers has no other."""
+    kinds: Collection[str] = getattr(offer.thing, "kinds", ("speaker",))
+    return kinds
 
 
 def _raise_if(reason: str | None) -> None:

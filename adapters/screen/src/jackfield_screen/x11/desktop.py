@@ -133,7 +133,7 @@ class _Refused(Exception):
 
 
 def _wayland_refusal() -> Refusal:
-    return Refusal("wayland", Finding("warning", "wayland", _WAYLAND_FOUND, _WAYLAND_FIX))
+    return Refusal("wayland", Finding("warning", WAYLAND, _WAYLAND_FOUND, _WAYLAND_FIX))
 
 
 def _wayland() -> Device:

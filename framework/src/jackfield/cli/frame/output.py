@@ -13,22 +13,31 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from jackfield.plugins.selection import PassedOver
     from jackfield.values.findings import Finding
 
 #: ``--json``, the same on every command; the command gets ``as_json``.
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-def console(*, stderr: bool = False) -> Console:
+def console(*, stderr: bool = False, width: int | None = None) -> Console:
     """A console that is coloured where a person looks at it, and as wide as needed where a program reads it."""
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
-    return Console(file=stream, highlight=False, width=None if stream.isatty() else 200, soft_wrap=not stream.isatty())
+    room = None if stream.isatty() else max(200, width or 0)
+    return Console(file=stream, highlight=False, width=room, soft_wrap=not stream.isatty())
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str = "none") -> None:
-    """Prints rows under their columns; one line with ``empty`` where there are none."""
+def table(
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    empty: str = "none",
+    width: int | None = None,
+) -> None:
+    """Prints rows under their columns; one line with ``empty`` where there are none. Programs get ``width``."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -42,7 +51,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], 
         shown.add_column(column, overflow="fold")
     for cell in cells:
         shown.add_row(*cell)
-    console().print(shown)
+    console(width=width).print(shown)
 
 
 def qr_code(text: str) -> None:
@@ -81,7 +90,22 @@ def plain(value: object) -> Any:
     return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
+def quiet() -> None:
+    """Warnings of the framework's log are not shown, for a command that says the same in its own words."""
+    import logging
+
+    logging.getLogger("jackfield").addHandler(logging.NullHandler())
+
+
 def warn(findings: Iterable[Finding]) -> None:
     """Prints each finding on a line of stderr."""
     for finding in findings:
         click.echo(f"{finding.severity}: {finding}", err=True)
+
+
+def say_broken(drivers: Iterable[PassedOver]) -> None:
+    """Prints each driver that could not say what it has on a line of stderr."""
+    for driver in drivers:
+        reason = " ".join(driver.reason.split())
+        fix = f'see `jackfield doctor`, or leave it out with [plugins] disable = ["{driver.plugin}"]'
+        click.echo(f"warning: plugin {driver.plugin}: {reason}; {fix}", err=True)
