@@ -389,7 +389,13 @@ def _tried(found: Found, reason: str | None) -> Found:
     return Found(attrs.evolve(found.device, state="unusable", note=reason), found.driver, found.plugin)
 
 
-def _refused(kind: str, wish: object, error: CallError, found: Sequence[Found], broken: Sequence[PassedOver]) -> Choice:
+def _refused(
+    kind: str,
+    wish: str | Sequence[str] | None,
+    error: CallError,
+    found: Sequence[Found],
+    broken: Sequence[PassedOver],
+) -> Choice:
     """Why no device could be taken; those that are there keep what ails them."""
     asked = kind
     if wish is not None:
