@@ -66,7 +66,7 @@ def test_two_sources_are_summed_within_full_scale() -> None:
     assert mixer.fill(480).min() == 32_767
     mixer.remove(two)
     two.push(loud)
-    assert mixer.fill(480).max() == 0
+    assert mixer.fill(480)[240:].max() == 0  # the other's last sound fades within 5 ms
 
 
 def test_silence_without_sources() -> None:
@@ -83,8 +83,9 @@ def test_a_source_is_heard_once_enough_is_there() -> None:
     source.push(tone(440, 480))
     assert mixer.fill(480).any()
     assert mixer.fill(480).any()
-    assert not mixer.fill(480).any()
+    assert not mixer.fill(480)[240:].any()
     assert source.underruns == 1
+    assert not mixer.fill(480).any()
     source.push(tone(440, 480))
     assert not mixer.fill(480).any()
 
@@ -125,7 +126,7 @@ def test_a_flood_is_bounded() -> None:
 
 
 def test_stretched_sound_keeps_its_pitch() -> None:
-    """The tone is where it was, with no clicks."""
+    """A flood is played faster: the tone is where it was, with no clicks."""
     mixer = Mixer(ready_ms=0)
     source = mixer.add()
     for n in range(8):

@@ -1,26 +1,23 @@
 """Many sounds into one stream for a loudspeaker, each kept close to its source by playing a hair faster or slower.
 
-Sources and loudspeaker run on clocks of their own. What waits in an input is watched: more than it needs, and it is
-played 1 % faster (3 % while it is far too much); too little, and 0.5 % slower. No input ever waits longer than
-``most_ms``.
+Where clocks agree, and nothing is resampled, samples leave as they came. Where they do not, `DriftControl` says how
+fast an input plays and `VariableSpeed` plays it so. No input ever waits longer than ``most_ms``. Sound that runs out
+fades within 5 ms, and what comes after it fades in; what is skipped is faded over.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import deque
 
 import numpy as np
 from numpy.typing import NDArray
 
+from jackfield.media.drift import DriftControl
 from jackfield.media.resample import Resampler
+from jackfield.media.variable_speed import VariableSpeed
 from jackfield.values.media import AUDIO_CLOCK_RATE, AudioBlock
 
-_MUCH_FASTER, _FASTER, _SLOWER = 1.03, 1.01, 0.995
-#: The least that an input should hold beyond what is taken at once: when the two clocks' phases pass each other, one
-#: block comes later than the block before it was needed.
-_SPARE_MS, _ENOUGH_MS, _FAR_TOO_MUCH_MS = 2, 15, 60
-_WATCHED_MS = 1000
+_FADE_MS = 5
 
 
 class MixInput:
@@ -32,17 +29,23 @@ class MixInput:
         self._resampler = Resampler(rate=rate, channels=channels)
         self._rate = rate
         self._ready, self._most = int(rate * ready_ms / 1000), int(rate * most_ms / 1000)
-        self._blocks: deque[NDArray[np.int16]] = deque()
-        self._level = 0
-        self._playing = False
-        self._least, self._watched = 1 << 62, 0
-        self._speed = 1.0
+        self._sound = VariableSpeed(channels, self._most + rate // 10)
+        self._drift = DriftControl()
+        self._fade = _ramp(rate * _FADE_MS // 1000)
+        self._playing = self._ran_out = False
+        self._skipped: NDArray[np.int16] | None = None
+        self._last = np.zeros((1, channels), np.int16)
         self._lock = threading.Lock()
 
     @property
     def delay_ms(self) -> float:
         """How much sound waits."""
-        return self._level * 1000 / self._rate
+        return self._sound.level * 1000 / self._rate
+
+    @property
+    def drift_ppm(self) -> float:
+        """By how much faster it plays than it came, in parts per million."""
+        return self._drift.ppm
 
     def push(self, block: AudioBlock) -> None:
         """Takes sound of any format; it may keep the block. What is beyond the bound is dropped, oldest first."""
@@ -50,67 +53,57 @@ class MixInput:
         if not len(samples):
             return
         with self._lock:
-            self._blocks.append(samples)
-            self._level += len(samples)
-            if self._level > self._most:
-                excess = self._level - self._ready
+            self._sound.push(samples)
+            excess = self._sound.level - self._ready
+            if self._sound.level > self._most:
                 self.dropped_samples += excess
-                self._drop(excess)
+                if self._playing and self._skipped is None:
+                    self._skipped = self._sound.peek(len(self._fade))
+                self._sound.drop(excess)
 
     def take(self, count: int) -> NDArray[np.int16] | None:
-        """The next ``count`` samples; None while there is nothing to hear. Silence is put after what runs out."""
+        """The next ``count`` samples; None while there is nothing to hear. Silence is to be put after what runs out."""
         with self._lock:
-            if not self._playing and self._level < max(self._ready, 1):
+            if not self._playing and self._sound.level < max(self._ready, count, 1):
                 return None
-            self._playing = True
-            self._watch(count)
-            wanted = count if self._speed == 1.0 else round(count * self._speed)
-            taken = self._pull(min(wanted, self._level))
-        if len(taken) < wanted:
-            self._playing = False
-            self.underruns += 1
-            return taken[:count]
-        return taken if wanted == count else _stretch(taken, count)
+            starts, self._playing = not self._playing, True
+            spare_ms = (self._sound.level - 2 * count) * 1000 / self._rate
+            taken = self._sound.take(count, self._drift.speed(spare_ms, count * 1000 / self._rate))
+            skipped, self._skipped = self._skipped, None
+        if skipped is not None:
+            taken = self._faded_over(skipped, taken)
+        elif starts and self._ran_out:
+            taken = self._faded_over(taken[:0], taken)
+        if len(taken) < count:
+            taken = self._run_out(taken, count)
+        self._last = taken
+        return taken
 
-    def _watch(self, count: int) -> None:
-        """Once a second: how much lay there at the worst moment decides how fast it plays."""
-        self._least = min(self._least, self._level - count)
-        self._watched += count
-        if self._watched < self._rate * _WATCHED_MS // 1000:
-            return
-        self._speed = self._judge((self._least - count) * 1000 / self._rate)
-        self._least, self._watched = 1 << 62, 0
+    def _faded_over(self, old: NDArray[np.int16], new: NDArray[np.int16]) -> NDArray[np.int16]:
+        """The beginning of the one becomes that of the other."""
+        length = min(len(self._fade), len(new))
+        mixed = new.astype(np.float32)
+        mixed[:length] *= self._fade[:length]
+        shared = min(length, len(old))
+        mixed[:shared] += old[:shared] * (1 - self._fade[:shared])
+        return np.rint(mixed).astype(np.int16)
 
-    def _judge(self, spare_ms: float) -> float:
-        if spare_ms > _FAR_TOO_MUCH_MS:
-            return _MUCH_FASTER
-        if spare_ms > _ENOUGH_MS:
-            return _FASTER
-        return _SLOWER if spare_ms < _SPARE_MS else 1.0
-
-    def _pull(self, count: int) -> NDArray[np.int16]:
-        self._level -= count
-        parts = []
-        while count:
-            block = self._blocks.popleft()
-            if len(block) > count:
-                self._blocks.appendleft(block[count:])
-                block = block[:count]
-            parts.append(block)
-            count -= len(block)
-        if len(parts) == 1:
-            return parts[0]
-        return np.concatenate(parts) if parts else np.empty((0, self._resampler.channels), np.int16)
-
-    def _drop(self, count: int) -> None:
-        self._pull(count)
+    def _run_out(self, taken: NDArray[np.int16], count: int) -> NDArray[np.int16]:
+        """What was heard last is heard once more, backwards and fading: a level with no step in it."""
+        self._playing, self._ran_out = False, True
+        self.underruns += 1
+        self._drift.restart()
+        heard = np.concatenate((self._last[-len(self._fade) - 1 :], taken))[::-1][1:]
+        length = min(len(self._fade), len(heard), count - len(taken))
+        end = heard[:length] * (1 - _ramp(length))
+        return np.concatenate((taken, np.rint(end).astype(np.int16)))
 
 
 class Mixer:
     """Sums its inputs. ``fill`` may be called on any one thread, inputs come and go on another."""
 
     def __init__(
-        self, *, rate: int = AUDIO_CLOCK_RATE, channels: int = 2, ready_ms: float = 20, most_ms: float = 200
+        self, *, rate: int = AUDIO_CLOCK_RATE, channels: int = 2, ready_ms: float = 30, most_ms: float = 200
     ) -> None:
         self.rate = rate
         self.channels = channels
@@ -137,10 +130,6 @@ class Mixer:
         return np.clip(mixed, -32768, 32767).astype(np.int16)
 
 
-def _stretch(samples: NDArray[np.int16], count: int) -> NDArray[np.int16]:
-    """The same sound in ``count`` samples, by linear interpolation: for changes of a percent or less."""
-    places = np.linspace(0, len(samples) - 1, count)
-    below = places.astype(np.intp)
-    above = np.minimum(below + 1, len(samples) - 1)
-    share = (places - below)[:, None]
-    return np.asarray(samples[below] * (1 - share) + samples[above] * share, dtype=np.int16)
+def _ramp(length: int) -> NDArray[np.float32]:
+    """From nothing to all, as half a cosine; shape (length, 1)."""
+    return np.asarray(0.5 - 0.5 * np.cos(np.pi * (np.arange(length) + 0.5) / max(length, 1)), np.float32)[:, None]

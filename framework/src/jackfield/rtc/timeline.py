@@ -12,6 +12,8 @@ _SECOND_NS = 1_000_000_000
 _NTP_EPOCH_S = 2_208_988_800
 #: Sound whose capture lags behind its durations by more than this had a pause in it.
 _BEHIND_NS = 100_000_000
+#: A microphone's clock may be this much off the machine's; what it falls behind so slowly is no pause.
+_DRIFT = 2000
 
 
 class Timeline:
@@ -42,8 +44,10 @@ class Timeline:
 
 
 class SoundTimeline(Timeline):
-    """Frames of sound follow each other by their duration, whatever the jitter of their capture instants; only where
-    they have fallen behind by a tenth of a second, after a pause or bit by bit, the timestamps catch up."""
+    """Frames of sound follow each other by their duration, whatever the jitter of their capture instants: the
+    microphone's clock is the stream's (RFC 3550 section 5.1), sender reports say how it goes against the wall's, and
+    whoever plays makes up for the drift. Only where frames have fallen behind by a tenth of a second, after a pause or
+    faster than a clock drifts, the timestamps catch up."""
 
     def __init__(self, clock_rate: int) -> None:
         super().__init__(clock_rate)
@@ -54,11 +58,13 @@ class SoundTimeline(Timeline):
         """The frame's timestamp, later than the one before."""
         if self._began_ns is None:
             self._began_ns = self._expected_ns = frame.time_ns
+        duration_ns = frame.duration_ns or opus.duration_ns(frame.data)
         behind_ns = frame.time_ns - self._expected_ns
         if behind_ns > _BEHIND_NS:
             self._next += self._ticks(behind_ns)
             self._expected_ns = frame.time_ns
-        duration_ns = frame.duration_ns or opus.duration_ns(frame.data)
+        else:
+            self._expected_ns += max(-duration_ns // _DRIFT, min(behind_ns, duration_ns // _DRIFT))
         self._stamp, self._next = self._next, self._next + max(1, self._ticks(duration_ns))
         self._time_ns = frame.time_ns
         self._expected_ns += duration_ns
