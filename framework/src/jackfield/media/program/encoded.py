@@ -117,8 +117,8 @@ class H264Units:
     that turns out to have been too early, the pause is doubled.
     """
 
-    def __init__(self, name: str, format: VideoFormat) -> None:
-        self._stream = H264Stream(name, format)
+    def __init__(self, name: str, format: VideoFormat, sets: bytes = b"") -> None:
+        self._stream = H264Stream(name, format, sets)
         self._units = h264.AccessUnits()
         self._longest_s = 2.0 / format.fps
         self.quiet_s: float | None = 0.25 / format.fps

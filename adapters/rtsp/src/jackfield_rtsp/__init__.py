@@ -1,0 +1,1 @@
+"""IP cameras for Jackfield: RTSP, with H.264 passed on as the camera made it."""

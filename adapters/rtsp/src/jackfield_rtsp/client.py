@@ -1,0 +1,123 @@
+"""FFmpeg's RTSP client, as a program of its own: it can be ended whatever it waits for, and take nothing with it.
+
+Its standard input says where to go (`Task`, as JSON); its standard output is a row of records (`records.py`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+import av
+
+from jackfield_rtsp.records import ERROR, HEADER, PACKET, record
+
+#: No packet waits longer than this for one that was overtaken, in microseconds.
+_REORDER_US = 100_000
+_ANALYSE_US = 500_000
+
+
+class Failure(Exception):
+    """Why there is no media: one of ``records.KINDS``, and the words of whoever said so."""
+
+    def __init__(self, kind: str, said: str = "") -> None:
+        super().__init__(kind, said)
+        self.kind, self.said = kind, said
+
+
+@contextmanager
+def translated(connected: bool) -> Iterator[None]:
+    """What FFmpeg and the network raise leaves as `Failure`."""
+    try:
+        yield
+    except (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError) as error:
+        raise Failure("denied", error.strerror or "") from error
+    except av.error.HTTPNotFoundError as error:
+        raise Failure("absent", error.strerror or "") from error
+    except socket.gaierror as error:
+        raise Failure("unknown", error.strerror or "") from error
+    except (av.error.ExitError, TimeoutError) as error:
+        raise Failure("stalled" if connected else "silent") from error
+    except ConnectionRefusedError as error:
+        raise Failure("refused") from error
+    except av.error.EOFError as error:
+        raise Failure("ended") from error
+    except BrokenPipeError:
+        raise  # nobody reads us any more
+    except (av.FFmpegError, OSError) as error:
+        raise Failure("lost" if connected else "other", error.strerror or type(error).__name__) from error
+
+
+def run(task: dict[str, Any], out: BinaryIO) -> None:
+    """Connects, describes the stream, and hands on its packets until something ends it."""
+    with translated(connected=False):
+        socket.getaddrinfo(task["host"], task["port"], type=socket.SOCK_STREAM)
+        container = av.open(
+            task["url"],
+            format="rtsp",
+            options=_options(task),
+            timeout=(task["timeout_s"], task["timeout_s"]),
+        )
+    streams = container.streams.video if task["kind"] == "video" else container.streams.audio
+    if not streams:
+        raise Failure("nothing")
+    stream = streams[0]
+    out.write(record(HEADER, json.dumps(_description(stream)).encode()))
+    out.flush()
+    with translated(connected=True):
+        for packet in container.demux(stream):
+            if packet.size:
+                out.write(record(PACKET, bytes(packet)))
+                out.flush()
+    raise Failure("ended")
+
+
+def _options(task: dict[str, Any]) -> dict[str, str]:
+    return {
+        "rtsp_transport": task["transport"],
+        "allowed_media_types": task["kind"],
+        "timeout": str(int(task["timeout_s"] * 1e6)),
+        "max_delay": str(_REORDER_US),
+        "analyzeduration": str(_ANALYSE_US),
+        # packets are handed on as they come: a parser would keep each picture until the next one begins
+        "fflags": "nobuffer+noparse+nofillin",
+    }
+
+
+def _description(stream: Any) -> dict[str, Any]:
+    context = stream.codec_context
+    found = {"codec": context.codec.canonical_name, "extradata": bytes(context.extradata or b"").hex()}
+    if stream.type == "video":
+        rate = stream.average_rate or stream.guessed_rate or 0
+        return found | {"width": context.width or 0, "height": context.height or 0, "fps": float(rate)}
+    return found | {"rate": context.sample_rate or 0, "channels": context.channels or 0}
+
+
+def main() -> None:
+    """Until the end, of which the last record says why. Prints no traceback: one would hold the URL and its password."""
+    task, out = json.load(sys.stdin), sys.stdout.buffer
+    try:
+        try:
+            run(task, out)
+        except Failure as failure:
+            _tell(out, failure)
+        except BrokenPipeError:
+            raise
+        except Exception as error:
+            _tell(out, Failure("other", type(error).__name__))
+    except BrokenPipeError:
+        os._exit(0)  # nobody reads any more, and there is nothing to flush
+
+
+def _tell(out: BinaryIO, failure: Failure) -> None:
+    out.write(record(ERROR, json.dumps({"kind": failure.kind, "said": failure.said}).encode()))
+    out.flush()
+
+
+if __name__ == "__main__":
+    main()
