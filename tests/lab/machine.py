@@ -25,8 +25,9 @@ IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 class Need:
     """One thing that a test may ask for by name.
 
-    ``lack`` answers with what is missing, or with nothing. ``package`` is Debian's; what has one can always be had
-    in CI, so a test that lacks it fails there. ``obtainable`` says the same of what is built rather than installed.
+    ``lack`` answers with what is missing, or with nothing. ``package`` is Debian's, or several; what has one can always
+    be had in CI, so a test that lacks it fails there. ``obtainable`` says the same of what is built rather than
+    installed.
     """
 
     name: str
@@ -76,6 +77,27 @@ def _lack_of_alsa_plugins() -> str:
     return "" if found else "ALSA has no way to a sound server"
 
 
+#: The system's own Python: what Debian's packages put their modules into.
+SYSTEM_PYTHON = "/usr/bin/python3"
+_RTSP_SERVER = """
+import gi
+gi.require_version("GstRtspServer", "1.0")
+from gi.repository import Gst, GstRtspServer
+Gst.init(None)
+wanted = "matroskademux", "rtph264pay", "h264parse", "opusdec"
+missing = [name for name in wanted if not Gst.ElementFactory.find(name)]
+raise SystemExit(f"GStreamer has no {missing[0]}" if missing else 0)
+"""
+
+
+@cache
+def _lack_of_rtsp_server() -> str:
+    if not Path(SYSTEM_PYTHON).exists():
+        return f"{SYSTEM_PYTHON} is not installed"
+    done = subprocess.run([SYSTEM_PYTHON, "-c", _RTSP_SERVER], capture_output=True, text=True, check=False)
+    return f"GStreamer's RTSP server: {done.stderr.strip().splitlines()[-1]}" if done.returncode else ""
+
+
 def _apt(package: str) -> str:
     return f"apt-get install {package}   (or APT=1 make test)"
 
@@ -84,6 +106,10 @@ def _lack_of_kernel() -> str:
     if platform.machine() != "x86_64":
         return f"the lab's kernel is for x86-64, and this machine is {platform.machine()}"
     return "" if (VM / "kernel").exists() else "the lab's kernel is not unpacked"
+
+
+_GSTREAMER = "gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad"
+_RTSP_PACKAGES = f"python3-gi gir1.2-gst-rtsp-server-1.0 {_GSTREAMER}"
 
 
 def _livekit_fix() -> str:
@@ -110,6 +136,9 @@ NEEDS = {
             "run as root, or: sysctl -w kernel.unprivileged_userns_clone=1; tools: apt-get install iproute2 util-linux",
             "iproute2",
         ),
+        Need("ffmpeg", _missing("ffmpeg"), _apt("ffmpeg"), "ffmpeg"),
+        Need("gst-launch", _missing("gst-launch-1.0"), _apt(_GSTREAMER), _GSTREAMER),
+        Need("rtsp-server", _lack_of_rtsp_server, _apt(_RTSP_PACKAGES), _RTSP_PACKAGES),
         Need("go", _missing("go"), "install Go (go.dev/dl)"),
         Need(
             "livekit-server",

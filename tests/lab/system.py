@@ -20,7 +20,7 @@ FONTS = "fonts-dejavu-core"
 
 def missing_packages() -> list[str]:
     """The Debian packages that tests here would need and that are not installed."""
-    packages = [need.package for need in NEEDS.values() if need.package and need.lack()]
+    packages = [name for need in NEEDS.values() if need.package and need.lack() for name in need.package.split()]
     return [*packages, FONTS] if "chromium" in packages else packages
 
 

@@ -76,7 +76,8 @@ async def test_h264_of_a_command_is_seen_and_nobody_encodes_it(calls, plugins):
     sent = next(each for each in ada.stats()["publications"] if each["kind"] == "video")
     assert (sent["codec"], sent["encoderImplementation"], sent["device"]) == ("H264", "", "pipe:front")
     assert "framesEncoded" not in sent
-    assert [role for role in plugins.choices if role.startswith("encoder")] == [], "an encoder was looked for"
+    chosen = {role: choice.chosen for role, choice in plugins.choices.items() if role.startswith("encoder")}
+    assert chosen == {"encoder H264": "passthrough"}, "an encoder was opened"
 
 
 async def test_raw_pictures_of_a_command_are_encoded_as_any_cameras(calls):

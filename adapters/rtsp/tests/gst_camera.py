@@ -39,7 +39,6 @@ def main() -> None:
             lower = GstRtspServer_lower(run.only)
             factory.set_protocols(lower)
         if run.user:
-
             allow(factory)
         server.get_mount_points().add_factory(f"/{name}", factory)
     if run.user:

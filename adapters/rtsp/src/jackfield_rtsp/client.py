@@ -9,6 +9,7 @@ import json
 import os
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
@@ -31,8 +32,9 @@ class Failure(Exception):
 
 
 @contextmanager
-def translated(connected: bool) -> Iterator[None]:
-    """What FFmpeg and the network raise leaves as `Failure`."""
+def translated(connected: bool, limit_s: float) -> Iterator[None]:
+    """What FFmpeg and the network raise leaves as `Failure`. FFmpeg calls a time that ran out by several names."""
+    began = time.monotonic()
     try:
         yield
     except (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError) as error:
@@ -50,12 +52,16 @@ def translated(connected: bool) -> Iterator[None]:
     except BrokenPipeError:
         raise  # nobody reads us any more
     except (av.FFmpegError, OSError) as error:
+        if not connected and time.monotonic() - began > limit_s - 0.1:
+            raise Failure("silent") from error
+        if isinstance(error, av.error.InvalidDataError):
+            raise Failure("foreign") from error
         raise Failure("lost" if connected else "other", error.strerror or type(error).__name__) from error
 
 
 def run(task: dict[str, Any], out: BinaryIO) -> None:
     """Connects, describes the stream, and hands on its packets until something ends it."""
-    with translated(connected=False):
+    with translated(connected=False, limit_s=task["timeout_s"]):
         socket.getaddrinfo(task["host"], task["port"], type=socket.SOCK_STREAM)
         container = av.open(
             task["url"],
@@ -69,7 +75,7 @@ def run(task: dict[str, Any], out: BinaryIO) -> None:
     stream = streams[0]
     out.write(record(HEADER, json.dumps(_description(stream)).encode()))
     out.flush()
-    with translated(connected=True):
+    with translated(connected=True, limit_s=task["timeout_s"]):
         for packet in container.demux(stream):
             if packet.size:
                 out.write(record(PACKET, bytes(packet)))
@@ -99,7 +105,7 @@ def _description(stream: Any) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Until the end, of which the last record says why. Prints no traceback: one would hold the URL and its password."""
+    """Until the end, of which the last record says why. Prints no traceback: one would hold URL and password."""
     task, out = json.load(sys.stdin), sys.stdout.buffer
     try:
         try:

@@ -20,6 +20,7 @@ KINDS = {
     "ended": ("it ended the stream", "see to the camera"),
     "lost": ("the connection was lost{said}", "see to the network"),
     "nothing": ("it has no stream of this kind", "look what it has in its own settings"),
+    "foreign": ("what {place} answers is no camera's stream", "correct url"),
     "other": ("{place} cannot be used{said}", "correct url, or set transport to what the camera can do"),
 }
 

@@ -113,7 +113,7 @@ class Config:
     """What was configured, and what is wrong with it. ``findings`` has errors too: whoever starts work refuses them."""
 
     path: Path | None = None
-    tables: Mapping[str, Mapping[str, Any]] = field(factory=dict)
+    tables: Mapping[str, Mapping[str, Any]] = field(factory=dict, repr=False)
     environment: Mapping[str, str] = field(factory=dict, repr=False)
     server: ServerOptions = ServerOptions()
     plugins: PluginOptions = PluginOptions()

@@ -28,13 +28,14 @@ class Reader(Protocol):
     #: So much is read in a second, in bytes and in pictures or blocks; what prints more is held back by its own pipe.
     bytes_per_s: float
     items_per_s: float
+
     @property
     def format(self) -> MediaFormat:
         """What comes; settled once the first media came."""
 
     @property
     def quiet_s(self) -> float | None:
-        """A pause of so many seconds means that a picture is whole, and `quiet` is called; None: pauses mean nothing."""
+        """After a pause of so many seconds a picture is whole, and `quiet` is called; None: pauses mean nothing."""
 
     def feed(self, data: bytes, now_ns: int) -> Sequence[Media]:
         """The media that these bytes complete. `Unreadable` or `Refused` ends the run."""
