@@ -15,7 +15,7 @@ from attrs import evolve
 from livekit.protocol.models import TrackInfo
 from livekit.protocol.rtc import JoinResponse
 
-from jackfield.plugins import Choice
+from jackfield.plugins import Choice, Config
 from jackfield.plugins.devices import Found, Wish
 from jackfield.roles import CaptureSink, Control, Unwatch
 from jackfield.session.hotplug import HotPlug
@@ -89,6 +89,7 @@ class Bench:
         self.watchers: list[Callable[[DeviceChange], None]] = []
         self.refuse: dict[str, CallError] = {}
         self.choices: dict[str, Choice] = {}
+        self.config = Config()
         self.encoders = 0
         self.playbacks: list[Any] = []
 
@@ -124,6 +125,9 @@ class Bench:
             threading.Thread(target=watcher, args=(DeviceChange(change, device),)).start()
 
     # the plugins
+    def offers(self, hook: str) -> Sequence[Any]:
+        return ()
+
     def modes(self, device: Device) -> Sequence[MediaFormat]:
         return device.modes
 

@@ -32,8 +32,8 @@ CARDS = (
     Device("synthetic:gone", "camera", "Test card with a loose plug", modes=_PICTURES, rank=1),
 )
 TONES = (
-    Device("synthetic:tone-low", "microphone", "Tones, low", modes=_SOUND, rank=5, facing="front"),
-    Device("synthetic:tone-high", "microphone", "Tones, high", modes=_SOUND, rank=4, facing="rear"),
+    Device("synthetic:tone-low", "microphone", "Tones, low", modes=_SOUND, rank=5, facing="front", clean=True),
+    Device("synthetic:tone-high", "microphone", "Tones, high", modes=_SOUND, rank=4, facing="rear", clean=True),
 )
 _FAILING = (
     Device("synthetic:busy", "camera", "A camera that another program holds", modes=_PICTURES, rank=1),
@@ -122,4 +122,4 @@ class SyntheticCaptures:
         found = path.is_file()
         state, note = ("ready", "") if found else ("unusable", f"there is no file {path}")
         picture = Device("synthetic:file", "camera", path.name, str(path), state=state, note=note, rank=8)  # type: ignore[arg-type]
-        return picture, evolve(picture, id="synthetic:file-sound", kind="microphone")
+        return picture, evolve(picture, id="synthetic:file-sound", kind="microphone", clean=True)

@@ -66,7 +66,7 @@ class CallSession:
         self._subscriptions = Subscriptions(self._emit, self._decoder, self._failed)
         self._room = Room(connection.signal.joined, token.role, self._subscriptions.furnish)
         self._own_state = OwnState(self._room.local, lambda wanted: connection.signal.send(update_metadata=wanted))
-        self._outputs = Outputs(self, plugins, self._failed, self._emit, own.hotplug)
+        self._outputs = Outputs(self, plugins, self._failed, self._emit, own.hotplug, own.far_end)
         self._left: asyncio.Future[LeaveReason] = asyncio.get_running_loop().create_future()
         self._ending: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from jackfield.media.reblock import Reblocker
 from jackfield.roles import Encoder, ForcesKeyframe, SetsBitrate
 from jackfield.session.handover import Handover, Outlet
+from jackfield.session.processing import Treatment
 from jackfield.values.errors import CallError, EncoderError
 from jackfield.values.formats import AudioEncoding
 from jackfield.values.media import AudioBlock, EncodedFrame, VideoFrame
@@ -64,10 +65,11 @@ class EncodeThread:
         sound: AudioEncoding | None = None,
         replace: Callable[[EncoderError], None] = lambda error: None,
         counts: EncodeCounts | None = None,
+        treatment: Treatment | None = None,
     ) -> None:
         self.counts = counts or EncodeCounts()
         self._intake, self._outlet, self._opener, self._failed = intake, outlet, opener, failed
-        self._replace = replace
+        self._replace, self._treatment = replace, treatment
         self._encoder: Any = encoder
         self._size: tuple[int, int] | None = None
         self._reblocker = Reblocker(sound.rate, sound.channels, sound.ptime_ms) if sound else None
@@ -112,9 +114,10 @@ class EncodeThread:
             while not self._intake.closed:
                 media = self._intake.take(STILL_S if self._keyframe_wanted else None)
                 if media is None:
-                    media = self._still()
-                if media is not None:
-                    self._take(media)
+                    self._take_still()
+                else:
+                    for treated in self._treatment.apply(media) if self._treatment else [media]:
+                        self._take(treated)
         except Exception as exc:
             error = exc if isinstance(exc, CallError) else EncoderError(f"the encoder failed: {exc!r}")
             logger.warning("encoding ended: %s", error, exc_info=not isinstance(exc, CallError))
@@ -124,13 +127,11 @@ class EncodeThread:
                 self._encoder.close()
                 self._encoder = None
 
-    def _still(self) -> VideoFrame | None:
-        """The last picture, when a keyframe was asked for and `STILL_S` went by without a new one."""
-        if not self._keyframe_wanted or self._last is None:
-            return None
-        if time.monotonic_ns() - self._last.time_ns < STILL_S * 1e9:
-            return None
-        return VideoFrame(self._last.picture, time.monotonic_ns(), self._last.rotation)
+    def _take_still(self) -> None:
+        """The last picture again, when a keyframe was asked for and `STILL_S` went by without a new one."""
+        last, now_ns = self._last, time.monotonic_ns()
+        if self._keyframe_wanted and last is not None and now_ns - last.time_ns >= STILL_S * 1e9:
+            self._take(VideoFrame(last.picture, now_ns, last.rotation))
 
     def _take(self, media: VideoFrame | AudioBlock) -> None:
         if isinstance(media, VideoFrame):

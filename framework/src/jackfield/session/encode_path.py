@@ -9,6 +9,7 @@ from jackfield.roles import Encoder
 from jackfield.session.encode import EncodeCounts, Encoded, EncodeThread
 from jackfield.session.encoders import EncoderSource
 from jackfield.session.handover import Handover, Outlet
+from jackfield.session.processing import Treatment
 from jackfield.values.errors import CallError, EncoderError
 from jackfield.values.formats import AudioEncoding
 from jackfield.values.media import AudioBlock, VideoFrame
@@ -35,12 +36,14 @@ class EncodePath:
         failed: Callable[[CallError], None],
         replaced: Callable[[str, str], None],
         counts: EncodeCounts,
+        treatment: Treatment | None = None,
     ) -> None:
         self.is_sound = isinstance(encoders.encoding, AudioEncoding)
         self.raw: Handover[VideoFrame | AudioBlock] = Handover(BLOCKS if self.is_sound else PICTURES)
         self._name, self._encoders, self._encoder = name, encoders, encoder
         self._outlet: Outlet[Encoded] = Outlet(asyncio.get_running_loop(), send, FRAMES_AHEAD, newest_wins=False)
         self._failed, self._replaced, self._counts = failed, replaced, counts
+        self._treatment = treatment
         self._thread: EncodeThread | None = None
 
     @property
@@ -63,6 +66,7 @@ class EncodePath:
             sound=encoding if isinstance(encoding, AudioEncoding) else None,
             replace=self._replace,
             counts=self._counts,
+            treatment=self._treatment,
         )
         self._encoder = None
         if bitrate_bps is not None:

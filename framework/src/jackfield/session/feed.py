@@ -102,6 +102,11 @@ class Feed:
         self._tap: _Tap | None = None
 
     @property
+    def treated(self) -> bool:
+        """Whether processors may change what comes: a device's media, or what a program asks for."""
+        return self._source is None or getattr(self._source, "process", False)
+
+    @property
     def is_video(self) -> bool:
         """Whether pictures come, not sound."""
         return isinstance(self.format, VideoFormat)

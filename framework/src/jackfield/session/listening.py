@@ -24,14 +24,20 @@ class MicrophoneWatch:
     """Watches one microphone. `hear` runs on the encoding thread, everything else on the event loop.
 
     ``no_input`` is told how long there was nothing and whether that has ended, ``talking`` that somebody talks while
-    the microphone is muted.
+    the microphone is muted. While the microphone is ``away``, which is told of already, its silence counts for nothing.
     """
 
     def __init__(
-        self, clock: Clock, no_input: Callable[[float, bool], None], talking: Callable[[], None], *, muted: bool = False
+        self,
+        clock: Clock,
+        no_input: Callable[[float, bool], None],
+        talking: Callable[[], None],
+        *,
+        muted: bool = False,
+        away: Callable[[], bool] = lambda: False,
     ) -> None:
         self._clock, self._no_input, self._talking = clock, no_input, talking
-        self._muted = muted
+        self._muted, self._away = muted, away
         self._voice = VoiceActivity()
         self._sounded_ns = self._silent_from_ns = 0
         self._talked_ns: int | None = None
@@ -86,6 +92,9 @@ class MicrophoneWatch:
         self._arm()
 
     def _look_for_silence(self, now_ns: int) -> None:
+        if self._away():
+            self._silent_from_ns = now_ns
+            return
         if self._told_silent:
             if self._again_ns is not None:
                 self._told_silent = False

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from jackfield.media.far_end import FarEnd
 from jackfield.plugins import Plugins
 from jackfield.roles import Renderer
 from jackfield.session.hotplug import HotPlug
@@ -31,8 +32,10 @@ class Outputs:
         failed: Callable[[CallError, str], None],
         emit: Callable[[Event], None],
         hotplug: HotPlug,
+        far_end: FarEnd | None = None,
     ) -> None:
         self._call, self._plugins, self._failed, self._emit = call, plugins, failed, emit
+        self._far_end = far_end
         self._wish: Wish = call.settings.speaker
         self._recovery = Recovery(plugins, hotplug)
         self._renderers: list[Renderer] = []
@@ -71,7 +74,7 @@ class Outputs:
             self._failed(error, device.label)
 
     async def _open_speaker(self, device: Device, driver: Any) -> None:
-        playback = Playback(self._call, device, driver, lambda error: self._lost(device, error))
+        playback = Playback(self._call, device, driver, lambda error: self._lost(device, error), self._far_end)
         await playback.open()
         self._playback = playback
 

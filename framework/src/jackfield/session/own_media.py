@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import Any
 
+from jackfield.media.far_end import FarEnd
 from jackfield.plugins import Choice, Plugins
 from jackfield.roles import Control, HasControls
 from jackfield.rtc import codecs, signalling
@@ -49,6 +50,8 @@ class OwnMedia:
         self._tasks: set[asyncio.Task[None]] = set()
         self._wishes: dict[str, Wish] = {"camera": settings.camera, "microphone": settings.microphone}
         self.hotplug = hotplug
+        #: What the loudspeaker plays, for those who cancel its echo.
+        self.far_end = FarEnd()
         self._recoveries: dict[Publication, Recovery] = {}
 
     # --- at the join
@@ -156,11 +159,18 @@ class OwnMedia:
 
     def _make(self, feed: Feed, source: signalling.Source, name: str, *, muted: bool) -> Publication:
         kind: signalling.Kind = "video" if feed.is_video else "audio"
-        publication = Publication(feed, kind, source, name, self.settings, self._plugins, muted=muted)
+        publication = Publication(
+            feed, kind, source, name, self.settings, self._plugins, muted=muted, far_end=self.far_end
+        )
         publication.on_lost = lambda error: self._lost(publication, error)
         publication.on_failed = lambda error: self._failed(publication, error)
         publication.on_unfit = lambda finding: self._unfit(publication, finding)
         publication.on_refused = lambda error: self._refused(publication, error)
+        publication.on_processor_failed = lambda error, name: self._emit(events.Error(error, name))
+        publication.on_no_input = lambda seconds, ended: self._emit(
+            events.NoAudioInput(publication.device, round(seconds, 1), ended)
+        )
+        publication.on_talking = lambda: self._emit(events.TalkingWhileMuted(publication.device))
         publication.on_encoder_changed = lambda encoder, reason: self._emit(
             events.EncoderChanged(publication, encoder, reason)
         )

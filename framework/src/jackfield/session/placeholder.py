@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import av
 import numpy as np
+from attrs import frozen
 from numpy.typing import NDArray
 
 from jackfield.values.media import AUDIO_CLOCK_RATE, AudioBlock, VideoFrame
@@ -15,6 +16,11 @@ from jackfield.values.media import AUDIO_CLOCK_RATE, AudioBlock, VideoFrame
 #: A still picture needs no more than this to be there for whoever comes; sound must not pause.
 PICTURE_EVERY_S, SOUND_EVERY_S = 0.5, 0.02
 _GROUND, _DRAWN = 40, 130
+
+
+@frozen(eq=False)
+class Placeholder(VideoFrame):
+    """A picture of ours, in the size of what is sent: no processor touches it."""
 
 
 def picture(width: int, height: int) -> VideoFrame:
@@ -60,7 +66,7 @@ class StandIn:
         every_s = SOUND_EVERY_S if self._shown is None else PICTURE_EVERY_S
         due = time.monotonic()
         while True:
-            self._put(silence() if self._shown is None else VideoFrame(self._shown))
+            self._put(silence() if self._shown is None else Placeholder(self._shown))
             due = max(due + every_s, time.monotonic() - 1.0)
             await asyncio.sleep(due - time.monotonic())
 

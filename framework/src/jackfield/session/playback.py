@@ -7,8 +7,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from jackfield.media.far_end import FarEnd
 from jackfield.media.mix import Mixer, MixInput
-from jackfield.roles import PlaybackDriver, Player, Unwatch
+from jackfield.roles import HasLatency, PlaybackDriver, Player, Unwatch
 from jackfield.session.opening import TooSlow, bordered, opened
 from jackfield.session.remote_track import RemoteTrack
 from jackfield.values.devices import Device
@@ -32,8 +33,10 @@ class Playback:
         device: Device,
         driver: PlaybackDriver,
         failed: Callable[[CallError], None] = lambda error: None,
+        far_end: FarEnd | None = None,
     ) -> None:
         self.device = device
+        self._far_end = far_end or FarEnd()
         self._failed = failed
         self._call, self._driver = call, driver
         self._player: Player | None = None
@@ -68,13 +71,15 @@ class Playback:
         for track in self._call.tracks():
             self._add(track)
         loop = asyncio.get_running_loop()
+        latency_ms = player.latency_ms if isinstance(player, HasLatency) else lambda: 0.0
+        fill = self._far_end.tap(mixer.fill, mixer.rate, latency_ms)
 
         def failed(error: CallError) -> None:
             with suppress(RuntimeError):  # the loop has ended, and nobody is left to hear of it
                 loop.call_soon_threadsafe(self._lost, player, error)
 
         try:
-            await opened(lambda: player.start(mixer.fill, failed), lambda _: player.stop(), timeout_s=OPEN_TIMEOUT_S)
+            await opened(lambda: player.start(fill, failed), lambda _: player.stop(), timeout_s=OPEN_TIMEOUT_S)
         except (asyncio.CancelledError, TooSlow):
             self._player = None  # it is stopped once it has started
             raise

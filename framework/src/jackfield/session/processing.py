@@ -11,6 +11,7 @@ from jackfield.media.reblock import Reblocker
 from jackfield.plugins import OpenProcessor, close_processors
 from jackfield.roles import DetectsSpeech
 from jackfield.session.listening import MicrophoneWatch
+from jackfield.session.placeholder import Placeholder
 from jackfield.values.errors import CallError, PluginError
 from jackfield.values.media import AudioBlock, VideoFrame
 
@@ -63,7 +64,7 @@ class Treatment:
         if self._next is not None:
             self._change()
         if isinstance(media, VideoFrame):
-            return [self._picture(media)]
+            return [media if isinstance(media, Placeholder) else self._picture(media)]
         sent = [self._block(part) for part in self._blocks.push(media)] if self._processors else [media]
         return [] if self._watch is not None and self._listen(media, sent) else sent
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from livekit.protocol.models import VideoLayer, VideoQuality
 from livekit.protocol.rtc import AddTrackRequest, MuteTrackRequest, SimulcastCodec
 
+from jackfield.media.far_end import FarEnd
 from jackfield.plugins import Plugins
 from jackfield.roles import ForcesKeyframe, SetsBitrate
 from jackfield.rtc import signalling
@@ -19,6 +20,7 @@ from jackfield.session.encode import EncodeCounts, Encoded
 from jackfield.session.encode_path import EncodePath
 from jackfield.session.encoders import first_of
 from jackfield.session.feed import Feed, Intake
+from jackfield.session.fitting import Fitting, Heed
 from jackfield.session.opening import opened
 from jackfield.session.passthrough import Passthrough
 from jackfield.session.statistics import w3c
@@ -57,6 +59,7 @@ class Publication:
         plugins: Plugins,
         *,
         muted: bool = False,
+        far_end: FarEnd | None = None,
     ) -> None:
         self.sid, self.cid = "", secrets.token_hex(8)
         self.kind: signalling.Kind = kind
@@ -68,6 +71,9 @@ class Publication:
         self.on_unfit: Callable[[Finding], None] = lambda finding: None
         self.on_refused: Callable[[CallError], None] = lambda error: None
         self.on_encoder_changed: Callable[[str, str], None] = lambda encoder, reason: None
+        self.on_processor_failed: Callable[[CallError, str], None] = lambda error, name: None
+        self.on_no_input: Callable[[float, bool], None] = lambda seconds, ended: None
+        self.on_talking: Callable[[], None] = lambda: None
         self._feed, self._settings, self._plugins = feed, settings, plugins
         self._loop = asyncio.get_running_loop()
         self._counts = EncodeCounts()
@@ -77,6 +83,15 @@ class Publication:
         )
         self._intake = Intake(self._passthrough.take, lambda error: self._on_loop(lambda: self._lost(error)))
         self._absence = Absence(self._intake, self._put, self._back, self._is_back)
+        heed = Heed(
+            lambda error, name: self._on_loop(lambda: self.on_processor_failed(error, name)),
+            lambda seconds, ended: self.on_no_input(seconds, ended),
+            lambda: self.on_talking(),
+        )
+        self._fitting = Fitting(
+            kind, settings, plugins, heed, far_end=far_end, away=lambda: self._absence.broken is not None
+        )
+        self._fitting.mute(muted)
         self._adapting: asyncio.Task[None] | None = None
         self._sender: RtpSender | None = None
         self._connection: Connection | None = None
@@ -109,7 +124,8 @@ class Publication:
         else:
             await self._take_encoder(codecs)
             self._feed.narrow(self.codec)
-        self._intake.open = not self.muted
+        await self._fitting.to(self._feed)
+        self._intake.open = self._fitting.listens or not self.muted
         await self._feed.start(self._intake)
 
     async def choose_again(self, codecs: Sequence[str]) -> None:
@@ -128,6 +144,7 @@ class Publication:
                 await path.stop()
             await self._take_encoder(codecs)
             self._feed.narrow(self.codec)
+            await self._fitting.to(self._feed)
             await self._feed.start(self._intake)
 
     async def _take_encoder(self, codecs: Sequence[str]) -> None:
@@ -145,6 +162,7 @@ class Publication:
             lambda error: self._on_loop(lambda: self.on_failed(error)),
             lambda before, why: self._on_loop(lambda: self.on_encoder_changed(before, why)),
             self._counts,
+            self._fitting.treatment,
         )
         self._intake.raw = self._path.raw
         if self._passthrough.is_open:
@@ -185,6 +203,7 @@ class Publication:
             if self._path is not None:
                 self._path.start(self._bitrate_bps)
         self.force_keyframe()
+        self._fitting.start()
         if self._feed.device is not None:
             fps = self._feed.format.fps if isinstance(self._feed.format, VideoFormat) else None
             await stalls(self._intake, fps, self.stand_in)
@@ -241,7 +260,8 @@ class Publication:
             self.force_keyframe()
 
     async def _close_intake(self) -> None:
-        self._intake.open = False
+        self._intake.open = self._fitting.listens
+        self._fitting.mute(True)
         if self._path is not None:
             self._path.forget_picture()
         if self._camera:
@@ -252,6 +272,7 @@ class Publication:
         if not self.is_away:
             await self._feed.open()
             await self._adapt()
+        self._fitting.mute(False)
         self._intake.open = True
         await self._feed.start(self._intake)
 
@@ -301,6 +322,7 @@ class Publication:
 
     async def _adapt(self) -> None:
         """An encoder where the feed is raw, none where it is encoded and nothing stands in for it."""
+        await self._fitting.to(self._feed)
         if self._feed.codec is None and self._path is None:
             await self._take_encoder([self.codec])
         elif self._feed.codec is not None and not self.is_away:
@@ -328,7 +350,8 @@ class Publication:
                 except EncoderError as error:
                     logger.warning("nothing stands in for %s: %s", self.name or self.source, error.message)
                     return
-            self._absence.begin(self._size if self.kind == "video" else None)
+            sent = (self._counts.width, self._counts.height) if self._counts.width else self._size
+            self._absence.begin(sent if self.kind == "video" else None)
         self.force_keyframe()
 
     async def give_back(self) -> None:
@@ -426,6 +449,7 @@ class Publication:
             self._absence.end()
             await self._feed.stop()
             await self._leave_path()
+            await asyncio.to_thread(self._fitting.close)
             self._passthrough.close()
             if self._connection is not None and self._sender is not None and not self._connection.over:
                 self._connection.remove_track(self._sender)

@@ -77,10 +77,12 @@ class VideoSource(_Source):
 
 
 class AudioSource(_Source):
-    """Sound that a program makes, at ``rate`` Hz."""
+    """Sound that a program makes, at ``rate`` Hz. It is sent as it is; with ``process`` it is treated like that of a
+    microphone, for echo, noise and gain as the settings say, and listened to while it is muted."""
 
-    def __init__(self, rate: int = 48_000, channels: int = 1) -> None:
+    def __init__(self, rate: int = 48_000, channels: int = 1, *, process: bool = False) -> None:
         super().__init__()
+        self.process = process
         _check("rate", rate, 8000, 384_000)
         _check("channels", channels, 1, 64)
         self.format = AudioFormat(rate, channels)
