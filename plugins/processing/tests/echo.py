@@ -1,4 +1,4 @@
-"""A room with a loudspeaker and a microphone, on virtual clocks: what echo cancelling takes out, alone and in a call."""
+"""A loudspeaker and a microphone in one room, on virtual clocks: what is taken out of an echo, alone and in a call."""
 
 from __future__ import annotations
 
