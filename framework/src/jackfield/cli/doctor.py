@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
@@ -14,7 +14,7 @@ from attrs import frozen
 from jackfield.cli.frame import output
 from jackfield.cli.frame.exits import Exit
 from jackfield.cli.frame.group import Frame
-from jackfield.plugins.selection import Preference
+from jackfield.plugins.selection import NOT_NEEDED, Preference
 from jackfield.values.errors import CallError, SettingsError
 from jackfield.values.settings import SessionSettings
 
@@ -33,6 +33,8 @@ Ends with 0 when all is well, with 1 when something is missing or broken.
 """
 
 State = Literal["ok", "note", "missing"]
+#: What a call takes by itself.
+KINDS = ("camera", "microphone", "speaker")
 MARKS = {"ok": "✓", "note": "·", "missing": "✗"}
 
 
@@ -129,7 +131,7 @@ def _wanted(plugins: Plugins) -> SessionSettings:
 def _devices(plugins: Plugins, wanted: SessionSettings) -> Iterator[Check]:
     """What a call would take of each kind, what ails the rest, and what the drivers themselves miss."""
     listed, broken = plugins.listing()
-    for kind in ("camera", "microphone", "speaker"):
+    for kind in KINDS:
         yield _device(plugins, kind, getattr(wanted, kind), [device for device in listed if device.kind == kind])
     for driver in broken:
         fix = f'tell who wrote it, or leave it out with [plugins] disable = ["{driver.plugin}"]'
@@ -176,8 +178,10 @@ def _codecs(plugins: Plugins, prefer: Sequence[str], fresh: bool) -> Iterator[Ch
         for codec in plugins.codecs(makes):
             found[makes, codec] = plugins.usable(makes, codec, prefer)
     for (makes, codec), choice in found.items():
-        state: State = "ok" if choice.chosen else "note"
-        yield Check(f"{codec} {makes}", state, choice.chosen or str(choice), choice=choice)
+        names = ", ".join(other.name for other in choice.passed_over)
+        said = choice.chosen or f"none works of {names}"
+        yield Check(f"{codec} {makes}", "ok" if choice.chosen else "note", said, choice=choice)
+    yield from _backends(found.values())
     for makes in ("encoder", "decoder"):
         usable = {codec.lower() for (each, codec), choice in found.items() if each == makes and choice.chosen}
         fix = "pip install a plugin that brings one, or mend one of those above"
@@ -185,6 +189,17 @@ def _codecs(plugins: Plugins, prefer: Sequence[str], fresh: bool) -> Iterator[Ch
             yield Check(f"video {makes}", "missing", "none works", fix)
         if "opus" not in usable:
             yield Check(f"audio {makes}", "missing", "none works", fix)
+
+
+def _backends(choices: Iterable[Choice]) -> Iterator[Check]:
+    """Why what a plugin offers cannot be used: each reason once, with the codecs that it is about."""
+    names: dict[tuple[str, str], list[str]] = {}
+    for choice in choices:
+        for other in choice.passed_over:
+            if not other.reason.startswith(NOT_NEEDED):
+                names.setdefault((other.plugin, other.reason), []).append(other.name)
+    for (plugin, reason), about in names.items():
+        yield Check(f"codecs of {plugin}", "note", f"{reason} ({', '.join(dict.fromkeys(about))})")
 
 
 def _renderers(plugins: Plugins) -> Check:
@@ -203,6 +218,6 @@ def _show(check: Check) -> None:
     click.echo(f"{MARKS[check.state]} {check.what}: {check.found}{why}")
     if check.fix and check.state != "ok":
         click.echo(f"    → {check.fix}")
-    if check.choice is not None:
+    if check.choice is not None and check.what in KINDS:  # what codecs lack follows, each reason once
         for other in check.choice.passed_over:
             click.echo(f"    passed over {other}")

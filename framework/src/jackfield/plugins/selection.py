@@ -11,6 +11,9 @@ from jackfield.values.errors import CallError
 
 T = TypeVar("T")
 
+#: How the reason begins of one that was not even tried.
+NOT_NEEDED = "not needed:"
+
 
 class Unusable(Exception):
     """An offer cannot be used; the message says why."""
@@ -109,7 +112,7 @@ class Search:
         taken: tuple[Offer, T] | None = None
         for offer in self.preference.order(offers):
             if taken:
-                reason = f"not needed: {taken[0].thing.name} works and comes first"
+                reason = f"{NOT_NEEDED} {taken[0].thing.name} works and comes first"
             else:
                 reason, made = self._try(offer, use)
                 if made is not None:
