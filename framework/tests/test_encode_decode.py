@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -57,6 +58,28 @@ class Codec:
         self.closed = True
 
 
+class Card(Codec):
+    """Hardware that does well for so many frames, and then as ``act`` does."""
+
+    def __init__(self, good: int, act: Callable[[Any], Any]) -> None:
+        super().__init__()
+        self.good, self.act = good, act
+
+    def encode(self, media: VideoFrame | AudioBlock) -> Sequence[EncodedFrame]:
+        self.good -= 1
+        if self.good < 0:
+            return self.act(media)  # type: ignore[no-any-return]
+        return [EncodedFrame(KEY, "VP8", True, media.time_ns)]
+
+    def decode(self, frame: EncodedFrame) -> Sequence[VideoFrame]:
+        self.good -= 1
+        return self.act(frame) if self.good < 0 else super().decode(frame)  # type: ignore[no-any-return]
+
+
+#: As much of a VP8 keyframe as says that it is one.
+KEY = b"\x10\x00\x00\x9d\x01\x2a\x10\x00\x10\x00"
+
+
 def picture(width: int, height: int, time_ns: int | None = None) -> VideoFrame:
     return VideoFrame.from_ndarray(np.zeros((height, width, 3), np.uint8), time_ns=time_ns)
 
@@ -70,20 +93,32 @@ async def until(condition: Callable[[], Any]) -> None:
 class Encoding:
     """One encoding thread, and everything that came of it."""
 
-    def __init__(self, *, fails: Sequence[int] = (), sound: AudioEncoding | None = None) -> None:
+    def __init__(
+        self, *, fails: Sequence[int] = (), sound: AudioEncoding | None = None, card: Any = None, then: Any = None
+    ) -> None:
         self.intake: Handover[Any] = Handover(1 if sound is None else 20)
         self.frames: list[Any] = []
         self.codecs: list[Codec] = []
         self.errors: list[CallError] = []
         self.replaced: list[EncoderError] = []
-        self._fails = list(fails)
+        self._fails, self._cards = list(fails), [each for each in (card, then) if each is not None]
         self.outlet: Outlet[Any] = Outlet(asyncio.get_running_loop(), self.frames.append, 4, newest_wins=False)
         self.thread = EncodeThread(
-            "test", self.intake, self.outlet, self._open, self.errors.append, sound=sound, replace=self.replaced.append
+            "test",
+            self.intake,
+            self.outlet,
+            self._open,
+            self.errors.append,
+            sound=sound,
+            replace=self.replaced.append,
+            hardware=lambda: bool(self.codecs) and isinstance(self.codecs[-1], Card),
         )
         self.thread.start()
 
     def _open(self, width: int, height: int) -> Codec:
+        if self._cards:
+            self.codecs.append(self._cards.pop(0))
+            return self.codecs[-1]
         self.codecs.append(Codec((width, height), fails=self._fails.pop(0) if self._fails else 0))
         return self.codecs[-1]
 
@@ -140,6 +175,93 @@ async def test_an_encoder_that_fails_is_opened_anew_and_then_replaced() -> None:
     await hopeless.end()
 
 
+def breaks(media: Any) -> Any:
+    raise EncoderError("the card is gone")
+
+
+def raises(media: Any) -> Any:
+    raise OSError("no such device")
+
+
+@pytest.mark.parametrize(
+    ("act", "words"),
+    [
+        (breaks, "the card is gone"),
+        (raises, "it failed: OSError: no such device"),
+        (lambda media: [EncodedFrame(b"\xff" * 50, "VP8", True, media.time_ns)], "bytes that are no VP8 keyframe"),
+    ],
+)
+@pytest.mark.parametrize("good", [0, 3])
+async def test_hardware_that_fails_is_replaced_at_once(act: Any, words: str, good: int) -> None:
+    """The next encoder gets the very picture at which it failed, so that none is missing."""
+    encoding = Encoding(card=Card(good, act))
+    for count in range(1, 6):
+        encoding.intake.put(picture(32, 16))
+        await until(lambda c=count: len(encoding.frames) == c)
+    assert [type(codec) for codec in encoding.codecs] == [Card, Codec]
+    assert [words in error.message for error in encoding.replaced] == [True]
+    assert encoding.codecs[0].closed
+    await encoding.end()
+
+
+async def test_hardware_that_gives_nothing_is_replaced() -> None:
+    """After a few pictures and a moment, not at the first: some work on several at a time."""
+    encoding = Encoding(card=Card(1, lambda media: []))
+    for _ in range(200):
+        encoding.intake.put(picture(32, 16))
+        await asyncio.sleep(0.02)
+        if len(encoding.frames) > 1:
+            break
+    assert "it gave nothing for" in encoding.replaced[0].message
+    assert len(encoding.codecs) == 2
+    await encoding.end()
+
+
+async def test_hardware_that_hangs_is_left_behind() -> None:
+    """Another thread goes on with another encoder; the one that comes back at last touches nothing any more."""
+    back = threading.Event()
+
+    def hangs(media: Any) -> Any:
+        back.wait(20)
+        return [EncodedFrame(KEY, "VP8", True, 7)]
+
+    card = Card(2, hangs)
+    encoding = Encoding(card=card)
+    for count in range(1, 3):
+        encoding.intake.put(picture(32, 16))
+        await until(lambda c=count: len(encoding.frames) == c)
+    encoding.intake.put(picture(32, 16))
+    await until(lambda: encoding.replaced)
+    assert "has not come back for 0.3 s" in encoding.replaced[0].message
+    await until(lambda: len(encoding.frames) == 3)  # of the last picture, with no other to come
+    encoding.intake.put(picture(32, 16))
+    await until(lambda: len(encoding.frames) == 4)
+    assert not card.closed
+    back.set()
+    await until(lambda: card.closed)
+    assert 7 not in [frame.time_ns for frame, _ in encoding.frames]
+    await until(lambda: sum(thread.name == "jackfield encode test" for thread in threading.enumerate()) == 1)
+    await encoding.end()
+
+
+async def test_a_loop_that_is_late_makes_no_encoder_look_hung() -> None:
+    """A machine that slept, or a process that was stopped: time that nobody saw does not count."""
+    hold = threading.Event()
+
+    def slow(media: Any) -> Any:
+        hold.wait(0.9)
+        return [EncodedFrame(KEY, "VP8", True, media.time_ns)]
+
+    encoding = Encoding(card=Card(1, slow))
+    for count in range(1, 3):
+        encoding.intake.put(picture(32, 16))
+        await asyncio.sleep(0.1)
+        time.sleep(0.9)  # noqa: ASYNC251 -- the loop is held on purpose
+        await until(lambda c=count: len(encoding.frames) == c)
+    assert encoding.replaced == []
+    await encoding.end()
+
+
 async def test_sound_is_encoded_in_blocks_with_its_loudness() -> None:
     """Ten milliseconds in, twenty out, and how loud each is."""
     encoding = Encoding(sound=AudioEncoding())
@@ -159,8 +281,12 @@ def test_loudness_counts_down_from_full_scale() -> None:
 class Decoding:
     """One decoding thread, and everything that came of it."""
 
-    def __init__(self, kind: str = "video", codec: Codec | None = None, *, opens: bool = True) -> None:
+    def __init__(
+        self, kind: str = "video", codec: Codec | None = None, *, opens: bool = True, then: Any = None
+    ) -> None:
         self.codec = codec or Codec()
+        self._then = [self.codec, then] if then is not None else []
+        self.replaced: list[EncoderError] = []
         self.media: list[Any] = []
         self.wishes: list[int] = []
         self.opened: list[str] = []
@@ -173,11 +299,14 @@ class Decoding:
             self.outlet,
             lambda: self.wishes.append(1),
             self.errors.append,
+            replace=self.replaced.append,
+            hardware=lambda: isinstance(self.codec, Card),
         )
         self.thread.start()
 
     def _open(self, codec: str) -> Codec:
         self.opened.append(codec)
+        self.codec = self._then.pop(0) if self._then else self.codec
         return self.codec
 
     async def end(self) -> None:
@@ -251,4 +380,76 @@ async def test_a_decoder_that_cannot_be_opened_is_told(kind: str) -> None:
     await until(lambda: decoding.errors)
     assert decoding.errors[0].code == "ERROR_ENCODER"
     decoding.thread.put(frame(2, keyframe=True))
+    await decoding.end()
+
+
+@pytest.mark.parametrize("act", [breaks, raises])
+async def test_a_hardware_decoder_that_fails_at_a_keyframe_is_replaced_at_once(act: Any) -> None:
+    """The next one decodes the very same keyframe."""
+    decoding = Decoding(codec=Card(1, act), then=Codec())
+    for number in range(3):
+        decoding.thread.put(frame(number, keyframe=number != 2))
+    await until(lambda: len(decoding.media) == 3)
+    assert [media.time_ns for media in decoding.media] == [0, 1, 2]
+    assert (len(decoding.replaced), decoding.wishes) == (1, [])
+    await decoding.end()
+
+
+async def test_a_hardware_decoder_is_not_blamed_for_what_is_missing() -> None:
+    """After a loss every frame fails until a keyframe comes, on any decoder. For no reason, three times is enough."""
+    card = Card(1, breaks)
+    decoding = Decoding(codec=card, then=Codec())
+    decoding.thread.put(frame(0, keyframe=True))
+    for number in range(1, 9):
+        decoding.thread.put(frame(number, lost=1 if number == 1 else 0))
+    await until(lambda: decoding.thread.counts.errors == 8)
+    assert decoding.replaced == []
+    for number in range(10, 40, 2):
+        card.good = 1
+        decoding.thread.put(frame(number, keyframe=True))
+        decoding.thread.put(frame(number + 1))
+        await until(lambda n=number: decoding.thread.counts.errors > 8 + (n - 10) // 2 or decoding.replaced)
+        if decoding.replaced:
+            break
+    assert number == 14
+    decoding.thread.put(frame(100))
+    decoding.thread.put(frame(101, keyframe=True))
+    await until(lambda: decoding.media[-1].time_ns == 101)
+    await decoding.end()
+
+
+async def test_a_hardware_decoder_that_gives_nothing_is_replaced() -> None:
+    """After a while: some hold a few frames back."""
+    decoding = Decoding(codec=Card(1, lambda frame: []), then=Codec())
+    for number in range(100):
+        decoding.thread.put(frame(number, keyframe=number % 10 == 0))
+        await asyncio.sleep(0.02)
+        if len(decoding.media) > 1:
+            break
+    assert "it gave nothing for" in decoding.replaced[0].message
+    await decoding.end()
+
+
+async def test_a_hardware_decoder_that_hangs_is_left_behind() -> None:
+    """Another thread goes on at the next keyframe, which is asked for."""
+    back = threading.Event()
+
+    def hangs(frame: Any) -> Any:
+        back.wait(20)
+        return [picture(16, 16, 7)]
+
+    card = Card(1, hangs)
+    decoding = Decoding(codec=card, then=Codec())
+    decoding.thread.put(frame(0, keyframe=True))
+    await until(lambda: decoding.media)
+    decoding.thread.put(frame(1))
+    await until(lambda: decoding.replaced)
+    assert "has not come back for 0.5 s" in decoding.replaced[0].message
+    assert decoding.wishes == [1]
+    decoding.thread.put(frame(2))
+    decoding.thread.put(frame(3, keyframe=True))
+    await until(lambda: len(decoding.media) == 2)
+    back.set()
+    await until(lambda: card.closed)
+    assert [media.time_ns for media in decoding.media] == [0, 3]
     await decoding.end()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -56,7 +57,7 @@ class Call:
         self.errors: list[CallError] = []
         self.subscriptions = Subscriptions(
             self.events.append,
-            lambda codec, channels: FakeDecoder(codec),
+            lambda channels: cast(Any, SimpleNamespace(open=FakeDecoder, name="fake", is_hardware=False, blame=None)),
             lambda error, source: self.errors.append(error),
         )
         self.camera = FakeReceiver("TR_cam", "VP8")

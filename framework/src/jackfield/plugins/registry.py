@@ -18,7 +18,7 @@ from jackfield.plugins.listing import find_devices
 from jackfield.plugins.loader import HOOKS, LoadedPlugin, PluginRow
 from jackfield.plugins.loader import load as load_entry_points
 from jackfield.plugins.patience import Within
-from jackfield.plugins.prober import Prober
+from jackfield.plugins.prober import FAILURE_HOLDS_S, Prober
 from jackfield.plugins.selection import Choice, Offer, PassedOver, Preference, Search, Unusable
 from jackfield.roles import CaptureDriver, Decoder, Encoder, ListsModes, PlaybackDriver, RendererFactory, TokenProvider
 from jackfield.values.devices import Device, DeviceKind
@@ -49,6 +49,8 @@ class Plugins:
     findings: tuple[Finding, ...]
     prober: Prober = field(factory=Prober)
     choices: dict[str, Choice] = field(factory=dict)
+    #: What broke in a call of this process: who was asked for and taken → why, and until when it is passed over.
+    _distrusted: dict[tuple[str, str], tuple[str, float]] = field(factory=dict, init=False)
 
     # --- log-ins and tokens
     def token_provider(self, place: Place) -> TokenProvider:
@@ -225,6 +227,10 @@ class Plugins:
         self._try_out(search, offers)
         return search.first(offers, use)[1]
 
+    def distrust(self, choice: Choice, reason: str) -> None:
+        """Hardware that broke in a call is passed over for a while, by every call of this process. Any thread."""
+        self._distrusted[choice.asked, choice.chosen] = reason, time.monotonic() + FAILURE_HOLDS_S
+
     def probe_all(self, *, fresh: bool = False) -> None:
         """Every encoder and decoder was tried out, side by side; ``fresh`` whatever was remembered. Blocks."""
         for asked in [self.prober.begin(offer, fresh=fresh) for offer in self.offers("register_codecs")]:
@@ -249,10 +255,12 @@ class Plugins:
             _raise_if(self.prober.probe(offer, patience_s=max(0.0, until - time.monotonic())))
             return open(offer.thing) if offer.is_software else _opened_soon(offer.thing, open, patience_s + OPEN_S)
 
-        search, offers = self._search(f"{makes} {codec}", prefer, failed), self._codecs(makes, codec)
+        asked, now = f"{makes} {codec}", time.monotonic()
+        broken = {name: why for (each, name), (why, end) in self._distrusted.items() if each == asked and now < end}
+        search, offers = self._search(asked, prefer, {**broken, **(failed or {})}), self._codecs(makes, codec)
         self._try_out(search, offers)
         made, choice = search.first(offers, use)
-        self.choices[f"{makes} {codec}"] = choice
+        self.choices[asked] = choice
         if made is None:
             kind = [name for name in self.codecs(makes) if (name == "opus") is (codec == "opus")]
             here = f"those here are of {', '.join(kind)}" if kind else ""

@@ -14,6 +14,7 @@ from jackfield.plugins import Choice, Plugins
 from jackfield.roles import CaptureDriver, Control, Unwatch
 from jackfield.rtc import signalling
 from jackfield.session.connection import Connection
+from jackfield.session.decoders import DecoderSource
 from jackfield.session.listeners import Callback, EventStream, Listeners
 from jackfield.session.moderation import Moderation
 from jackfield.session.outputs import Outputs
@@ -63,7 +64,7 @@ class CallSession:
         self.on_over: Callable[[], Coroutine[Any, Any, None]] | None = None
         self._connection, self._own, self._moderation = connection, own, moderation
         self._listeners, self._plugins = listeners, plugins
-        self._subscriptions = Subscriptions(self._emit, self._decoder, self._failed)
+        self._subscriptions = Subscriptions(self._emit, lambda channels: DecoderSource(plugins, channels), self._failed)
         self._room = Room(connection.signal.joined, token.role, self._subscriptions.furnish)
         self._own_state = OwnState(self._room.local, lambda wanted: connection.signal.send(update_metadata=wanted))
         self._outputs = Outputs(self, plugins, self._failed, self._emit, own.hotplug, own.far_end)
@@ -416,9 +417,6 @@ class CallSession:
         person = self._room.sender(uid, packet.participant_sid or packet.user.participant_sid)
         reliable = packet.kind == DataPacket.Kind.RELIABLE
         self._emit(events.Data(packet.user.payload, person, packet.user.topic, reliable))
-
-    def _decoder(self, codec: str, channels: int) -> Any:
-        return self._plugins.decoder(codec, channels=channels)[0]
 
     def _failed(self, error: CallError, source: str) -> None:
         logger.warning("%s: %s", source, error)

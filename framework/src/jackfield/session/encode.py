@@ -1,4 +1,4 @@
-"""The thread that turns one publication's pictures or sound into encoded frames."""
+"""The thread that turns one publication's pictures or sound into encoded frames, whatever becomes of an encoder."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ import numpy as np
 from attrs import define
 from numpy.typing import NDArray
 
+from jackfield.media.plausible import implausible
 from jackfield.media.reblock import Reblocker
 from jackfield.roles import Encoder, ForcesKeyframe, SetsBitrate
 from jackfield.session.handover import Handover, Outlet
 from jackfield.session.processing import Treatment
+from jackfield.session.stall import Left, Stall
 from jackfield.values.errors import CallError, EncoderError
 from jackfield.values.formats import AudioEncoding
 from jackfield.values.media import AudioBlock, EncodedFrame, VideoFrame
@@ -25,8 +27,13 @@ logger = logging.getLogger("jackfield.encode")
 
 #: A keyframe that is asked for while no picture comes is made of the last picture after this long.
 STILL_S = 0.1
-#: An encoder that fails twice in a row is replaced; after this many failures in a row the publication is given up.
-ATTEMPTS = 6
+#: Software that fails twice in a row is replaced, hardware at once; after this many failures in a row, of whichever
+#: encoders, the publication is given up.
+ATTEMPTS = 12
+#: A picture in hardware takes milliseconds: past this it hangs. Its first may take seconds, and so may software.
+HUNG_S, FIRST_S, SOFTWARE_S = 0.3, 1.5, 5.0
+#: Hardware that gives nothing for so many pictures, over so long, is taken for broken.
+UNANSWERED, UNANSWERED_S = 5, 0.3
 
 #: An encoded frame and, for sound, how loud it is: 0 (loudest) to 127 dB below full scale (RFC 6464).
 Encoded = tuple[EncodedFrame, int | None]
@@ -47,10 +54,52 @@ class EncodeCounts:
     height: int = 0
 
 
-class EncodeThread:
-    """Takes raw media from ``intake`` and puts encoded frames into ``outlet``, until `stop`.
+@define(eq=False)
+class _Work:
+    """What one thread has in hand: an encoder, and how it does."""
 
-    ``failed`` is called, on this thread, when the encoder cannot be had any more.
+    encoder: Any = None
+    size: tuple[int, int] | None = None
+    answered: bool = False
+    unanswered: int = 0
+    since: float = 0.0
+
+    def open(self, encoder: Encoder) -> None:
+        """Another encoder, which has done nothing yet."""
+        self.encoder, self.answered, self.unanswered = encoder, False, 0
+
+    def close(self) -> None:
+        """The encoder is given back; what it says to that is of no interest to a call."""
+        encoder, self.encoder = self.encoder, None
+        if encoder is not None:
+            try:
+                encoder.close()
+            except Exception:
+                logger.warning("an encoder could not be closed", exc_info=True)
+
+    def doubt(self, frames: Sequence[EncodedFrame]) -> None:
+        """`EncoderError` where hardware gives what cannot be a frame, or nothing for too long."""
+        for frame in frames:
+            if (wrong := implausible(frame)) is not None:
+                raise EncoderError(wrong)
+        if frames:
+            if not self.answered and not frames[0].keyframe:
+                raise EncoderError("it did not begin with a keyframe")
+            self.answered, self.unanswered = True, 0
+            return
+        now = time.monotonic()
+        self.since = now if self.unanswered == 0 else self.since
+        self.unanswered += 1
+        if self.unanswered >= UNANSWERED and now - self.since >= UNANSWERED_S:
+            raise EncoderError(f"it gave nothing for {self.unanswered} pictures")
+
+
+class EncodeThread:
+    """Takes raw media from ``intake`` and puts encoded frames into ``outlet``, until `stop`. Made on the event loop.
+
+    ``replace`` is called, on any thread, before an encoder of another backend is opened; ``hardware`` tells whether
+    the one in use is hardware, of which less is borne. ``failed`` is called when no encoder can be had any more.
+    An encoder that does not come back is left behind with its thread, which ends when the driver lets it.
     """
 
     def __init__(
@@ -64,36 +113,40 @@ class EncodeThread:
         encoder: Encoder | None = None,
         sound: AudioEncoding | None = None,
         replace: Callable[[EncoderError], None] = lambda error: None,
+        hardware: Callable[[], bool] = lambda: False,
         counts: EncodeCounts | None = None,
         treatment: Treatment | None = None,
     ) -> None:
         self.counts = counts or EncodeCounts()
         self._intake, self._outlet, self._opener, self._failed = intake, outlet, opener, failed
-        self._replace, self._treatment = replace, treatment
-        self._encoder: Any = encoder
-        self._size: tuple[int, int] | None = None
+        self._replace, self._hardware, self._treatment = replace, hardware, treatment
         self._reblocker = Reblocker(sound.rate, sound.channels, sound.ptime_ms) if sound else None
         self._bitrate_bps: int | None = None
         self._keyframe_wanted = False
         self._last: VideoFrame | None = None
         self._failures = 0
-        self._thread = threading.Thread(target=self._run, name=f"jackfield encode {name}", daemon=True)
+        self._work = _Work(encoder)
+        self._stall = Stall(self._patience_s, self._abandon)
+        self._name = f"jackfield encode {name}"
+        self._thread = self._made()
 
     def start(self) -> None:
         """Encodes from now on."""
+        self._stall.watch()
         self._thread.start()
 
     def stop(self) -> None:
         """Ends the thread; waits for it for a second at most, so call it off the event loop."""
         self._intake.close()
         self._outlet.close()
+        self._stall.unwatch()
         if self._thread.is_alive():
             self._thread.join(1.0)
 
     def force_keyframe(self) -> None:
         """The next frame is a keyframe; the last picture is sent again when no new one comes. Any thread."""
         self._keyframe_wanted = True
-        encoder = self._encoder
+        encoder = self._work.encoder
         if isinstance(encoder, ForcesKeyframe):
             encoder.force_keyframe()
         self._intake.nudge()
@@ -101,7 +154,7 @@ class EncodeThread:
     def set_bitrate_bps(self, bitrate_bps: int) -> None:
         """Aims at this bitrate, where the encoder can. Any thread."""
         self._bitrate_bps = bitrate_bps
-        encoder = self._encoder
+        encoder = self._work.encoder
         if isinstance(encoder, SetsBitrate):
             encoder.set_bitrate_bps(bitrate_bps)
 
@@ -109,75 +162,112 @@ class EncodeThread:
         """The last picture is not sent again: the source was paused."""
         self._last = None
 
-    def _run(self) -> None:
+    def _made(self) -> threading.Thread:
+        return threading.Thread(target=self._run, args=(self._work,), name=self._name, daemon=True)
+
+    def _run(self, work: _Work) -> None:
         try:
             while not self._intake.closed:
                 media = self._intake.take(STILL_S if self._keyframe_wanted else None)
                 if media is None:
-                    self._take_still()
+                    self._take_still(work)
                 else:
                     for treated in self._treatment.apply(media) if self._treatment else [media]:
-                        self._take(treated)
+                        self._take(work, treated)
+        except Left:
+            logger.warning("an encoder that had been given up came back: %s", self._name)
         except Exception as exc:
             error = exc if isinstance(exc, CallError) else EncoderError(f"the encoder failed: {exc!r}")
             logger.warning("encoding ended: %s", error, exc_info=not isinstance(exc, CallError))
+            self._stall.unwatch()
             self._failed(error)
         finally:
-            if self._encoder is not None:
-                self._encoder.close()
-                self._encoder = None
+            work.close()
 
-    def _take_still(self) -> None:
+    def _take_still(self, work: _Work) -> None:
         """The last picture again, when a keyframe was asked for and `STILL_S` went by without a new one."""
         last, now_ns = self._last, time.monotonic_ns()
         if self._keyframe_wanted and last is not None and now_ns - last.time_ns >= STILL_S * 1e9:
-            self._take(VideoFrame(last.picture, now_ns, last.rotation))
+            self._take(work, VideoFrame(last.picture, now_ns, last.rotation))
 
-    def _take(self, media: VideoFrame | AudioBlock) -> None:
+    def _take(self, work: _Work, media: VideoFrame | AudioBlock) -> None:
         if isinstance(media, VideoFrame):
             self._last = media
-            self._encode(media, (media.width, media.height))
+            self._encode(work, media, (media.width, media.height))
         elif self._reblocker is not None:
             for block in self._reblocker.push(media):
-                self._encode(block, (0, 0))
+                self._encode(work, block, (0, 0))
 
-    def _encode(self, media: VideoFrame | AudioBlock, size: tuple[int, int]) -> None:
-        began = time.perf_counter()
-        try:
-            frames = self._ready(size).encode(media)
-        except Exception as exc:
-            self._again(
-                exc if isinstance(exc, EncoderError) else EncoderError(f"it failed: {type(exc).__name__}: {exc}")
-            )
-            return
+    def _encode(self, work: _Work, media: VideoFrame | AudioBlock, size: tuple[int, int]) -> None:
+        """Puts out what becomes of it. Where hardware fails, the next encoder gets the same picture."""
+        while True:
+            began = time.perf_counter()
+            try:
+                frames = self._attempt(work, media, size)
+                break
+            except Left:
+                raise
+            except Exception as exc:
+                if not self._fails(work, own_words(exc)):
+                    return
         self._failures = 0
         self.counts.seconds += time.perf_counter() - began
         self._count(frames)
         for frame in frames:
             self._outlet.put((frame, loudness(media.samples) if isinstance(media, AudioBlock) else None))
 
-    def _ready(self, size: tuple[int, int]) -> Encoder:
-        if self._encoder is not None and self._size not in (None, size):
-            self._encoder.close()
-            self._encoder = None
-        if self._encoder is None:
-            self._encoder = self._opener(*size)
+    def _attempt(self, work: _Work, media: VideoFrame | AudioBlock, size: tuple[int, int]) -> Sequence[EncodedFrame]:
+        encoder = self._ready(work, size)
+        turn = self._stall.enter()
+        try:
+            frames: Sequence[EncodedFrame] = encoder.encode(media)
+        finally:
+            self._stall.leave(turn)
+        if self._hardware():
+            work.doubt(frames)
+        return frames
+
+    def _ready(self, work: _Work, size: tuple[int, int]) -> Encoder:
+        if work.encoder is not None and work.size not in (None, size):
+            work.close()
+        if work.encoder is None:
+            work.open(self._opener(*size))
             if self._bitrate_bps is not None:
                 self.set_bitrate_bps(self._bitrate_bps)
-        self._size = size
-        encoder: Encoder = self._encoder
+        work.size = size
+        encoder: Encoder = work.encoder
         return encoder
 
-    def _again(self, error: EncoderError) -> None:
+    def _fails(self, work: _Work, error: EncoderError) -> bool:
+        """Sees to it that another encoder is opened; whether for this very picture. Raises when it is enough."""
         self._failures += 1
         if self._failures >= ATTEMPTS:
             raise error
-        logger.warning("the encoder failed and is opened anew: %s", error)
-        if self._failures > 1:
+        at_once = work.encoder is not None and self._hardware()
+        logger.warning("the encoder failed%s: %s", "" if at_once else " and is opened anew", error)
+        if at_once or (work.encoder is not None and self._failures > 1):
             self._replace(error)
-        if self._encoder is not None:
-            self._encoder.close()
-            self._encoder = None
+        work.close()
+        return at_once
+
+    def _patience_s(self) -> float:
+        if not self._hardware():
+            return SOFTWARE_S
+        return HUNG_S if self._work.answered else FIRST_S
+
+    def _abandon(self) -> None:
+        """On the event loop: the encoder has not come back. Another thread goes on with another encoder."""
+        error = EncoderError(f"it took a picture and has not come back for {self._patience_s():g} s")
+        logger.warning("the encoder is given up: %s", error)
+        self._failures += 1
+        if self._failures >= ATTEMPTS:
+            self._failed(error)
+            return
+        self._replace(error)
+        self._work = _Work()
+        self._keyframe_wanted = True
+        self._thread = self._made()
+        self._thread.start()
 
     def _count(self, frames: Sequence[EncodedFrame]) -> None:
         counts = self.counts
@@ -189,6 +279,11 @@ class EncodeThread:
                 counts.keyframes += 1
                 self._keyframe_wanted = False
         counts.dropped = self._intake.dropped
+
+
+def own_words(exc: Exception) -> EncoderError:
+    """The error as one of ours, whatever a codec raised."""
+    return exc if isinstance(exc, EncoderError) else EncoderError(f"it failed: {type(exc).__name__}: {exc}")
 
 
 def loudness(samples: NDArray[np.int16]) -> int:

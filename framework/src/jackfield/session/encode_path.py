@@ -10,7 +10,7 @@ from jackfield.session.encode import EncodeCounts, Encoded, EncodeThread
 from jackfield.session.encoders import EncoderSource
 from jackfield.session.handover import Handover, Outlet
 from jackfield.session.processing import Treatment
-from jackfield.values.errors import CallError, EncoderError
+from jackfield.values.errors import CallError
 from jackfield.values.formats import AudioEncoding
 from jackfield.values.media import AudioBlock, VideoFrame
 
@@ -23,8 +23,8 @@ FRAMES_AHEAD = 4
 class EncodePath:
     """From ``raw`` through an encoder to ``send``, which is called on the event loop; begun and ended once.
 
-    ``failed`` is told, on the encoding thread, when no encoder can be had any more; ``replaced`` when another takes
-    over: who encoded before, and why. ``counts`` goes on from the path before.
+    ``failed`` is told, on any thread, when no encoder can be had any more; ``replaced`` when another has taken over:
+    who encoded before, who does now, and why. ``counts`` goes on from the path before.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class EncodePath:
         encoder: Encoder | None,
         send: Callable[[Encoded], None],
         failed: Callable[[CallError], None],
-        replaced: Callable[[str, str], None],
+        replaced: Callable[[str, str, str], None],
         counts: EncodeCounts,
         treatment: Treatment | None = None,
     ) -> None:
@@ -42,8 +42,8 @@ class EncodePath:
         self.raw: Handover[VideoFrame | AudioBlock] = Handover(BLOCKS if self.is_sound else PICTURES)
         self._name, self._encoders, self._encoder = name, encoders, encoder
         self._outlet: Outlet[Encoded] = Outlet(asyncio.get_running_loop(), send, FRAMES_AHEAD, newest_wins=False)
-        self._failed, self._replaced, self._counts = failed, replaced, counts
-        self._treatment = treatment
+        self._failed, self._counts, self._treatment = failed, counts, treatment
+        encoders.changed = replaced
         self._thread: EncodeThread | None = None
 
     @property
@@ -64,7 +64,8 @@ class EncodePath:
             self._failed,
             encoder=self._encoder,
             sound=encoding if isinstance(encoding, AudioEncoding) else None,
-            replace=self._replace,
+            replace=self._encoders.blame,
+            hardware=lambda: self._encoders.is_hardware,
             counts=self._counts,
             treatment=self._treatment,
         )
@@ -72,12 +73,6 @@ class EncodePath:
         if bitrate_bps is not None:
             self._thread.set_bitrate_bps(bitrate_bps)
         self._thread.start()
-
-    def _replace(self, error: EncoderError) -> None:
-        """The encoder failed again, on the encoding thread: the next backend takes over."""
-        before = self.encoder
-        self._encoders.blame(error)
-        self._replaced(before, error.message)
 
     def force_keyframe(self) -> None:
         """The next frame is a keyframe. Any thread."""

@@ -2,36 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from attrs import evolve
 
 from jackfield.plugins import Choice, Plugins
+from jackfield.plugins.registry import PATIENCE_S
 from jackfield.roles import Encoder
 from jackfield.values.errors import EncoderError
 from jackfield.values.formats import Encoding, VideoEncoding
 
 
 class EncoderSource:
-    """Opens encoders of one codec, best first; one that failed twice in a row is passed over from then on."""
+    """Opens encoders of one codec, best first; one that failed in the call is passed over from then on.
+
+    ``changed`` is told, on the thread that opens, when another one was opened: which before, which now, and why.
+    """
 
     def __init__(self, plugins: Plugins, encoding: Encoding, prefer: Sequence[str]) -> None:
         self.encoding, self._plugins, self._prefer = encoding, plugins, tuple(prefer)
         self.choice: Choice | None = None
+        self.changed: Callable[[str, str, str], None] = lambda before, now, why: None
         self._failed: dict[str, str] = {}
+        self._why = ""
+
+    @property
+    def is_hardware(self) -> bool:
+        """Whether the one in use is hardware."""
+        return self.choice is not None and self.choice.backend not in ("", "software")
 
     def open(self, width: int, height: int) -> Encoder:
-        """A running encoder for this size; blocks."""
+        """A running encoder for this size; blocks. After a failure only for what is known to work: viewers wait."""
         encoding = self.encoding
         if isinstance(encoding, VideoEncoding):
             encoding = evolve(encoding, width=width, height=height)
-        encoder, self.choice = self._plugins.encoder(encoding.codec, encoding, self._prefer, failed=self._failed)
+        patience_s = 0.0 if self._failed else PATIENCE_S
+        encoder, choice = self._plugins.encoder(
+            encoding.codec, encoding, self._prefer, failed=self._failed, patience_s=patience_s
+        )
+        before, self.choice = self.choice, choice
+        if before is not None and before.chosen != choice.chosen:
+            self.changed(before.chosen, choice.chosen, self._why or _why_not(before.chosen, choice))
+        self._why = ""
         return encoder
 
     def blame(self, error: EncoderError) -> None:
-        """The one in use is not taken again."""
+        """The one in use is not taken again. Any thread."""
         if self.choice is not None:
-            self._failed[self.choice.chosen] = f"it failed in the call: {error.message}"
+            reason = f"it failed in the call: {error.message}"
+            self._failed[self.choice.chosen] = reason
+            self._why = error.message
+            if self.is_hardware:
+                self._plugins.distrust(self.choice, reason)
+
+
+def _why_not(name: str, choice: Choice) -> str:
+    """Why one that was in use was not opened again."""
+    return next((other.reason for other in choice.passed_over if other.name == name), choice.why)
 
 
 def first_of(

@@ -171,8 +171,8 @@ class OwnMedia:
             events.NoAudioInput(publication.device, round(seconds, 1), ended)
         )
         publication.on_talking = lambda: self._emit(events.TalkingWhileMuted(publication.device))
-        publication.on_encoder_changed = lambda encoder, reason: self._emit(
-            events.EncoderChanged(publication, encoder, reason)
+        publication.on_encoder_changed = lambda before, now, reason: self._emit(
+            events.EncoderChanged(publication, now, reason, before)
         )
         return publication
 

@@ -70,7 +70,7 @@ class Publication:
         self.on_failed: Callable[[CallError], None] = lambda error: None
         self.on_unfit: Callable[[Finding], None] = lambda finding: None
         self.on_refused: Callable[[CallError], None] = lambda error: None
-        self.on_encoder_changed: Callable[[str, str], None] = lambda encoder, reason: None
+        self.on_encoder_changed: Callable[[str, str, str], None] = lambda before, now, reason: None
         self.on_processor_failed: Callable[[CallError, str], None] = lambda error, name: None
         self.on_no_input: Callable[[float, bool], None] = lambda seconds, ended: None
         self.on_talking: Callable[[], None] = lambda: None
@@ -160,7 +160,7 @@ class Publication:
             encoder,
             self._send,
             lambda error: self._on_loop(lambda: self.on_failed(error)),
-            lambda before, why: self._on_loop(lambda: self.on_encoder_changed(before, why)),
+            lambda *change: self._on_loop(lambda: self.on_encoder_changed(*change)),
             self._counts,
             self._fitting.treatment,
         )

@@ -7,10 +7,11 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from jackfield.roles import Decoder, Unwatch
+from jackfield.roles import Unwatch
 from jackfield.rtc import signalling
 from jackfield.rtc.codecs import canonical
 from jackfield.session.decode import BLOCKS, PICTURES, DecodeThread
+from jackfield.session.decoders import DecoderSource
 from jackfield.session.handover import Outlet
 from jackfield.session.statistics import w3c
 from jackfield.values.errors import CallError
@@ -48,7 +49,7 @@ class RemoteTrack:
         info: TrackInfo,
         participant: Participant,
         receiver: Receiver,
-        decoder: Callable[[str, int], Decoder],
+        decoders: Callable[[int], DecoderSource],
         failed: Callable[[CallError, str], None],
     ) -> None:
         self.sid, self.name, self.info = info.sid, info.name, info
@@ -57,7 +58,8 @@ class RemoteTrack:
         self.participant = participant
         self.ended = False
         self._codec = ""
-        self.receiver, self._decoder, self._failed = receiver, decoder, failed
+        self.receiver, self._failed = receiver, failed
+        self._decoders = decoders(CHANNELS)
         self._loop = asyncio.get_running_loop()
         self._encoded: list[Encoded] = []
         self._decoded: list[Decoded] = []
@@ -111,6 +113,7 @@ class RemoteTrack:
             counts = self._thread.counts
             found |= {
                 "framesDecoded": counts.frames,
+                "decoderImplementation": self._decoders.name,
                 "totalDecodeTime": counts.seconds,
                 "frameWidth": counts.width or found.get("frameWidth", 0),
                 "frameHeight": counts.height or found.get("frameHeight", 0),
@@ -136,10 +139,12 @@ class RemoteTrack:
         self._thread = DecodeThread(
             f"{self.participant.uid} {self.source}",
             self.kind,
-            lambda codec: self._decoder(codec, CHANNELS),
+            self._decoders.open,
             outlet,
             lambda: self._on_loop(self.request_keyframe),
             lambda error: self._on_loop(lambda: self._failed(error, f"decoder of {self.sid}")),
+            replace=self._decoders.blame,
+            hardware=lambda: self._decoders.is_hardware,
         )
         self._thread.start()
         self.request_keyframe()

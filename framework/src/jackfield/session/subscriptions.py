@@ -7,9 +7,9 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from jackfield.roles import Decoder
 from jackfield.rtc.receiver import RtpReceiver
 from jackfield.session.decode import DecodeThread
+from jackfield.session.decoders import DecoderSource
 from jackfield.session.participant import Participant
 from jackfield.session.remote_track import RemoteTrack
 from jackfield.session.room import Room
@@ -26,12 +26,12 @@ class Subscriptions:
     def __init__(
         self,
         emit: Callable[[Event], None],
-        decoder: Callable[[str, int], Decoder],
+        decoders: Callable[[int], DecoderSource],
         failed: Callable[[CallError, str], None],
     ) -> None:
         self.tracks: dict[str, RemoteTrack] = {}
         self._receivers: dict[str, RtpReceiver] = {}
-        self._emit, self._decoder, self._failed = emit, decoder, failed
+        self._emit, self._decoders, self._failed = emit, decoders, failed
         self._ending: list[DecodeThread] = []
 
     def furnish(self, person: Participant) -> None:
@@ -65,7 +65,7 @@ class Subscriptions:
         for sid, receiver in list(self._receivers.items()):
             if sid in infos and sid not in self.tracks:
                 person, info = infos[sid]
-                self._begin(RemoteTrack(info, person, receiver, self._decoder, self._failed))
+                self._begin(RemoteTrack(info, person, receiver, self._decoders, self._failed))
 
     def forget(self, person: Participant) -> None:
         """They have gone: whoever reads them comes to an end."""

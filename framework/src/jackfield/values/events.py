@@ -277,11 +277,12 @@ class TalkingWhileMuted(Event):
 
 @frozen
 class EncoderChanged(Event):
-    """A publication's encoder is another one now, and why."""
+    """A publication's encoder is another one now: ``encoder`` in place of ``before``, for what ``before`` did."""
 
     publication: Publication
     encoder: str
     reason: str
+    before: str = ""
 
 
 # --- tracks and data ----------------------------------------------------------------------------------------------
