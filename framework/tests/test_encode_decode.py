@@ -93,15 +93,13 @@ async def until(condition: Callable[[], Any]) -> None:
 class Encoding:
     """One encoding thread, and everything that came of it."""
 
-    def __init__(
-        self, *, fails: Sequence[int] = (), sound: AudioEncoding | None = None, card: Any = None, then: Any = None
-    ) -> None:
+    def __init__(self, *, fails: Sequence[int] = (), sound: AudioEncoding | None = None, card: Any = None) -> None:
         self.intake: Handover[Any] = Handover(1 if sound is None else 20)
         self.frames: list[Any] = []
         self.codecs: list[Codec] = []
         self.errors: list[CallError] = []
         self.replaced: list[EncoderError] = []
-        self._fails, self._cards = list(fails), [each for each in (card, then) if each is not None]
+        self._fails, self._cards = list(fails), [card] if card is not None else []
         self.outlet: Outlet[Any] = Outlet(asyncio.get_running_loop(), self.frames.append, 4, newest_wins=False)
         self.thread = EncodeThread(
             "test",

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from jackfield.plugins.config import load_config
 from jackfield.plugins.loader import load
+from jackfield.values.errors import CallError
 
 
 def reason(plugin: str, makes: str, name: str, codec: str) -> str | None:
@@ -20,6 +21,8 @@ def reason(plugin: str, makes: str, name: str, codec: str) -> str | None:
                 try:
                     answer: str | None = factory.probe()
                     return answer
+                except CallError as exc:
+                    return exc.message
                 except Exception as exc:
                     return f"probing it failed: {type(exc).__name__}: {exc}"
     failed = next((row.reason for row in loading.rows if row.reason), "it is not offered any more")

@@ -29,6 +29,7 @@ import platformdirs
 from jackfield.plugins.patience import started
 from jackfield.plugins.selection import Offer
 from jackfield.roles import LooksFirst, NamesItsDriver
+from jackfield.values.errors import CallError
 
 #: A failure may be mended by a driver or a permission, so it is not believed for ever.
 FAILURE_HOLDS_S = 600.0
@@ -103,6 +104,8 @@ class Prober:
         try:
             answer: str | None = offer.thing.probe()
             return answer
+        except CallError as exc:
+            return exc.message
         except Exception as exc:
             return f"probing it failed: {type(exc).__name__}: {exc}"
 

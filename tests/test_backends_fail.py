@@ -1,0 +1,232 @@
+"""Encoders and decoders of hardware that fail as drivers do, each survived by a whole call that somebody watches."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import threading
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jackfield import Calls, CallSession, CallToken, Place, tokens
+from jackfield.plugins import load, load_config
+from jackfield.server.app import Server
+from jackfield.testing import install
+from tests.lab.embedded import KEY, SECRET
+
+QUIET = {"camera": "none", "microphone": "none", "speaker": "none"}
+SEEN = {"camera": None, "microphone": "none", "speaker": "none", "video": {"width": 320, "height": 180, "fps": 30}}
+LIMIT_S = 40.0
+#: Frames that do well, and frames that are watched.
+GOOD, WATCHED = 100, 170
+
+#: Hardware of a kind of its own, which is x264 or FFmpeg's decoder for so many frames, and then does as it is told.
+SHAKY = """
+import ctypes, os, time
+from attrs import frozen
+from jackfield import EncodedFrame, EncoderError, hookimpl
+from jackfield.media.libav import trial
+from jackfield.media.libav.tuning import Decoding, Tuning
+
+LIVE = {"preset": "ultrafast", "tune": "zerolatency", "profile": "baseline", "forced-idr": "1"}
+
+@frozen
+class Options:
+    act: str = ""
+    good: int = 100
+    makes: str = "encoder"
+
+def hang(media):
+    while True:
+        ctypes.CDLL(None).sleep(3600)
+
+def die(media):
+    raise EncoderError("the card has fallen off the bus")
+
+def nothing(media):
+    return []
+
+def garbage(media):
+    return [EncodedFrame(bytes(range(256)) * 3, "H264", True, media.time_ns)]
+
+class Shaky:
+    def __init__(self, inner, options):
+        self.inner, self.options, self.left = inner, options, options.good
+    def force_keyframe(self):
+        self.inner.force_keyframe()
+    def set_bitrate_bps(self, bitrate_bps):
+        self.inner.set_bitrate_bps(bitrate_bps)
+    def _go(self, media, job):
+        self.left -= 1
+        act = {"hangs": hang, "dies": die, "nothing": nothing, "garbage": garbage}.get(self.options.act)
+        return job(media) if self.left >= 0 or act is None else act(media)
+    def encode(self, media):
+        return self._go(media, self.inner.encode)
+    def decode(self, frame):
+        return self._go(frame, self.inner.decode)
+    def close(self):
+        self.inner.close()
+
+class Factory:
+    name, codec, backend, rank = "h264-shaky", "H264", "shakycard", 90
+    def __init__(self, options):
+        self.options, self.makes = options, options.makes
+    def probe(self):
+        if self.options.act == "crashes at the probe":
+            ctypes.string_at(0)
+        if self.options.act == "hangs at the probe":
+            hang(None)
+        return trial.encode(self) if self.makes == "encoder" else trial.decode(self)
+    def open(self, encoding=None, channels=2):
+        if self.makes == "decoder":
+            from jackfield.media.libav.decoder import VideoDecoder
+            return Shaky(VideoDecoder(Decoding("h264")), self.options)
+        from jackfield.media.libav.encoder import SteeredEncoder
+        return Shaky(SteeredEncoder(encoding, Tuning("libx264", lambda encoding: LIVE)), self.options)
+
+class Plugin:
+    name, api_version, options = "shaky", (1, 0), Options
+    @hookimpl
+    def register_codecs(self, options):
+        return [Factory(options)]
+
+plugin = Plugin()
+"""
+
+
+def minted(uid: str) -> CallToken:
+    return tokens.mint_call_token(KEY, SECRET, uid=uid, name="", session_id="room", role="moderator")
+
+
+@pytest.fixture
+async def made(embedded: Server, own_state: Path, site: Path) -> AsyncIterator[Any]:
+    """Makes `Calls` at the embedded server, with what is configured; the shaky card is installed.
+
+    Everything was tried out before, as on any machine but a new one, unless that is the test's matter.
+    """
+    install(site, "shaky", SHAKY)
+    opened: list[Calls] = []
+
+    async def make(configured: str = "", *, is_new: bool = False) -> Calls:
+        file = own_state / f"{len(opened)}.toml"
+        file.write_text(configured or '[plugins]\ndisable = ["shaky"]\n')
+        plugins = load(load_config(file))
+        if not is_new:
+            await asyncio.to_thread(plugins.probe_all)
+        opened.append(Calls(Place(embedded.url, KEY, SECRET), plugins=plugins, remember=False))
+        return opened[-1]
+
+    yield make
+    for calls in opened:
+        await calls.close()
+
+
+class Watching:
+    """Two people: one sends a camera's picture, the other sees it; when each picture came, and what was told."""
+
+    def __init__(self, sends: Calls, sees: Calls) -> None:
+        self._sends, self._sees = sends, sees
+        self.changes: list[Any] = []
+        self._sends.on("encoder_changed", self.changes.append)
+        self.at: list[float] = []
+        self.joined_s = 0.0
+        self.ada: CallSession
+        self.bob: CallSession
+
+    async def run(self, frames: int) -> None:
+        began = time.monotonic()
+        self.ada = await self._sends.join_session(call_token=minted("ada"), settings=SEEN)
+        self.joined_s = time.monotonic() - began
+        self.bob = await self._sees.join_session(call_token=minted("bob"), settings=QUIET)
+        async with asyncio.timeout(LIMIT_S):
+            async for frame in self.bob.participants["ada"].video.frames():
+                assert (frame.width, frame.height) == (320, 180)
+                self.at.append(time.monotonic())
+                if len(self.at) >= frames:
+                    return
+
+    @property
+    def gap_ms(self) -> float:
+        """The longest time without a picture, after the first few."""
+        later = self.at[5:]
+        return max(after - before for before, after in itertools.pairwise(later)) * 1000
+
+
+@pytest.mark.parametrize(
+    ("act", "good", "words"),
+    [
+        ("crashes at the probe", GOOD, "probing it crashed (SIGSEGV)"),
+        ("hangs at the probe", GOOD, "it is still being tried out"),
+        ("nothing", 0, "it took 12 pictures and gave nothing"),
+        ("garbage", 0, "bytes that are no H264 keyframe"),
+        ("dies", 3, "the card has fallen off the bus"),
+    ],
+)
+async def test_what_fails_at_the_probe_costs_the_call_nothing(made: Any, act: str, good: int, words: str) -> None:
+    """Software encodes, pictures arrive, and `explain` says why the card was passed over."""
+    is_new = act == "hangs at the probe"
+    call = Watching(await made(f'[shaky]\nact = "{act}"\ngood = {good}\n', is_new=is_new), await made())
+    await call.run(20)
+    assert call.ada.publications[0].encoder == "h264-x264"
+    assert call.changes == []
+    (choice,) = (each for each in call.ada.explain() if each.asked == "encoder H264")
+    (passed,) = (each for each in choice.passed_over if each.name == "h264-shaky")
+    assert words in passed.reason
+    print(f"\n{act} ({good} good): joined in {call.joined_s:.2f} s; {passed}")
+
+
+@pytest.mark.parametrize(
+    ("act", "words"),
+    [
+        ("dies", "the card has fallen off the bus"),
+        ("hangs", "it took a picture and has not come back for 0.3 s"),
+        ("nothing", "it gave nothing for"),
+        ("garbage", "it gave 768 bytes that are no H264 keyframe"),
+    ],
+)
+async def test_what_fails_in_the_call_is_replaced(made: Any, act: str, words: str) -> None:
+    """After a hundred frames: the other side goes on seeing pictures, and `encoder_changed` says what and why."""
+    call = Watching(await made(f'[shaky]\nact = "{act}"\ngood = {GOOD}\n'), await made())
+    await call.run(WATCHED)
+    print(f"\n{act} after {GOOD} frames: {len(call.at)} pictures seen, longest gap {call.gap_ms:.0f} ms")
+    assert [(each.before, each.encoder) for each in call.changes] == [("h264-shaky", "h264-x264")]
+    assert words in call.changes[0].reason
+    assert call.changes[0].publication is call.ada.publications[0]
+    assert call.ada.publications[0].encoder == "h264-x264"
+    assert any("it failed in the call" in str(choice) for choice in call.ada.explain())
+    print(f"told: {call.changes[0].before} → {call.changes[0].encoder}: {call.changes[0].reason}")
+
+
+async def test_a_card_that_broke_is_not_taken_again_at_once(made: Any) -> None:
+    """Nor by another publication of the same process: each that hangs keeps a thread for good."""
+    call = Watching(await made(f'[shaky]\nact = "dies"\ngood = {GOOD}\n'), await made())
+    await call.run(WATCHED)
+    assert len(call.changes) == 1
+    second = await call.ada.publish("synthetic:card-rear", name="again")
+    assert second.encoder == "h264-x264"
+
+
+@pytest.mark.parametrize("act", ["dies", "hangs", "nothing"])
+async def test_a_decoder_that_fails_in_the_call_is_replaced(made: Any, act: str) -> None:
+    """Whoever watches goes on seeing pictures, by the next decoder."""
+    call = Watching(await made(), await made(f'[shaky]\nact = "{act}"\ngood = {GOOD}\nmakes = "decoder"\n'))
+    await call.run(WATCHED)
+    (track,) = call.bob.tracks()
+    print(f"\ndecoder {act} after {GOOD} frames: {len(call.at)} pictures seen, longest gap {call.gap_ms:.0f} ms")
+    assert track.stats()["decoderImplementation"] == "h264-ffmpeg"
+    assert any("h264-shaky" in str(choice) and "in the call" in str(choice) for choice in call.bob.explain())
+
+
+async def test_leaving_does_not_wait_for_an_encoder_that_hangs(made: Any) -> None:
+    """The call ends as ever; the one thread that is left is the driver's."""
+    call = Watching(await made(f'[shaky]\nact = "hangs"\ngood = {GOOD}\n'), await made())
+    await call.run(WATCHED)
+    await call.ada.leave()
+    await call.bob.leave()
+    left = [thread.name for thread in threading.enumerate() if thread.name.startswith("jackfield encode")]
+    assert "jackfield encode camera" in left
+    assert len([name for name in left if name == "jackfield encode camera"]) <= 2
