@@ -42,7 +42,11 @@ class Grabber:
     def take(self) -> Picture | None:
         """What is to be seen now; None where the device had nothing new."""
         with border(self.what):
-            pictures = next(self._packets).decode()
+            try:
+                pictures = next(self._packets).decode()
+            except av.BlockingIOError:  # avfoundation, between two pictures; that ends the generator
+                self._packets = self._container.demux(self._container.streams.video[0])
+                return None
         return pictures[-1] if pictures else None
 
     def close(self) -> None:

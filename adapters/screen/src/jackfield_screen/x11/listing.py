@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from jackfield.values.devices import Device
 from jackfield_screen.desktop import modes
@@ -70,18 +70,6 @@ class Windows:
             plain = "-".join(filter(None, (_plain(name), _plain(title)[:40].rstrip("-"))))
             self._ids[window] = _distinct(f"screen:window-{plain}", f"{window:x}", set(self._ids.values()))
         return self._ids[window]
-
-
-def differences(before: Mapping[str, Device], after: Mapping[str, Device]) -> Iterator[tuple[str, Device]]:
-    """What was removed, added and changed, in this order, each with the device."""
-    for id, device in before.items():
-        if id not in after:
-            yield "removed", device
-    for id, device in after.items():
-        if id not in before:
-            yield "added", device
-        elif device != before[id]:
-            yield "changed", device
 
 
 def _distinct(id: str, mark: str, taken: set[str]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from jackfield.values.devices import Device, DeviceChange
 from jackfield.values.errors import DeviceGone
-from jackfield_screen.x11.listing import differences
+from jackfield_screen.changes import differences
 from jackfield_screen.x11.server import EVENTS, NEWS, Server, WindowGone
 
 _log = logging.getLogger("jackfield.screen")
@@ -104,7 +104,7 @@ class Watcher:
         known, self._known = self._known, found
         if known is not None and not self._over:
             for change, device in differences(known, found):
-                self._changed(DeviceChange(change, device))  # type: ignore[arg-type]
+                self._changed(DeviceChange(change, device))
 
     def _pause(self, seconds: float) -> None:
         if not self._over:
