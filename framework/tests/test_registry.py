@@ -271,6 +271,29 @@ def test_an_ambiguous_wish_lists_the_candidates(tmp_path: Path) -> None:
     assert "cam:b" in finding.found
 
 
+def test_of_several_ways_to_one_device_the_best_is_meant(tmp_path: Path) -> None:
+    """One plugin, one bus: by the sound server, and by ALSA. A way that is not ready gives way to one that is."""
+    shared = camera("cam:pulse-c920", "C920 Stereo", bus="usb-1", rank=60)
+    direct = camera("cam:alsa-c920", "C920", bus="usb-1", rank=45)
+    another = camera("cam:alsa-c930", "C930", bus="usb-2", rank=45)
+    device, _, choice = cameras(tmp_path, direct, shared, another).device("camera", "C92")
+    assert (device.id, choice.chosen) == ("cam:pulse-c920", "cam:pulse-c920")
+    held = camera("cam:pulse-c920", "C920 Stereo", bus="usb-1", rank=60, state="busy", note="held")
+    device, _, _ = cameras(tmp_path, direct, held, another).device("camera", "C92")
+    assert device.id == "cam:alsa-c920"
+    with pytest.raises(SettingsError):
+        cameras(tmp_path, direct, shared, another).device("camera", "C9")
+
+
+def test_a_device_of_no_rank_is_taken_only_where_it_is_named(tmp_path: Path) -> None:
+    """What hears what is played would send everybody their own voice."""
+    monitor = camera("cam:monitor", "Monitor", rank=0)
+    assert cameras(tmp_path, monitor, FRONT).device("camera", None)[0].id == FRONT.id
+    with pytest.raises(DeviceGone, match="name cam:monitor where it is meant"):
+        cameras(tmp_path, monitor).device("camera", None)
+    assert cameras(tmp_path, monitor).device("camera", "cam:monitor")[0].id == "cam:monitor"
+
+
 def test_a_device_that_is_missing_says_what_is_there_and_what_to_install(tmp_path: Path) -> None:
     """A wish with the name of a plugin that is not installed says so."""
     plugins = cameras(tmp_path, FRONT)

@@ -39,7 +39,7 @@ def error_of(found: Mapping[str, str], device: Device) -> CallError:
         case "library":
             return DeviceError(f"PortAudio cannot be loaded ({text}): {library_fix()}", details=details)
         case "ended":
-            return DeviceError(f"the process that drives {who} ended by itself: {text}; try again", details=details)
+            return DeviceError(f"the process that drives {who} has ended: {text}; try again", details=details)
         case _:
             wrong = "it may be in use, or want another rate or another number of channels"
             return DeviceError(f"{who} could not be opened: {because}; {wrong}", details=details)

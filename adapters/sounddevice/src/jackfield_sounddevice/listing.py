@@ -27,8 +27,8 @@ from jackfield_sounddevice.watching import News
 _HERE = Path(__file__).parent
 _KINDS: Mapping[Direction, Any] = {"input": "microphone", "output": "speaker"}
 #: The system's default, what a sound server shares, a card that is ours alone, one that a server shares as well,
-#: a name of ALSA's, what is hardly meant (HDMI), and what only hears what is played.
-_DEFAULT, _SHARED, _CARD, _NAMED, _BEHIND, _UNLIKELY, _MONITOR = 60, 55, 50, 48, 45, 40, 20
+#: a name of ALSA's, what is hardly meant (HDMI), and what only hears what is played: never taken unless it is named.
+_DEFAULT, _SHARED, _CARD, _NAMED, _BEHIND, _UNLIKELY, _MONITOR = 60, 55, 50, 48, 45, 40, 0
 
 
 class Machine(Protocol):

@@ -89,10 +89,8 @@ class StreamProcess:
         timer = threading.Timer(OPEN_LIMIT_S, self._child.kill)
         timer.daemon = True
         timer.start()
-        try:
-            message = wire.received(self._from.fileno())
-        finally:
-            timer.cancel()
+        message = wire.received(self._from.fileno())
+        timer.cancel()
         if message is not None and message.kind == wire.OPENED:
             return Made(**json.loads(message.payload))
         error = self._why(message)
@@ -131,7 +129,9 @@ class StreamProcess:
             found = json.loads(message.payload)
         else:
             self._finish()
-            found = {"kind": "ended", "text": f"exit status {self._child.returncode}"}
+            killed = self._child.returncode == -9
+            text = "nothing was heard of it, and it was killed" if killed else f"exit status {self._child.returncode}"
+            found = {"kind": "ended", "text": text}
         error = error_of(found, self._device)
         assert isinstance(error, DeviceError)
         return error

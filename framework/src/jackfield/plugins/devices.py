@@ -67,6 +67,8 @@ class Wish:
             return self._best(mine, f"{self.kind} {wish}", f"the best of plugin {wish}")
         how, matches = self._matches(wish)
         if len(matches) > 1:
+            matches = _best_way(matches)
+        if len(matches) > 1:
             raise self._ambiguous(wish, matches)
         if not matches:
             raise DeviceGone(f"no {self.kind} matches {wish!r}; {self._instead(wish)}", details=self._details())
@@ -97,6 +99,9 @@ class Wish:
             raise DeviceGone(f"no {self.kind} was found; {self._instead('')}", details=self._details())
         if not ready:
             _raise_unless_ready(ordered[0].device)
+        if ready[0].device.rank <= 0:
+            only = ", ".join(item.device.id for item in ready)
+            raise DeviceGone(f"no {self.kind} is taken unasked: name {only} where it is meant", details=self._details())
         taken = ready[0]
         reason = why or self._why(taken)
         passed = tuple(
@@ -140,6 +145,15 @@ class Wish:
 def ailment(device: Device) -> str:
     """Why a device that is not ready cannot be used, and what to do."""
     return f"it is {device.state}" + (f": {device.note}" if device.note else "")
+
+
+def _best_way(matches: list[Found]) -> list[Found]:
+    """Of several ways of one plugin to one device, which has one bus, the best; all where they are several devices."""
+    ways = {(item.plugin, item.device.bus) for item in matches}
+    if len(ways) > 1 or not matches[0].device.bus:
+        return matches
+    best = max((item.device.state == "ready", item.device.rank) for item in matches)
+    return [item for item in matches if (item.device.state == "ready", item.device.rank) == best]
 
 
 def _not_taken(item: Found, taken: Found) -> str:

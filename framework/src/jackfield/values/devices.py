@@ -29,7 +29,8 @@ class Device:
     modes: tuple[MediaFormat, ...] = ()
     state: DeviceState = "ready"
     note: str = ""
-    #: Higher is taken first when nobody named a device; hardware 50 and more, made-up media below 10.
+    #: Higher is taken first when nobody named a device; hardware 50 and more, made-up media below 10; 0 is taken only
+    #: where it is named. Of several ways of one plugin to one ``bus``, a wish that fits them all means the highest.
     rank: int = 50
     facing: Literal["front", "rear", ""] = ""
     #: A microphone whose sound is meant to be sent as it is: made up, a line, or processed by the device itself.

@@ -1,0 +1,375 @@
+"""In the lab's virtual machine: the kernel's own drivers, udev and ALSA, a card that is pulled out while it plays.
+
+Everything is some twenty times slower there: blocks and samples are compared, instants are not.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from jackfield_sounddevice import process
+from jackfield_sounddevice.plugin import plugin
+from numpy.typing import NDArray
+
+from jackfield.media.mix import Mixer
+from jackfield.testing.contracts.capture import CaptureContract
+from jackfield.testing.contracts.playback import PlaybackContract
+from jackfield.testing.fakes import FakeSink
+from jackfield.values.devices import Device, DeviceChange
+from jackfield.values.errors import CallError, DeviceBusy, DeviceGone
+from jackfield.values.formats import AudioFormat
+from jackfield.values.media import AudioBlock
+from tests.lab.vm.sound_card import UsbSoundCard
+
+pytestmark = [pytest.mark.vm, pytest.mark.needs("portaudio")]
+
+#: The emulated machine may stand still for a second; a device that is gone is seen by its file all the same.
+OPTIONS = plugin.options(latency_ms=80.0, stalled_after_s=5.0)
+FIRST_S = 60.0
+
+
+@pytest.fixture
+def mics() -> Any:
+    """The driver of microphones."""
+    return plugin.register_captures(OPTIONS)[0]
+
+
+@pytest.fixture
+def speakers() -> Any:
+    """The driver of loudspeakers."""
+    return plugin.register_playbacks(OPTIONS)[0]
+
+
+def one(driver: Any, text: str) -> Device:
+    """The device with that in its id."""
+    (found,) = (device for device in driver.devices() if text in device.id)
+    return found
+
+
+class Tape:
+    """Plays what a test gives it, over and over, and remembers how it went."""
+
+    def __init__(self, samples: NDArray[np.int16]) -> None:
+        self.samples, self.at, self.asked = samples, 0, 0
+        self.errors: queue.SimpleQueue[CallError] = queue.SimpleQueue()
+
+    def fill(self, count: int) -> NDArray[np.int16]:
+        """The next samples."""
+        self.asked += 1
+        places = (self.at + np.arange(count)) % len(self.samples)
+        self.at = (self.at + count) % len(self.samples)
+        return self.samples[places]
+
+    def play_on(self, more: int = 20, limit_s: float = FIRST_S) -> None:
+        """Returns once so many more blocks were asked for."""
+        until, wanted = time.monotonic() + limit_s, self.asked + more
+        while self.asked < wanted:
+            assert time.monotonic() < until, f"asked for {self.asked} blocks, not {wanted}"
+            time.sleep(0.02)
+
+
+def tone(hertz: float, rate: int, channels: int) -> NDArray[np.int16]:
+    """A second of it."""
+    wave = np.rint(8000 * np.sin(2 * np.pi * hertz / rate * np.arange(rate))).astype(np.int16)
+    return np.repeat(wave[:, None], channels, axis=1)
+
+
+def pitch(samples: NDArray[np.int16], rate: int) -> float:
+    """The strongest frequency."""
+    spectrum = np.abs(np.fft.rfft(samples[:, 0] * np.hanning(len(samples))))
+    return float(np.argmax(spectrum) * rate / len(samples))
+
+
+def children() -> list[str]:
+    """The processes that this one started and has not seen the end of."""
+    done = subprocess.run(
+        ["ps", "--ppid", str(os.getpid()), "-o", "args="], capture_output=True, text=True, check=False
+    )
+    return [line for line in done.stdout.splitlines() if "jackfield_sounddevice" in line]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A process has a minute to start, and half of one to say that it is alive; afterwards none is left."""
+    monkeypatch.setattr(process, "OPEN_LIMIT_S", FIRST_S)
+    monkeypatch.setattr(process, "SILENT_LIMIT_S", FIRST_S / 2)
+    before = set(os.listdir("/proc/self/fd"))
+    yield
+    assert children() == []
+    assert len(set(os.listdir("/proc/self/fd"))) <= len(before) + 1
+
+
+@pytest.mark.usefixtures("aloop")
+class TestCaptures(CaptureContract):
+    """The loopback card's recording end: with nobody playing, silence comes at the pace of a clock."""
+
+    plugin = plugin
+    options = {"latency_ms": 80.0, "stalled_after_s": 5.0}
+
+    def usable(self, driver: Any) -> Sequence[Device]:
+        """One: a process takes seconds to start here."""
+        return [one(driver, "snd_aloop.0-pcm1")]
+
+
+@pytest.mark.usefixtures("aloop")
+class TestPlaybacks(PlaybackContract):
+    """The loopback card's playing end."""
+
+    plugin = plugin
+    options = {"latency_ms": 80.0, "stalled_after_s": 5.0}
+
+    def usable(self, driver: Any) -> Sequence[Device]:
+        """One: a process takes seconds to start here."""
+        return [one(driver, "snd_aloop.0-pcm0")]
+
+
+@pytest.mark.usefixtures("aloop")
+def test_where_nothing_resamples_sound_is_kept_bit_by_bit(mics: Any, speakers: Any) -> None:
+    """What is recorded from the loopback card is what was played, sample for sample, for a second and more."""
+    noise = np.random.default_rng(1).integers(-32768, 32767, (48_000, 2), dtype=np.int16)
+    tape, sink = Tape(noise), FakeSink()
+    player = speakers.open(one(speakers, "snd_aloop.0-pcm0"), AudioFormat(48_000, 2))
+    player.start(tape.fill, tape.errors.put)
+    tape.play_on(5)
+    capture = mics.open(one(mics, "snd_aloop.0-pcm1"), AudioFormat(48_000, 2))
+    capture.start(sink)
+    media = sink.wait(300, FIRST_S)
+    capture.stop()
+    player.stop()
+    heard = np.concatenate([block.samples for block in media])  # type: ignore[union-attr]
+    longest = _longest_run(heard, noise)
+    print(f"{len(heard)} samples recorded, {longest} of them in one run as they were played")
+    assert longest >= 48_000
+    assert tape.errors.empty()
+
+
+def _longest_run(heard: NDArray[np.int16], noise: NDArray[np.int16]) -> int:
+    """How many samples follow each other as they do in the noise, which is played over and over."""
+    where = {tuple(pair): place for place, pair in enumerate(noise.tolist())}
+    places = [where.get(tuple(pair), -1) for pair in heard.tolist()]
+    longest = run = 0
+    for before, place in zip([-2, *places], places, strict=False):
+        run = run + 1 if place >= 0 and place == (before + 1) % len(noise) else int(place >= 0)
+        longest = max(longest, run)
+    return longest
+
+
+@pytest.mark.usefixtures("aloop")
+@pytest.mark.parametrize(("played", "wanted"), [(44_100, 48_000), (48_000, 44_100), (48_000, 16_000), (16_000, 48_000)])
+def test_another_rate_than_the_devices_is_resampled(mics: Any, speakers: Any, played: int, wanted: int) -> None:
+    """The loopback card runs at the rate of whoever opened it first; the tone is where it was, at the rate wanted."""
+    tape, sink = Tape(tone(1000, played, 1)), FakeSink()
+    player = speakers.open(one(speakers, "snd_aloop.0-pcm0"), AudioFormat(played, 1))
+    assert player.format.rate == played
+    player.start(tape.fill, tape.errors.put)
+    tape.play_on(5)
+    capture = mics.open(one(mics, "snd_aloop.0-pcm1"), AudioFormat(wanted, 1))
+    capture.start(sink)
+    media = sink.wait(150, FIRST_S)
+    capture.stop()
+    player.stop()
+    assert {block.samples.shape for block in media} == {(wanted // 100, 1)}  # type: ignore[union-attr]
+    heard = np.concatenate([block.samples for block in media])  # type: ignore[union-attr]
+    assert capture.format.rate == wanted
+    assert pitch(heard[len(heard) // 3 :], wanted) == pytest.approx(1000, abs=10)
+
+
+def test_a_card_that_plays_is_pulled_out_and_put_back(speakers: Any, usb_audio_card: UsbSoundCard) -> None:
+    """The player ends with DeviceGone, its process is gone and turns no core; the same id comes back and plays."""
+    changes: queue.Queue[DeviceChange] = queue.Queue()
+    unwatch = speakers.watch(changes.put)
+    usb_audio_card.plug()
+    added = changes.get(timeout=FIRST_S)
+    assert (added.change, added.device.state) == ("added", "ready")
+    device = one(speakers, "QEMU_USB_Audio")
+    assert added.device.id == device.id
+    for turn in range(3):
+        tape = Tape(tone(440, 48_000, 2))
+        player = speakers.open(device, AudioFormat(48_000, 2))
+        assert (player.format.rate, player.format.channels) == (48_000, 2)
+        player.start(tape.fill, tape.errors.put)
+        tape.play_on()
+        pulled = time.monotonic()
+        usb_audio_card.unplug()
+        error = tape.errors.get(timeout=FIRST_S)
+        took = time.monotonic() - pulled
+        player.stop()
+        assert isinstance(error, DeviceGone)
+        assert children() == []
+        removed = changes.get(timeout=FIRST_S)
+        assert (removed.change, removed.device.id) == ("removed", device.id)
+        with pytest.raises(DeviceGone):
+            speakers.open(device, AudioFormat())
+        usb_audio_card.plug()
+        back = changes.get(timeout=FIRST_S)
+        assert (back.change, back.device.id, back.device.state) == ("added", device.id, "ready")
+        print(f"turn {turn}: gone was told {took:.2f} s after the plug was pulled; back as {back.device.address}")
+    unwatch()
+
+
+@pytest.mark.usefixtures("aloop")
+def test_a_new_card_is_used_while_another_plays(speakers: Any, usb_audio_card: UsbSoundCard) -> None:
+    """PortAudio has listed its devices long ago; the running stream goes on, before, while and after."""
+    tape, second = Tape(tone(440, 48_000, 2)), Tape(tone(440, 48_000, 2))
+    player = speakers.open(one(speakers, "snd_aloop.0-pcm0"), AudioFormat(48_000, 2))
+    player.start(tape.fill, tape.errors.put)
+    tape.play_on()
+    usb_audio_card.plug()
+    other = speakers.open(one(speakers, "QEMU_USB_Audio"), AudioFormat(48_000, 2))
+    other.start(second.fill, second.errors.put)
+    second.play_on()
+    tape.play_on()
+    usb_audio_card.unplug()
+    assert isinstance(second.errors.get(timeout=FIRST_S), DeviceGone)
+    other.stop()
+    tape.play_on()
+    player.stop()
+    assert tape.errors.empty()
+
+
+def test_a_card_that_another_program_holds_is_busy(speakers: Any, usb_audio_card: UsbSoundCard) -> None:
+    """It is listed as busy, with the program's name; opening it says so; let go, it is ready and opens."""
+    card = usb_audio_card.plug()
+    device = one(speakers, "QEMU_USB_Audio")
+    command = ["aplay", "-q", "-D", f"hw:{card}", "-f", "S16_LE", "-r", "48000", "-c", "2", "/dev/zero"]
+    with subprocess.Popen(command) as holder:
+        try:
+            until = time.monotonic() + FIRST_S
+            while (listed := one(speakers, "QEMU_USB_Audio")).state == "ready":
+                assert time.monotonic() < until
+                time.sleep(0.1)
+            assert listed.state == "busy"
+            assert f"aplay ({holder.pid})" in listed.note
+            with pytest.raises(DeviceBusy, match="another program"):
+                speakers.open(device, AudioFormat())
+            assert any("aplay" in finding.found for finding in plugin.register_captures(OPTIONS)[0].diagnose())
+        finally:
+            holder.kill()
+    tape = Tape(tone(440, 48_000, 2))
+    player = speakers.open(device, AudioFormat(48_000, 2))
+    player.start(tape.fill, tape.errors.put)
+    tape.play_on()
+    assert one(speakers, "QEMU_USB_Audio").state == "ready", "what we hold ourselves is not busy to us"
+    player.stop()
+
+
+def test_a_card_pulled_out_while_it_is_being_opened_is_gone(speakers: Any, usb_audio_card: UsbSoundCard) -> None:
+    """Opening ends with DeviceGone, or the player does; nothing hangs and nothing is left."""
+    usb_audio_card.plug()
+    device = one(speakers, "QEMU_USB_Audio")
+    with subprocess.Popen(["sleep", "1.5"]) as alarm:
+        import threading
+
+        threading.Thread(target=lambda: (alarm.wait(), usb_audio_card.unplug()), daemon=True).start()
+        tape = Tape(tone(440, 48_000, 2))
+        try:
+            player = speakers.open(device, AudioFormat(48_000, 2))
+        except DeviceGone:
+            pass
+        else:
+            player.start(tape.fill, tape.errors.put)
+            assert isinstance(tape.errors.get(timeout=FIRST_S), DeviceGone)
+            player.stop()
+    while usb_audio_card.plugged:
+        time.sleep(0.05)
+
+
+class Drifting:
+    """A loudspeaker on a loopback card whose clock is bent, and a source on the machine's own."""
+
+    def __init__(self, speakers: Any, rate_shift: int) -> None:
+        words = "iface=PCM,name='PCM Rate Shift 100000',device=0,subdevice=0"
+        subprocess.run(["amixer", "-q", "-c", "0", "cset", words, str(rate_shift)], check=True)
+        self.mixer = Mixer(rate=48_000, channels=1, ready_ms=100, most_ms=1000)
+        self.source = self.mixer.add()
+        self.tape = Tape(tone(200, 48_000, 1))
+        self.heard: list[NDArray[np.int16]] = []
+        self.errors: queue.SimpleQueue[CallError] = queue.SimpleQueue()
+        self.delays: list[float] = []
+        self._player = speakers.open(one(speakers, "snd_aloop.0-pcm0"), AudioFormat(48_000, 1))
+
+    def fill(self, count: int) -> NDArray[np.int16]:
+        """What the loudspeaker asks for."""
+        self.heard.append(self.mixer.fill(count))
+        return self.heard[-1]
+
+    def run(self, seconds: float) -> None:
+        """The source pushes 20 ms every 20 ms of the machine's clock."""
+        self._player.start(self.fill, self.errors.put)
+        started, pushed = time.monotonic(), 0
+        while (now := time.monotonic() - started) < seconds:
+            while pushed * 0.02 <= now:
+                self.source.push(AudioBlock(self.tape.fill(960)))
+                pushed += 1
+            self.delays.append(self.source.delay_ms)
+            time.sleep(0.01)
+        self._player.stop()
+
+    def verdict(self) -> str:
+        """How it went, for people."""
+        half = self.delays[len(self.delays) // 2 :]
+        return (
+            f"{len(self.heard)} blocks played, delay {min(half):.0f} to {max(half):.0f} ms, "
+            f"drift {self.source.drift_ppm:.0f} ppm, "
+            f"{self.source.underruns} times empty, {self.source.dropped_samples} dropped"
+        )
+
+    def worst_bend(self) -> float:
+        """The sharpest bend of all that was heard since the source began, as a multiple of the tone's own."""
+        whole = np.concatenate(self.heard)[:, 0].astype(np.int32)
+        begun = int(np.flatnonzero(whole)[0]) + 2
+        bends = np.abs(np.diff(whole[begun:], 2))
+        return float((bends.max() - 3) / (8000 * (2 * np.pi * 200 / 48_000) ** 2))
+
+
+def _drift(speakers: Any, seconds: float) -> None:
+    call = Drifting(speakers, 100_020)
+    call.run(seconds)
+    print(call.verdict(), f"worst bend {call.worst_bend():.2f} of the tone's own")
+    assert call.errors.empty()
+    assert call.source.dropped_samples == 0
+    assert len(call.heard) > seconds * 100 * 0.9
+    assert max(call.delays) < 1000
+    if not call.source.underruns:  # a machine that stood still is heard, and is not what this is about
+        assert call.worst_bend() < 1.1
+
+
+@pytest.mark.usefixtures("aloop")
+@pytest.mark.needs("alsa-utils")
+def test_a_loudspeaker_on_another_clock(speakers: Any) -> None:
+    """Half a minute at 200 ppm: no step is heard, and the delay stays within bounds."""
+    _drift(speakers, 30)
+
+
+@pytest.mark.soak
+@pytest.mark.usefixtures("aloop")
+@pytest.mark.needs("alsa-utils")
+def test_ten_minutes_of_a_loudspeaker_on_another_clock(speakers: Any) -> None:
+    """The same, for ten minutes."""
+    _drift(speakers, 600)
+
+
+def test_a_user_outside_group_audio_is_told(usb_audio_card: UsbSoundCard) -> None:
+    """Listed as denied, with what to do: `jackfield devices` of nobody, who may read the code and not the card."""
+    usb_audio_card.plug()
+    code = (
+        "from jackfield_sounddevice.plugin import plugin; d = plugin.register_playbacks(plugin.options())[0];"
+        "print([(x.state, x.note) for x in d.devices()])"
+    )
+    import sys
+
+    python = Path(sys.prefix) / "bin/python"
+    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", str(python), "-c", code]
+    done = subprocess.run(
+        nobody, capture_output=True, text=True, check=False, env={"HOME": "/", "PATH": os.environ["PATH"]}
+    )
+    assert "'denied'" in done.stdout, done.stdout + done.stderr
+    assert "usermod -aG audio" in done.stdout
