@@ -25,4 +25,4 @@ def test_it_says_which_pyav_it_needs() -> None:
     if "h264_vaapi" in av.codecs_available:
         pytest.skip("this PyAV has VA-API. To run it: a wheel of PyAV")
     h264, *_ = codecs(Options())
-    assert "has no h264_vaapi; no wheel of PyAV has VA-API: build it against an FFmpeg 8 that has" in h264.lacks()
+    assert "was built without vaapi; no wheel of PyAV has VA-API: build it against an FFmpeg 8 that has" in h264.lacks()

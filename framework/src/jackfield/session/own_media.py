@@ -10,7 +10,7 @@ from typing import Any
 from jackfield.media.far_end import FarEnd
 from jackfield.plugins import Choice, Plugins
 from jackfield.roles import Control, HasControls
-from jackfield.rtc import codecs, signalling
+from jackfield.rtc import codecs, payload, signalling
 from jackfield.session.connection import Connection
 from jackfield.session.feed import Feed
 from jackfield.session.hotplug import HotPlug
@@ -19,7 +19,7 @@ from jackfield.session.recovery import LEAST_RANK, Recovery, Wish, following
 from jackfield.session.sources import AudioSource, VideoSource
 from jackfield.values import events
 from jackfield.values.devices import Device
-from jackfield.values.errors import CallError, DeviceError, DeviceGone, NotAllowed, SettingsError
+from jackfield.values.errors import CallError, DeviceError, DeviceGone, EncoderError, NotAllowed, SettingsError
 from jackfield.values.events import Event
 from jackfield.values.findings import Finding
 from jackfield.values.formats import AudioFormat, VideoFormat
@@ -129,7 +129,11 @@ class OwnMedia:
 
     def _codecs(self, publication: Publication) -> list[str]:
         wanted: Sequence[str] = self.settings.video_codecs if publication.kind == "video" else ["opus"]
-        return [codec for codec in wanted if self._enabled is None or codec in self._enabled]
+        sent = [codec for codec in wanted if codec in payload.CODECS]
+        if not sent:
+            able = " and ".join(codec for codec in payload.CODECS if codec != "opus")
+            raise EncoderError(f"this client does not send {' or '.join(wanted)}; it sends {able}")
+        return [codec for codec in sent if self._enabled is None or codec in self._enabled]
 
     # --- while it runs
     async def publish(

@@ -87,10 +87,10 @@ class Card:
         from av.codec.hwaccel import hwdevices_available
 
         found = [self.missing()]
-        if library not in av.codecs_available:
-            found.append(f"this PyAV ({av.__version__}) has no {library}; {self.builds}")
-        elif device is not None and device.kind not in hwdevices_available():
+        if device is not None and device.kind not in hwdevices_available():
             found.append(f"this PyAV ({av.__version__}) was built without {device.kind}; {self.builds}")
+        elif library not in av.codecs_available:
+            found.append(f"this PyAV ({av.__version__}) has no {library}; {self.builds}")
         return "; ".join(reason for reason in found if reason) or None
 
     def said(self, error: EncoderError) -> EncoderError:
