@@ -13,7 +13,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 from google.protobuf import json_format
 from google.protobuf.message import DecodeError
 from livekit.protocol import models
-from livekit.protocol.rtc import SignalRequest, SignalResponse, SignalTarget
+from livekit.protocol.rtc import AddTrackRequest, SignalRequest, SignalResponse, SignalTarget, SimulcastCodec
 
 from jackfield.values.events import LeaveReason, NetworkQuality
 
@@ -70,6 +70,27 @@ def kind_name(number: int) -> Kind | None:
 def leave_reason(number: int) -> LeaveReason:
     """Our name of a ``DisconnectReason``; what is not known is the server's doing."""
     return REASONS.get(number, "server")
+
+
+def track_request(
+    cid: str, name: str, kind: Kind, source: Source, codec: str, size: tuple[int, int], bitrate_bps: int
+) -> AddTrackRequest:
+    """What a client asks of the server before it offers a track of its own, ``cid``, in one layer."""
+    width, height = size
+    request = AddTrackRequest(
+        cid=cid,
+        name=name,
+        type=KINDS[kind],
+        source=SOURCES[source],
+        width=width,
+        height=height,
+        stream=source if source != "unknown" else cid,
+    )
+    if kind == "video":
+        layer = models.VideoLayer(quality=models.VideoQuality.HIGH, width=width, height=height, bitrate=bitrate_bps)
+        request.layers.append(layer)
+        request.simulcast_codecs.append(SimulcastCodec(codec=codec.lower(), cid=cid, layers=[layer]))
+    return request
 
 
 def encode(message: SignalRequest | SignalResponse, *, text: bool = False) -> bytes | str:

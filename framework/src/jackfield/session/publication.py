@@ -8,8 +8,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from livekit.protocol.models import VideoLayer, VideoQuality
-from livekit.protocol.rtc import AddTrackRequest, MuteTrackRequest, SimulcastCodec
+from livekit.protocol.rtc import MuteTrackRequest
 
 from jackfield.media.far_end import FarEnd
 from jackfield.plugins import Plugins
@@ -185,7 +184,11 @@ class Publication:
 
     async def announce(self, connection: Connection) -> None:
         """The server has the track; media flows as soon as it has a way."""
-        info, sender = await connection.add_track(self._request(), self.kind, self.codec)
+        request = signalling.track_request(
+            self.cid, self.name, self.kind, self.source, self.codec, self._size, self._settings.video.bitrate_bps
+        )
+        request.muted = self.muted
+        info, sender = await connection.add_track(request, self.kind, self.codec)
         self.sid, self._sender, self._connection = info.sid, sender, connection
         sender.on_keyframe_request, sender.on_bitrate = self.force_keyframe, self._steer
         sender.on_rejected = self._refused
@@ -214,25 +217,6 @@ class Publication:
             self.on_refused(
                 EncoderError(f"the server refuses {self.name or self.source} as {self.codec}: it is not sent")
             )
-
-    def _request(self) -> AddTrackRequest:
-        width, height = self._size
-        request = AddTrackRequest(
-            cid=self.cid,
-            name=self.name,
-            type=signalling.KINDS[self.kind],
-            source=signalling.SOURCES[self.source],
-            muted=self.muted,
-            width=width,
-            height=height,
-            stream=self.source if self.source != "unknown" else self.cid,
-        )
-        if self.kind == "video":
-            bitrate = self._settings.video.bitrate_bps
-            layer = VideoLayer(quality=VideoQuality.HIGH, width=width, height=height, bitrate=bitrate)
-            request.layers.append(layer)
-            request.simulcast_codecs.append(SimulcastCodec(codec=self.codec.lower(), cid=self.cid, layers=[layer]))
-        return request
 
     # --- while it runs
     async def mute(self) -> None:
@@ -427,8 +411,10 @@ class Publication:
         }
         if self._sender is not None:
             found |= w3c(self._sender.stats())
-        if self._path is not None or self._counts.frames:
-            counts = self._counts
+        counts = self._counts
+        if self._path is None and not counts.frames:
+            found["framesDropped"] = self._passthrough.dropped
+        else:
             found |= {
                 "framesEncoded": counts.frames,
                 "keyFramesEncoded": counts.keyframes,
