@@ -157,6 +157,8 @@ def _read(node: Node, query: structs.QueryExtControl) -> int | None:
         if error.errno in (errno.EACCES, errno.EINVAL, errno.EIO, errno.EBUSY, errno.EPIPE):
             return None
         raise
+    if query.type == structs.CTRL_BITMASK:
+        return int(control.u.value) & 0xFFFFFFFF
     return int(control.u.value64 if query.type == structs.CTRL_INTEGER64 else control.u.value)
 
 
