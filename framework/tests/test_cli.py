@@ -23,7 +23,11 @@ from jackfield.values.findings import Finding
 
 DRIVER = """
     from jackfield import Device, DeviceChange, hookimpl
+    from jackfield.roles import Control
+    from jackfield.values.errors import SettingsError
+    from jackfield.values.findings import Finding
 
+    ZOOM = [100]
     REAR = Device("cam:b", "camera", "Rear", "/dev/video2")
     CAMERAS = [Device("cam:a", "camera", "C920", "/dev/video0", rank=70), REAR]
 
@@ -35,6 +39,13 @@ DRIVER = """
             changed(DeviceChange("removed", CAMERAS[1]))
             return lambda: print("unwatched")
         def open(self, device, format): ...
+        def controls(self, device):
+            menu = Control("exposure", "Exposure", "menu", value="Auto", default="Auto", choices=("Auto", "Manual"))
+            return [Control("zoom", "Zoom", "integer", value=ZOOM[0], default=100, minimum=100, maximum=400), menu]
+        def set_control(self, device, name, value):
+            if name != "zoom":
+                raise SettingsError([Finding("error", name, f"there is no control {name!r}", "did you mean zoom?")])
+            ZOOM[0] = int(value)
 
     class Plugin:
         name, api_version = "cam", (1, 0)
@@ -210,6 +221,20 @@ def test_devices_explains_a_wish(place: Path, capsys: pytest.CaptureFixture[str]
     assert main(["devices", "camera", "--wish", "no such"]) == Exit.DEVICE
     assert "cam:a" in capsys.readouterr().err
     assert main(["devices", "--wish", "x"]) == Exit.USAGE
+
+
+def test_devices_shows_and_sets_controls(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By wish, with what each may be; a name that means nothing is a wrong setting, a device without any says so."""
+    assert main(["devices", "--controls", "rear"]) == Exit.OK
+    shown = capsys.readouterr().out
+    assert all(word in shown for word in ("zoom", "100 to 400", "Auto, Manual"))
+    assert main(["devices", "--set", "rear", "zoom=150", "--controls", "rear", "--json"]) == Exit.OK
+    assert json.loads(capsys.readouterr().out)[0]["value"] == 150
+    assert main(["devices", "--set", "rear", "zom=150"]) == Exit.SETTINGS
+    assert "did you mean zoom?" in capsys.readouterr().err
+    assert main(["devices", "--set", "rear", "zoom"]) == Exit.USAGE
+    assert main(["devices", "microphone", "--controls", "synthetic"]) == Exit.DEVICE
+    assert "has no controls" in capsys.readouterr().err
 
 
 def test_devices_watches(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

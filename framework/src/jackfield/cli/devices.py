@@ -23,6 +23,8 @@ Examples:
   jackfield devices camera --modes        cameras, with the sizes and rates they have
   jackfield devices --watch --json        one JSON object per line as they come and go
   jackfield devices --wish C920 camera    which camera that wish means, and why
+  jackfield devices --controls C920       what can be adjusted on it: exposure, focus, zoom
+  jackfield devices --set C920 zoom_absolute=150
 
 Ends with 5 when no device is found, or the wish means none, with 3 when the configuration is wrong.
 """
@@ -34,16 +36,35 @@ Ends with 5 when no device is found, or the wish means none, with 3 when the con
 @click.option("--seconds", type=click.FloatRange(0), help="With --watch: end after this long.")
 @click.option("--modes", is_flag=True, help="Show every format of each device; asks those that do not tell before.")
 @click.option("--wish", metavar="TEXT", help="Show the device that an id, label or address means. Needs a kind.")
+@click.option("--controls", metavar="TEXT", help="Show what can be adjusted on the device that this means.")
+@click.option(
+    "--set", "changes", nargs=2, multiple=True, metavar="TEXT NAME=VALUE", help="Adjust the device that this means."
+)
 @output.json_option
 @click.pass_obj
 def command(
-    frame: Frame, kind: Any, watch: bool, seconds: float | None, modes: bool, wish: str | None, as_json: bool
+    frame: Frame,
+    kind: Any,
+    watch: bool,
+    seconds: float | None,
+    modes: bool,
+    wish: str | None,
+    controls: str | None,
+    changes: Sequence[tuple[str, str]],
+    as_json: bool,
 ) -> int:
     """List devices by the id that lasts, the label for people and the address of the moment."""
     output.quiet()
     plugins = frame.plugins()
     if wish is not None:
         return _explain(plugins, kind, wish, as_json)
+    if controls is not None or changes:
+        from jackfield.cli.live import adjusting
+
+        adjusting.adjust(plugins, kind or "camera", changes)
+        if controls is not None:
+            adjusting.show(plugins, kind or "camera", controls, as_json)
+        return Exit.OK
     if watch:
         from jackfield.cli.live import plugging
 
