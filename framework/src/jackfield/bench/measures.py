@@ -13,6 +13,7 @@ WIDTH, HEIGHT, FPS = 1280, 720, 30
 WARM_S = 2
 AIORTC = "stock aiortc, no server"
 LOOP = "bare codec loop"
+ENCODED = "the same pictures, encoded here"
 Say = Callable[[str], None]
 
 
@@ -58,7 +59,33 @@ def join(seconds: int, say: Say) -> Iterator[Figure]:
     yield Figure("join_first_frame", "ms", mine, None, conditions, "livekit (official Python SDK)", note=figures)
 
 
-MEASURES: dict[str, Callable[[int, Say], Iterator[Figure]]] = {"latency": latency, "cpu": cpu, "join": join}
+def passthrough(seconds: int, say: Say) -> Iterator[Figure]:
+    """What is encoded already, sent as it is, beside encoding the same pictures here: the sender's CPU alone, how long
+    a picture takes to its first packet, and a keyframe after it was asked for."""
+    figures = []
+    for how, line in (("as-is", "sent as it is"), ("encoded", "encoded here")):
+        say(f"1080p30 H264: {line}")
+        figures.append(runs.call("passthrough", how, "--seconds", str(seconds), limit_s=seconds + 90))
+    ours, peer = figures
+    sent = f"{ours['bitrate_bps'] / 1e6:.1f} and {peer['bitrate_bps'] / 1e6:.1f} Mbit/s"
+    conditions = (
+        f"H264 1080p30, one sender, {sent}, {seconds} s, load {ours['load']:.1f} and {peer['load']:.1f}; {machine()}"
+    )
+    mine, theirs = (100 * run["cpu_s"] / run["wall_s"] for run in figures)
+    yield Figure("passthrough_1080p30_cpu", "% of a core", mine, theirs, conditions, ENCODED)
+    for name, key in (("source_to_packet", "delays_ms"), ("pli_to_idr", "answers_ms")):
+        for share in (50, 95):
+            mine, theirs = (quantile(run[key], share / 100) if run[key] else None for run in figures)
+            note = "" if theirs is not None else "no keyframe was asked of it"
+            yield Figure(f"passthrough_1080p30_{name}_p{share}", "ms", mine, theirs, conditions, ENCODED, note=note)
+
+
+MEASURES: dict[str, Callable[[int, Say], Iterator[Figure]]] = {
+    "latency": latency,
+    "cpu": cpu,
+    "join": join,
+    "passthrough": passthrough,
+}
 
 
 def _three(codec: str, seconds: int, say: Say) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ EPILOG = """
 Examples:
   jackfield bench latency              source to decoded picture, beside stock aiortc
   jackfield bench latency cpu join     several, one after the other
+  jackfield bench passthrough          H.264 sent as it is, beside encoding it here
   jackfield bench cpu --json           a list of objects: name, unit, ours, peer, ratio, conditions
 
 Every measurement runs in processes of its own. Ends with 1 when one of them failed.

@@ -11,6 +11,8 @@ from struct import Struct
 from attrs import define, field
 
 _HEADER = Struct("!BBHLL")
+_BLOCK = Struct("!HH")
+_PADDING = (b"", b"\0", b"\0\0", b"\0\0\0")
 _ONE_BYTE_PROFILE = 0xBEDE
 _TWO_BYTE_PROFILE = 0x1000
 
@@ -60,14 +62,21 @@ def serialise(packet: RtpPacket) -> bytes:
 
 def extension_block(extensions: dict[int, bytes]) -> bytes:
     """The header extension as it stands in a packet: profile, length, elements, padded to four bytes."""
-    one_byte = all(0 < key < 15 and 0 < len(value) <= 16 for key, value in extensions.items())
-    if one_byte:
-        body = b"".join(bytes([key << 4 | len(value) - 1]) + value for key, value in extensions.items())
-    else:
-        body = b"".join(bytes([key, len(value)]) + value for key, value in extensions.items())
-    body += bytes(-len(body) % 4)
-    profile = _ONE_BYTE_PROFILE if one_byte else _TWO_BYTE_PROFILE
-    return profile.to_bytes(2, "big") + (len(body) // 4).to_bytes(2, "big") + body
+    body = bytearray()
+    for key, value in extensions.items():
+        size = len(value)
+        if not (0 < key < 15 and 0 < size <= 16):
+            return _two_byte_block(extensions)
+        body.append(key << 4 | size - 1)
+        body += value
+    body += _PADDING[-len(body) & 3]
+    return _BLOCK.pack(_ONE_BYTE_PROFILE, len(body) >> 2) + body
+
+
+def _two_byte_block(extensions: dict[int, bytes]) -> bytes:
+    body = b"".join(bytes([key, len(value)]) + value for key, value in extensions.items())
+    body += _PADDING[-len(body) & 3]
+    return _BLOCK.pack(_TWO_BYTE_PROFILE, len(body) >> 2) + body
 
 
 def _extensions(data: Buffer, position: int, end: int) -> dict[int, bytes]:
