@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from jackfield_synthetic.barcode import read_counter
@@ -25,7 +25,9 @@ from jackfield.values.errors import DeviceBusy, DeviceGone, SettingsError
 from jackfield.values.formats import VideoFormat
 from jackfield.values.media import VideoFrame
 from tests.lab.vm import modules
-from tests.lab.vm.camera import FakeCamera
+
+if TYPE_CHECKING:
+    from tests.lab.vm.camera import FakeCamera
 
 pytestmark = pytest.mark.vm
 
@@ -273,7 +275,7 @@ def test_it_is_busy_for_a_second_program(camera: FakeCamera, cameras: V4l2Captur
 def test_two_cameras_with_one_serial_are_told_apart(camera: FakeCamera, cameras: V4l2Captures) -> None:
     """The first keeps its id, each gives its own pictures, and a wish that fits both lists them."""
     alone = only(cameras)
-    with FakeCamera(camera.serial, port=1, card=1) as second:
+    with type(camera)(camera.serial, port=1, card=1) as second:
         first, other = sorted(cameras.devices(), key=lambda device: device.id != alone.id)
         assert first.id == alone.id != other.id
         assert {first.address, other.address} == {camera.video, second.video}
