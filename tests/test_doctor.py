@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,32 @@ async def test_two_of_one_kind_an_encoder_that_fails_and_wayland(tmp_path: Path)
     assert line.startswith("· ")
     assert "Wayland" in line
     assert "Xorg" in fix
+
+
+async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A camera that takes no name and no password (RTSP as of RFC 2326, section 10)."""
+    with suppress(asyncio.IncompleteReadError, ConnectionError):
+        while request := await reader.readuntil(b"\r\n\r\n"):
+            number = next(line for line in request.splitlines() if line.lower().startswith(b"cseq"))
+            answer = b'RTSP/1.0 401 Unauthorized\r\n%s\r\nWWW-Authenticate: Basic realm="door"\r\n\r\n'
+            writer.write(answer % number)
+            await writer.drain()
+    writer.close()
+
+
+async def test_an_ip_camera_that_refuses_the_password(tmp_path: Path) -> None:
+    """It is asked, and what it says comes with the keys to correct; the password is nowhere."""
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    wanted = f'[rtsp.door]\nurl = "rtsp://127.0.0.1:{port}/live"\nuser = "viewer"\n'
+    async with server:
+        said = await report(tmp_path, wanted, JACKFIELD_RTSP_DOOR_PASSWORD="wrong-secret")
+    assert said.code == 1
+    line, fix = said.of("rtsp: [rtsp.door]")
+    assert line.startswith("✗ ")
+    assert "refuses the name and password" in line
+    assert "[rtsp.door]" in fix
+    assert "wrong-secret" not in "".join(said.lines)
 
 
 @pytest.mark.needs("netns")

@@ -6,6 +6,7 @@ import json
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,8 @@ SOUND = "-sound"
 _LOOK_S = 2.0
 #: `open` must answer within the ten seconds that the framework gives it.
 _FIRST_S = 8.0
+#: The doctor waits so long for all of them: the first answer, and a busy machine.
+_DIAGNOSIS_S = 16.0
 
 
 class RtspDriver:
@@ -71,14 +74,18 @@ class RtspDriver:
             except CallError as error:
                 answers[device.id] = error
 
-        threads = [
-            threading.Thread(target=look, args=pair, daemon=True) for pair in self._all() if pair[0].kind == "camera"
-        ]
+        asked = [pair for pair in self._all() if pair[0].kind == "camera"]
+        threads = [threading.Thread(target=look, args=pair, daemon=True) for pair in asked]
         for thread in threads:
             thread.start()
-        for thread in threads:
-            thread.join(_FIRST_S + 1.0)
-        return [_finding(device_id, error) for device_id, error in answers.items()]
+        end = time.monotonic() + _DIAGNOSIS_S
+        for (device, _), thread in zip(asked, threads, strict=True):
+            thread.join(max(0.0, end - time.monotonic()))
+            if thread.is_alive():
+                answers[device.id] = DeviceGone(
+                    f"{device.id} said nothing within {_DIAGNOSIS_S:g} s; is it switched on?"
+                )
+        return [_finding(device_id, error) for device_id, error in list(answers.items())]
 
     def _all(self) -> list[tuple[Device, Camera]]:
         found = []

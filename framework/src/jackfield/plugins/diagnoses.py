@@ -11,7 +11,7 @@ from jackfield.plugins.side_by_side import TooSlow, side_by_side
 from jackfield.roles import Diagnoses
 from jackfield.values.findings import Finding
 
-LIMIT_S = 10.0
+LIMIT_S = 20.0
 
 
 def diagnose(offers: Iterable[Offer], limit_s: float = LIMIT_S) -> list[Finding]:
