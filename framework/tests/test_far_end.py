@@ -25,6 +25,8 @@ class Room:
         self._burst, self._jitter_ms, self._drift = burst, jitter_ms, 1 + drift_ppm / 1e6
         self._random = np.random.default_rng(3)
         self._played = 0
+        #: So many blocks are not read, when it runs next.
+        self.skip = 0
         self.start_ns = self.now_ns
         self.fill = self.far_end.tap(self._next, RATE)
         #: For each block that was read: by how many samples it was early against what was heard then; None: unknown.
@@ -45,6 +47,10 @@ class Room:
                     self.fill(BLOCK)
             mine_ns = self.start_ns + round(index * 10_000_000 * self._drift)
             self.now_ns = max(self.now_ns, mine_ns) + 12_000_000
+            self.skip -= self.skip > 0
+            if self.skip:
+                self.early.append(None)
+                continue
             self._read(mine_ns + round(self._random.uniform(0, self._jitter_ms) * 1e6), mine_ns)
 
     def _read(self, stamp_ns: int, true_ns: int) -> None:
@@ -80,6 +86,17 @@ def test_clocks_that_drift_apart_are_followed_by_a_sample_at_a_time() -> None:
     assert max(steps(room.early[300:])) <= 1
     assert max(late) - min(late) < RATE * 3 // 1000
     assert 100 < room.reader.slips < 400
+    assert room.reader.begins == 1
+
+
+def test_blocks_that_the_microphone_lost_are_left_out_at_once() -> None:
+    """A gap of 30 or 80 ms in what is read moves nothing: the very next block is in its place."""
+    room = Room(jitter_ms=2.0)
+    room.run(4)
+    for gap in (3, 8):
+        room.skip = gap
+        room.run(1)
+    assert max(steps(room.early[250:])) <= 1
     assert room.reader.begins == 1
 
 

@@ -31,6 +31,8 @@ _IDLE_NS = 500_000_000
 _SETTLED = 200
 #: An offset that is off by more than this, so often in a row, has really moved.
 _MOVED_MS, _MOVED_TIMES = 30.0, 10
+#: A microphone's block that comes so much later than the one before it ended follows some that were lost.
+_LOST_MS = 15.0
 #: Of the drift that is left, this share is taken out with each block: a time constant of 10 s.
 _SHARE = 1 / 1000
 #: A reader that runs out so often within a hundred blocks reads so much further behind, and so much at most.
@@ -140,7 +142,7 @@ class FarReader:
     def __init__(self, far_end: FarEnd) -> None:
         self._far_end = far_end
         self._layout: object = None
-        self._position = 0
+        self._position = self._next_ns = 0
         self._off = Steady(_MOVED_MS * RATE / 1000)
         self._rest: float | None = None
         self._slip = 0.0
@@ -163,6 +165,9 @@ class FarReader:
         if layout is not self._layout:
             self._layout = layout
             self._begin(target)
+        elif time_ns - self._next_ns > _LOST_MS * 1e6:
+            self._skip(target, count)
+        self._next_ns = time_ns + count * 1_000_000_000 // RATE
         self._follow(target)
         samples, short = self._far_end.cut(self._position, count)
         self._position += count
@@ -174,6 +179,13 @@ class FarReader:
         self._off, self._rest, self._slip = Steady(self._off.jump, 0.0), None, 0.0
         self._short = self._blocks = 0
         self.begins += 1
+
+    def _skip(self, target: float, count: int) -> None:
+        """What was played during the microphone's lost blocks is not read either; whole blocks, where that may be."""
+        lost = target - self._behind - self._position - (self._off.value or 0.0)
+        if lost > _LOST_MS * RATE / 1000:
+            whole = round(lost / count) * count
+            self._position += whole if abs(lost - whole) < count / 3 else round(lost)
 
     def _follow(self, target: float) -> None:
         """Once it is known how far the position is off, that stays so, a sample at a time."""

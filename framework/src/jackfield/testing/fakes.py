@@ -194,7 +194,8 @@ class FakeProcessor:
 
 @define(eq=False)
 class FakeProcessorFactory:
-    """A `ProcessorFactory` of `FakeProcessor`, unsuited, absent or failing as it is told."""
+    """A `ProcessorFactory` of `FakeProcessor`, unsuited, absent or failing as it is told. It opens ``gives``, or a new
+    one each time."""
 
     name: str
     kind: Literal["audio", "video"] = "audio"
@@ -203,6 +204,7 @@ class FakeProcessorFactory:
     refuses: str | None = None
     lacking: str | None = None
     fails: Exception | None = None
+    gives: FakeProcessor | None = None
     opened: list[FakeProcessor] = field(factory=list)
 
     def unsuited(self, what: str, device: Any, settings: SessionSettings) -> str | None:
@@ -217,5 +219,5 @@ class FakeProcessorFactory:
         """A processor, or the error that it was told of."""
         if self.fails is not None:
             raise self.fails
-        self.opened.append(FakeProcessor())
+        self.opened.append(self.gives or FakeProcessor())
         return self.opened[-1]
