@@ -79,13 +79,15 @@ def _endpoint(entry: Mapping[str, Any], number: int) -> Endpoint:
     """``number`` tells those of one name apart, in PortAudio's order: nothing that lasts does."""
     api = re.sub(r"^(Windows )|[^A-Za-z]", "", entry["host_api"]).casefold()
     words = re.sub(r"[^\w.-]+", "_", entry["name"]).strip("_")
+    monitor = bool(_MONITOR.search(entry["name"]))
     device = Device(
         f"sounddevice:{api}-{words}" + (f"-{number}" if number > 1 else ""),
         _KINDS[entry["direction"]],
         entry["name"],
         entry["name"],
         modes=(AudioFormat(entry["rate"], min(entry["channels"], 2)),),
-        rank=0 if _MONITOR.search(entry["name"]) else 60 if entry["is_default"] else 50,
+        rank=0 if monitor else 60 if entry["is_default"] else 50,
+        clean=monitor,
     )
     return Endpoint(device, entry["direction"], Target(entry["name"], entry["host_api"], entry["rate"]))
 

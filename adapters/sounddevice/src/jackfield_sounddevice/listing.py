@@ -134,6 +134,7 @@ class LinuxMachine:
             state,
             note,
             _card_rank(pcm, behind),
+            clean="snd_aloop" in pcm.identity,
         )
         names = {"JACKFIELD_ALSA_CARD": str(pcm.card), "JACKFIELD_ALSA_DEVICE": str(pcm.number)}
         environment = {"ALSA_CONFIG_PATH": str(_HERE / "alsa/card.conf"), **names}
@@ -170,6 +171,7 @@ def _of_server(stop: pulse.Stop, pcms: Sequence[Pcm]) -> Endpoint:
         "ready" if pulse_plugin_is_there() else "unusable",
         "" if pulse_plugin_is_there() else "ALSA has no way to the sound server: apt-get install libasound2-plugins",
         rank=rank,
+        clean=stop.is_monitor,
     )
     environment = {"ALSA_CONFIG_PATH": str(_HERE / "alsa/pulse.conf"), "JACKFIELD_PULSE": stop.name}
     return Endpoint(device, stop.direction, Target(rate=stop.rate, environment=environment))

@@ -116,6 +116,10 @@ class SoundPlayer:
         self._ending = threading.Event()
         self._process.run(heard, failed)
 
+    def latency_ms(self) -> float:
+        """What the device itself says; the blocks that wait in its process come on top."""
+        return self._process.made.latency_s * 1000
+
     def stop(self) -> None:
         """Silent, and the device free."""
         self._ending.set()
