@@ -55,6 +55,7 @@ class Framing:
             self._graph = None
             return
         graph = Graph()
+        graph.threads = 1
         self._source = last = graph.add_buffer(
             width=picture.width, height=picture.height, format=picture.format, time_base=_TICK
         )
