@@ -30,7 +30,7 @@ from jackfield_v4l2.stream import Filled, Stream, format_of
 logger = logging.getLogger("jackfield.v4l2")
 
 #: `V4l2Capture.stop` waits so long for the thread; a driver that blocks longer is left to it.
-STOP_S = 0.9
+STOP_S = 0.6
 #: While nothing is received, it is looked for so often.
 _SIGNAL_S = 0.25
 #: A driver's instant that is older than this, or in the future, is not believed.
