@@ -134,7 +134,7 @@ def test_every_raw_layout_is_what_its_name_says(
 
 def test_sizes_and_rates_are_what_is_asked_for(vivid: str, cameras: V4l2Captures) -> None:
     """The driver's sizes, two rates; a size between them is answered with the nearest, and ``format`` says which."""
-    for width, height, fps in ((320, 180, 30.0), (640, 360, 15.0), (640, 480, 30.0), (1280, 720, 10.0)):
+    for width, height, fps in ((320, 180, 30.0), (640, 360, 15.0), (640, 480, 15.0), (1280, 720, 5.0)):
         with running(cameras, VideoFormat(width, height, fps)) as (capture, sink):
             assert (sink.media[0].width, sink.media[0].height) == (width, height)
             assert (capture.format.width, capture.format.fps) == (width, fps)
