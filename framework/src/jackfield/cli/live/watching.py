@@ -37,6 +37,8 @@ TOLD = (
     "camera_changed",
     "microphone_changed",
     "speaker_changed",
+    "no_audio_input",
+    "talking_while_muted",
     "encoder_changed",
     "error",
 )
@@ -131,6 +133,8 @@ class EventLines:
 def _tell(event: Event, as_json: bool) -> None:
     person, error, device = (getattr(event, name, None) for name in ("participant", "error", "device"))
     facts = {"uid": person.uid if person else None, "message": getattr(event, "message", None) or None}
+    if getattr(event, "ended", False):
+        facts["message"] = "it is heard again"
     facts["device"] = f"{device.label} ({device.id})" if device else None
     facts |= {"reason": getattr(event, "reason", None), "error": str(error) if error else None}
     facts = {key: value for key, value in facts.items() if value is not None}
