@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.vm import modules
+from tests.lab.vm.camera import FakeCamera
 from tests.lab.vm.sound_card import UsbSoundCard
 
 
@@ -44,3 +45,10 @@ def usb_audio_card() -> Iterator[UsbSoundCard]:
     card = UsbSoundCard()
     yield card
     card.unplug()
+
+
+@pytest.fixture
+def camera() -> Iterator[FakeCamera]:
+    """A fake USB webcam with a microphone, plugged in; it sends the first test card and the low tones."""
+    with FakeCamera() as camera:
+        yield camera

@@ -14,7 +14,7 @@ from pathlib import Path
 from attrs import field, frozen
 
 from tests.lab.machine import IN_CI, ROOT
-from tests.lab.vm import bytecode, qemu
+from tests.lab.vm import bytecode, media, qemu
 from tests.lab.vm.plugin import RESULTS
 
 EVERY, SHORT = "vm", "vm and not soak"
@@ -44,6 +44,7 @@ def run(
     arguments: Sequence[str], *, which: str, limit_s: float, output: Callable[[bytes], None] = qemu.show
 ) -> Outcome:
     """Boot one VM and run in it every test that ``which`` selects."""
+    media.bring()
     bytecode.bring()
     with tempfile.TemporaryDirectory(prefix="jackfield-lab-") as folder:
         status = qemu.run(command(arguments, which), limit_s=limit_s, output=output, results=Path(folder))
