@@ -435,3 +435,42 @@ def test_names_that_mean_nothing_here_are_found(tmp_path: Path) -> None:
     found = checked(tmp_path, encoders=["nvenc"], renderers=["qt"])
     assert [(finding.severity, finding.key) for finding in found] == [("warning", "encoders"), ("error", "renderers")]
     assert "pip install jackfield-nvenc" in found[0].fix
+
+
+def test_a_wish_that_fails_is_explained_too(tmp_path: Path) -> None:
+    """Who ails and who could not say what it has stand beside the reason, for `explain`."""
+    denied = camera("cam:denied", state="denied", note="sudo usermod -aG video ada")
+    plugins = registry(
+        tmp_path,
+        cam={"register_captures": [Driver("cam", [denied])]},
+        bad={"register_captures": [Driver("bad", failure=OSError(5, "Input/output error"))]},
+    )
+    with pytest.raises(DeviceGone):
+        plugins.device("camera", ["Blue", "cam:none"])
+    (choice,) = plugins.explain()
+    said = str(choice).splitlines()
+    assert said[0].startswith("camera Blue, cam:none: nothing: no camera out of Blue, cam:none can be used")
+    assert "  passed over cam:denied (cam): it is denied: sudo usermod -aG video ada" in said
+    assert "  passed over bad (bad): its devices could not be listed: OSError: [Errno 5] Input/output error" in said
+
+
+def test_a_driver_that_hangs_is_not_waited_for(tmp_path: Path) -> None:
+    """The listing has the others, and says who was too slow."""
+    over = threading.Event()
+
+    class Hanging(Driver):
+        def devices(self) -> Sequence[Device]:
+            over.wait(30)
+            return ()
+
+    plugins = registry(
+        tmp_path,
+        slow={"register_captures": [Hanging("slow")]},
+        cam={"register_captures": [Driver("cam", [camera("cam:a")])]},
+    )
+    try:
+        devices, broken = plugins.listing("camera", limit_s=0.5)
+    finally:
+        over.set()
+    assert [device.id for device in devices] == ["cam:a"]
+    assert [(driver.plugin, "no answer within 0.5 s" in driver.reason) for driver in broken] == [("slow", True)]

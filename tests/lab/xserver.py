@@ -122,6 +122,16 @@ class XServer:
         self.conn(randr.key).DeleteMonitor(self.screen.root, self._atom(name))
         _done(self.conn)
 
+    def resize(self, width: int, height: int) -> None:
+        """The whole desktop has another size from now on, and its one monitor is switched off."""
+        from xcffib import randr
+
+        asked, root = self.conn(randr.key), self.screen.root
+        found = asked.GetScreenResources(root).reply()
+        asked.SetCrtcConfig(found.crtcs[0], 0, found.config_timestamp, 0, 0, 0, 1, 0, []).reply()
+        asked.SetScreenSize(root, width, height, width // 4, height // 4)
+        _done(self.conn)
+
     def clear(self) -> None:
         """No window, and a black desktop, for the next test."""
         for window in self._windows:

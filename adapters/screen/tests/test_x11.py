@@ -196,6 +196,32 @@ def test_a_monitor_that_is_pulled_out_is_gone_and_one_that_moves_is_followed(
         x_server.remove_monitor("HDMI-9")
 
 
+def test_another_resolution_goes_on_and_a_monitor_that_is_switched_off_is_gone(taken: Any) -> None:
+    """The desktop comes in its new size, on the same capture; the watch reports both."""
+    server = xserver.start(801, 600)
+    driver = ScreenCaptures(Options(display=server.display))
+    changes: queue.Queue[DeviceChange] = queue.Queue()
+    unwatch = driver.watch(changes.put)
+    try:
+        (_, desktop), (_, monitor) = (taken(driver, named(driver, part)) for part in ("x11-desktop", "x11-screen"))
+        desktop.until(lambda frame: (frame.width, frame.height) == (800, 600))
+        server.resize(640, 401)
+        server.paint(GREEN)
+        found = desktop.until(lambda frame: (frame.width, frame.height) == (640, 400) and colour(frame) == GREEN)
+        assert colour(found, 0, 0) == GREEN
+        assert isinstance(monitor.errors.get(timeout=10), DeviceGone)
+        heard = {}
+        while len(heard) < 2:
+            change = changes.get(timeout=10)
+            heard[change.device.id] = (change.change, change.device.modes[0].width)
+        assert heard == {"screen:x11-screen": ("removed", 800), "screen:x11-desktop": ("changed", 640)}
+        assert desktop.errors.empty()
+    finally:
+        unwatch()
+        server.conn.disconnect()
+        server.stop()
+
+
 def test_a_server_that_ends_is_a_screen_that_is_gone(taken: Any) -> None:
     """The capture fails in our words within seconds, and nothing is listed any more."""
     server = xserver.start(640, 480)

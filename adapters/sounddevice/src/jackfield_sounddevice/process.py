@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import IO, Any, BinaryIO, cast
 
 from attrs import frozen
 
@@ -54,7 +54,8 @@ class StreamProcess:
         self._child = _started(endpoint, request)
         assert self._child.stdin is not None
         assert self._child.stdout is not None
-        self._to, self._from = self._child.stdin, self._child.stdout
+        self._to: IO[bytes] = self._child.stdin
+        self._from: BinaryIO = cast("BinaryIO", self._child.stdout)
         _running.add(self._child.pid)
         self.made = self._opened()
 
@@ -89,7 +90,7 @@ class StreamProcess:
         timer = threading.Timer(OPEN_LIMIT_S, self._child.kill)
         timer.daemon = True
         timer.start()
-        message = wire.received(self._from.fileno())
+        message = wire.received(self._from)
         timer.cancel()
         if message is not None and message.kind == wire.OPENED:
             return Made(**json.loads(message.payload))
@@ -109,7 +110,7 @@ class StreamProcess:
 
     def _hear(self, heard: Callable[[wire.Message], None]) -> wire.Message | None:
         """Passes on what comes; answers with the last words of a process that ends, if it has any."""
-        while (message := wire.received(self._from.fileno())) is not None and message.kind != wire.FAILED:
+        while (message := wire.received(self._from)) is not None and message.kind != wire.FAILED:
             self._heard = time.monotonic()
             if self._ended.is_set():
                 return None
@@ -166,6 +167,5 @@ def _started(endpoint: Endpoint, request: Mapping[str, Any]) -> subprocess.Popen
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        bufsize=0,
         env={**os.environ, "PYTHONPATH": path, **target.environment},
     )

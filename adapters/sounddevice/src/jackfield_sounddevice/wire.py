@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import struct
 from dataclasses import dataclass
+from typing import BinaryIO
 
 OPENED, SOUND, WANTED, ALIVE, FAILED, START = range(6)
 _HEADER = struct.Struct("<BqIII")
@@ -29,14 +30,14 @@ class Message:
         return _HEADER.pack(self.kind, self.time_ns, self.count, self.troubles, len(self.payload)) + self.payload
 
 
-def received(descriptor: int) -> Message | None:
+def received(pipe: BinaryIO) -> Message | None:
     """The next message, waited for; None at the end of the pipe."""
-    header = _exactly(descriptor, _HEADER.size)
-    if header is None:
+    header = pipe.read(_HEADER.size)
+    if len(header) < _HEADER.size:
         return None
     kind, time_ns, count, troubles, size = _HEADER.unpack(header)
-    payload = _exactly(descriptor, size)
-    return None if payload is None else Message(kind, payload, time_ns, count, troubles)
+    payload = pipe.read(size)
+    return None if len(payload) < size else Message(kind, payload, time_ns, count, troubles)
 
 
 def send(descriptor: int, message: Message) -> None:
@@ -44,14 +45,3 @@ def send(descriptor: int, message: Message) -> None:
     left = message.packed()
     while left:
         left = left[os.write(descriptor, left) :]
-
-
-def _exactly(descriptor: int, size: int) -> bytes | None:
-    parts = []
-    while size:
-        part = os.read(descriptor, size)
-        if not part:
-            return None
-        parts.append(part)
-        size -= len(part)
-    return b"".join(parts)

@@ -18,6 +18,7 @@ from jackfield.values.errors import CallError, DeviceError, DeviceGone
 from jackfield.values.formats import MediaFormat, VideoFormat
 from jackfield.values.media import EncodedFrame, Media, VideoFrame
 from jackfield_v4l2.border import named, translated
+from jackfield_v4l2.deadline import Deadline
 from jackfield_v4l2.h264_unit import Steering
 from jackfield_v4l2.kernel import Ready
 from jackfield_v4l2.modes import Mode
@@ -30,7 +31,7 @@ from jackfield_v4l2.stream import Filled, Stream, format_of
 logger = logging.getLogger("jackfield.v4l2")
 
 #: `V4l2Capture.stop` waits so long for the thread; a driver that blocks longer is left to it.
-STOP_S = 0.9
+STOP_S = 0.6
 #: While nothing is received, it is looked for so often.
 _SIGNAL_S = 0.25
 #: A driver's instant that is older than this, or in the future, is not believed.
@@ -54,7 +55,7 @@ class Opened:
 
 
 class V4l2Capture:
-    """One open camera. What can be steered besides is in the subclasses, so that each says only what it can."""
+    """One open camera. What can be steered besides is in the subclasses (`steered`), so that each says what it can."""
 
     def __init__(self, opened: Opened) -> None:
         self.device = opened.device
@@ -71,8 +72,8 @@ class V4l2Capture:
         self._keyframe_wanted = False
         self._bitrate_bps: int | None = None
         self._last_ns = 0
-        self._due_ns = self._patience_ns = 0
-        self._restarted = self._silent = False
+        self._deadline = Deadline(opened.clock_ns)
+        self._silent = False
         self._damaged = self._lost = 0
         self._sequence: int | None = None
         self._told: set[str] = set()
@@ -81,7 +82,7 @@ class V4l2Capture:
         """The camera runs; `DeviceError` says why it does not."""
         with self._translated("starting"):
             self._stream.start()
-        self._await(self._opened.options.first_picture_s, restart=False)
+        self._deadline.set(self._opened.options.first_picture_s, halves=False)
         self._thread = threading.Thread(target=self._run, args=(sink,), name=f"v4l2 {self.device.address}", daemon=True)
         self._thread.start()
 
@@ -98,6 +99,13 @@ class V4l2Capture:
             thread.join(STOP_S)
             if thread.is_alive():
                 logger.warning("%s: its driver blocks; it is closed as soon as it answers", self.device.id)
+
+    def _ask(self, *, keyframe: bool = False, bitrate_bps: int | None = None) -> None:
+        """The thread asks this of the camera as soon as it can."""
+        with self._lock:
+            self._keyframe_wanted |= keyframe
+            self._bitrate_bps = self._bitrate_bps if bitrate_bps is None else bitrate_bps
+        self._poke()
 
     # --- on the capture's thread
     def _run(self, sink: CaptureSink) -> None:
@@ -128,9 +136,9 @@ class V4l2Capture:
     def _step(self, sink: CaptureSink) -> None:
         wait = self._node.kernel.wait
         if self._silent:  # a queue that does not run would answer at once
-            ready = wait(-1, self._wake, min(_SIGNAL_S, self._left_s()))
+            ready = wait(-1, self._wake, min(_SIGNAL_S, self._deadline.left_s))
         else:
-            ready = wait(self._node.fd, self._wake, self._left_s())
+            ready = wait(self._node.fd, self._wake, self._deadline.left_s)
         if ready.woken:
             with suppress(BlockingIOError):
                 os.read(self._wake, 64)
@@ -139,7 +147,7 @@ class V4l2Capture:
             self._follow_signal()
         elif ready.picture or ready.error:
             self._take(sink, ready)
-        if self._left_s() <= 0 and not self._stopping.is_set():
+        if self._deadline.left_s <= 0 and not self._stopping.is_set():
             self._overdue()
 
     def _take(self, sink: CaptureSink, ready: Ready) -> None:
@@ -203,14 +211,12 @@ class V4l2Capture:
         if isinstance(media, EncodedFrame) and self._lost:
             media = evolve(media, lost_before=self._lost)
         self._lost = self._damaged = 0
-        self._await(max(self._opened.options.frozen_after_s, 4 / (self._form.fps or 30)))
+        self._deadline.set(max(self._opened.options.frozen_after_s, 4 / (self._form.fps or 30)))
         sink.deliver(media)
 
     def _overdue(self) -> None:
         """Halfway through the deadline the stream is started anew, which mends many a camera; then it is given up."""
-        if not self._restarted:
-            self._restarted = True
-            self._due_ns += self._patience_ns // 2
+        if self._deadline.second_half():
             self._say("it gives no pictures; its stream is started anew", "restart")
             self._stream.halt()
             self._stream.start()
@@ -218,7 +224,7 @@ class V4l2Capture:
             return
         if self._silent:
             raise DeviceGone(f"{self.device.label} ({self.device.id}) receives no signal: see what is plugged into it")
-        who, silent = f"{self.device.label} ({self.device.id})", self._patience_ns / 1e9
+        who, silent = f"{self.device.label} ({self.device.id})", self._deadline.seconds
         if self._damaged:
             raise DeviceError(
                 f"{who} gave {self._damaged} pictures in {silent:g} s and none of them whole: try another cable or "
@@ -241,7 +247,7 @@ class V4l2Capture:
             before = self.format
             self._adopt()
             self._say(f"its signal changed from {before} to {self.format}", f"signal {self.format}")
-            self._await(self._opened.options.first_picture_s, restart=False)
+            self._deadline.set(self._opened.options.first_picture_s, halves=False)
 
     def _adopt(self) -> None:
         form = format_of(self._stream, self._opened.mode.format)
@@ -275,15 +281,6 @@ class V4l2Capture:
         self._last_ns = max(taken, self._last_ns + 1)
         return self._last_ns
 
-    def _await(self, seconds: float, *, restart: bool = True) -> None:
-        """A picture is due within so long; ``restart``: after half of it the stream is started anew."""
-        self._patience_ns = round(seconds * 1e9)
-        self._restarted = not restart
-        self._due_ns = self._opened.clock_ns() + self._patience_ns // (2 if restart else 1)
-
-    def _left_s(self) -> float:
-        return (self._due_ns - self._opened.clock_ns()) / 1e9
-
     def _say(self, what: str, once: str) -> None:
         level = logging.DEBUG if once in self._told else logging.WARNING
         self._told.add(once)
@@ -306,35 +303,3 @@ class V4l2Capture:
                 self._closed = True
                 os.close(self._wake)
                 os.close(self._nudge)
-
-
-class _ForcesKeyframe(V4l2Capture):
-    def force_keyframe(self) -> None:
-        """The camera's next picture is a keyframe. Any thread; never blocks."""
-        with self._lock:
-            self._keyframe_wanted = True
-        self._poke()
-
-
-class _SetsBitrate(V4l2Capture):
-    def set_bitrate_bps(self, bitrate_bps: int) -> None:
-        """The camera aims at this bitrate. Any thread; never blocks."""
-        with self._lock:
-            self._bitrate_bps = bitrate_bps
-        self._poke()
-
-
-class _Steered(_ForcesKeyframe, _SetsBitrate):
-    pass
-
-
-def capture_of(opened: Opened) -> V4l2Capture:
-    """The capture, with the abilities that this camera really has."""
-    if not (opened.mode.format.codec and opened.wanted.codec):
-        return V4l2Capture(opened)
-    steering = opened.steering
-    if steering.keyframe and steering.bitrate:
-        return _Steered(opened)
-    if steering.keyframe:
-        return _ForcesKeyframe(opened)
-    return _SetsBitrate(opened) if steering.bitrate else V4l2Capture(opened)

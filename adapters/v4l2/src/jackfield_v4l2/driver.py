@@ -124,7 +124,7 @@ class V4l2Captures:
         """The camera, set to the mode that comes nearest; it runs from `start` on."""
         if not isinstance(format, VideoFormat):
             raise DeviceError(f"{device.id} is a camera and cannot be opened as {format}")
-        from jackfield_v4l2.capture import capture_of
+        from jackfield_v4l2.steered import capture_of
 
         device, seen = self._found(device)
         self._revival.forget(device)

@@ -29,6 +29,7 @@ class Revival:
         self._frozen: dict[str, Device] = {}
         self._watching: list[Callable[[Device], None]] = []
         self._thread: threading.Thread | None = None
+        self._looking = ""
         #: Can be read when the look under way shall end.
         self.wake, self._nudge = -1, -1
 
@@ -39,10 +40,13 @@ class Revival:
             self._begin()
 
     def forget(self, device: Device) -> None:
-        """This camera is gone, or somebody opens it."""
+        """This camera is gone, or somebody opens it: a look at it that is under way is ended first."""
         with self._lock:
             self._frozen.pop(device.id, None)
             self._lock.notify_all()
+            if self._looking == device.id and threading.current_thread() is not self._thread:
+                os.write(self._nudge, b"\0")
+                self._lock.wait_for(lambda: self._looking != device.id, 2 * self.PATIENCE_S)
 
     def watch(self, back: Callable[[Device], None]) -> Unwatch:
         """Tells of each camera that gives pictures again."""
@@ -82,11 +86,27 @@ class Revival:
                 self._drain()
                 frozen, watching = list(self._frozen.values()), list(self._watching)
             for device in frozen:
-                back = self._try_it(device)
+                back = self._look(device)
                 if back is not None:
-                    self.forget(device)
                     for tell in watching:
                         self._told(tell, back)
+
+    def _look(self, device: Device) -> Device | None:
+        """The camera where it runs again, unless it was forgotten in the meantime."""
+        with self._lock:
+            if device.id not in self._frozen:
+                return None
+            self._looking = device.id
+        back = None
+        try:
+            back = self._try_it(device)
+        finally:
+            with self._lock:
+                self._looking = ""
+                if back is not None and self._frozen.pop(device.id, None) is None:
+                    back = None
+                self._lock.notify_all()
+        return back
 
     def _drain(self) -> None:
         """Whoever ended a look may have been followed by another who watches."""

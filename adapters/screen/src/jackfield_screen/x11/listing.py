@@ -24,7 +24,8 @@ def screens(server: Server, outputs: Sequence[Output]) -> Iterator[tuple[Device,
         what = output.monitor.name if output.monitor and output.monitor.name else "Screen"
         place = output.place
         yield _screen(server, id, f"{what} ({output.name})", place, rank=55 if output.primary else 50), place
-    yield _screen(server, DESKTOP, "Whole desktop", server.place, rank=45), server.place
+    whole = server.size(server.root)
+    yield _screen(server, DESKTOP, "Whole desktop", whole, rank=45), whole
 
 
 def _screen(server: Server, id: str, label: str, place: Place, rank: int) -> Device:

@@ -75,7 +75,7 @@ class Server:
         with border(display):
             self._conn = xcffib.connect(display)
             screen = self._conn.setup.roots[self._conn.pref_screen]
-            self.root, self.place = screen.root, Place(0, 0, screen.width_in_pixels, screen.height_in_pixels)
+            self.root = screen.root
             self.is_xwayland = self._has("XWAYLAND")
             self._randr = self._conn(xcffib.randr.key) if self._has("RANDR") else None
             self._composites = self._has("Composite")

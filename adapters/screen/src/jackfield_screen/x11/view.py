@@ -52,7 +52,6 @@ class ScreenView(X11View):
         server.hear_monitors()
 
     def _find(self) -> Area | None:
-        self._server.place = self._server.size(self._server.root)
         for device, place in screens(self._server, self._server.outputs()):
             if device.id == self._device.id:
                 return self._taken(place)
