@@ -67,12 +67,13 @@ def passthrough(seconds: int, say: Say) -> Iterator[Figure]:
         say(f"1080p30 H264: {line}")
         figures.append(runs.call("passthrough", how, "--seconds", str(seconds), limit_s=seconds + 90))
     ours, peer = figures
-    sent = f"{ours['bitrate_bps'] / 1e6:.1f} and {peer['bitrate_bps'] / 1e6:.1f} Mbit/s"
-    conditions = (
-        f"H264 1080p30, one sender, {sent}, {seconds} s, load {ours['load']:.1f} and {peer['load']:.1f}; {machine()}"
-    )
+    sent = " and ".join(f"{run['pictures_per_s']:.0f}/s with {run['bitrate_bps'] / 1e6:.1f} Mbit/s" for run in figures)
+    load = f"load {ours['load']:.1f} and {peer['load']:.1f}"
+    conditions = f"H264 1080p30, one sender, {sent}, {seconds} s, {load}; {machine()}"
     mine, theirs = (100 * run["cpu_s"] / run["wall_s"] for run in figures)
     yield Figure("passthrough_1080p30_cpu", "% of a core", mine, theirs, conditions, ENCODED)
+    mine, theirs = (1000 * run["cpu_s"] / max(1.0, run["pictures_per_s"] * run["wall_s"]) for run in figures)
+    yield Figure("passthrough_1080p_cpu_per_picture", "ms", mine, theirs, conditions, ENCODED)
     for name, key in (("source_to_packet", "delays_ms"), ("pli_to_idr", "answers_ms")):
         for share in (50, 95):
             mine, theirs = (quantile(run[key], share / 100) if run[key] else None for run in figures)

@@ -11,7 +11,8 @@ from jackfield.values.media import CodecName
 class VideoFormat:
     """Size, rate and pixel layout of a picture source; ``codec`` is set where the source is already encoded.
 
-    ``pixel_format`` is FFmpeg's name (``yuv420p``, ``yuyv422``); "" leaves the choice to the device.
+    A size or rate of 0 is not known before it comes. ``pixel_format`` is FFmpeg's name (``yuv420p``, ``yuyv422``); ""
+    leaves the choice to the device.
     """
 
     width: int = 1280
@@ -21,7 +22,9 @@ class VideoFormat:
     codec: CodecName | None = None
 
     def __str__(self) -> str:
-        return f"{self.width}x{self.height}@{self.fps:g}" + (f" {self.codec or self.pixel_format}".rstrip())
+        size = f"{self.width}x{self.height}" if self.width else "its own size"
+        rate = f"@{self.fps:g}" if self.fps else ""
+        return f"{size}{rate} {self.codec or self.pixel_format}".rstrip()
 
 
 @frozen

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 import click
-from attrs import frozen
+from attrs import evolve, frozen
 
 from jackfield.cli.frame import output
 from jackfield.values.devices import Device
@@ -84,7 +84,8 @@ def summary(modes: Sequence[MediaFormat]) -> str:
     if pictures:
         largest = max(pictures, key=lambda mode: (mode.width * mode.height, mode.fps))
         kinds = dict.fromkeys(mode.codec or mode.pixel_format for mode in pictures)
-        return f"{largest.width}x{largest.height}@{largest.fps:g} {' '.join(filter(None, kinds))}".rstrip()
+        size = str(evolve(largest, pixel_format="", codec=None))
+        return f"{size} {' '.join(filter(None, kinds))}".rstrip()
     sounds = [mode for mode in modes if isinstance(mode, AudioFormat)]
     rates = sorted({mode.rate for mode in sounds}, reverse=True)
     channels = sorted({mode.channels for mode in sounds})
