@@ -486,6 +486,20 @@ async def test_a_profile_that_browsers_lack_is_named_and_encoded_anew() -> None:
         assert "passthrough=False" in str(event.error)
 
 
+async def test_a_camera_that_turns_to_raw_pictures_is_encoded_here() -> None:
+    """A stream that changed in mid-call to what nobody decodes is decoded by its driver: the track goes on."""
+    bench = Bench(SMART)
+    async with call(bench) as now:
+        now.capture.give()
+        await now.sent(b"camera")
+        now.capture.format = RAW
+        now.capture.give()
+        await now.until(lambda: bench.encoders == 1)
+        await now.until(lambda: now.own.publications[0].encoder)
+        now.capture.give()
+        await now.sent(b"camera", b"picture")
+
+
 async def test_cameras_are_swapped_between_raw_and_encoded() -> None:
     """The track and its codec stay; an encoder is there exactly while it is needed."""
     bench = Bench(FRONT, SMART)

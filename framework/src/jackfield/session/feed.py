@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import TypeVar
 
+from attrs import evolve
+
 from jackfield.media.negotiation import passthrough_mode
 from jackfield.roles import Capture, CaptureDriver, CaptureSink
 from jackfield.session.handover import Handover
@@ -25,16 +27,21 @@ class Intake:
     """The sink of one publication's captures. While it is not ``open`` nothing is taken; none of it waits.
 
     Raw media goes to ``raw``, encoded frames to ``encoded``; ``resumed`` is called, on the capture's thread, with the
-    first that comes once it was set.
+    first that comes once it was set; ``unasked`` where raw pictures come and nothing encodes them.
     """
 
-    def __init__(self, encoded: Callable[[EncodedFrame], None], failed: Callable[[CallError], None]) -> None:
+    def __init__(
+        self,
+        encoded: Callable[[EncodedFrame], None],
+        failed: Callable[[CallError], None],
+        unasked: Callable[[], None] = lambda: None,
+    ) -> None:
         self.raw: Handover[VideoFrame | AudioBlock] | None = None
         self.open = False
         self.taken = 0
         self.size: tuple[int, int] | None = None
         self.resumed: Callable[[Media], bool] | None = None
-        self._encoded, self._failed = encoded, failed
+        self._encoded, self._failed, self._unasked = encoded, failed, unasked
 
     def deliver(self, media: Media) -> None:
         """Takes one frame or block, on the capture's thread."""
@@ -52,6 +59,8 @@ class Intake:
         raw = self.raw
         if raw is not None:
             raw.put(media)
+        else:
+            self._unasked()
 
     def fail(self, error: CallError) -> None:
         """The capture has ended by itself."""
@@ -115,6 +124,11 @@ class Feed:
     def codec(self) -> str | None:
         """The codec that comes, where the source is already encoded."""
         return self.format.codec if isinstance(self.format, VideoFormat) else None
+
+    def turned_raw(self) -> None:
+        """Its source gives raw pictures from now on, where it gave encoded ones."""
+        if isinstance(self.format, VideoFormat):
+            self.format = evolve(self.format, codec=None)
 
     def narrow(self, codec: str) -> None:
         """The track is of this codec now: opened anew, the device may encode to no other."""

@@ -80,7 +80,11 @@ class Publication:
         self._passthrough = Passthrough(
             name or source, self._send, self.force_keyframe, lambda finding: self.on_unfit(finding)
         )
-        self._intake = Intake(self._passthrough.take, lambda error: self._on_loop(lambda: self._lost(error)))
+        self._intake = Intake(
+            self._passthrough.take,
+            lambda error: self._on_loop(lambda: self._lost(error)),
+            lambda: self._on_loop(self._turned_raw),
+        )
         self._absence = Absence(self._intake, self._put, self._back, self._is_back)
         heed = Heed(
             lambda error, name: self._on_loop(lambda: self.on_processor_failed(error, name)),
@@ -311,6 +315,13 @@ class Publication:
             await self._take_encoder([self.codec])
         elif self._feed.codec is not None and not self.is_away:
             await self._leave_path()
+
+    def _turned_raw(self) -> None:
+        """A source that encoded by itself gives raw pictures: one whose stream has changed to what nobody decodes."""
+        if self._feed.codec is not None and not self.ended:
+            logger.warning("%s gives raw pictures from now on: they are encoded here", self.name or self.source)
+            self._feed.turned_raw()
+            self._adapting = asyncio.create_task(self._adapt_in_turn())
 
     async def _leave_path(self) -> None:
         path, self._path, self._intake.raw = self._path, None, None
