@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,14 +11,12 @@ from jackfield_synthetic.barcode import read_counter
 from jackfield_v4l2.driver import V4l2Captures
 from jackfield_v4l2.options import Options
 from jackfield_v4l2.plugin import plugin
+from jackfield_v4l2.testing.live import LONG_S, failed, more, only, running
 
 from jackfield.plugins.devices import Found, Wish
 from jackfield.roles import ForcesKeyframe, SetsBitrate
 from jackfield.testing import CaptureContract
-from jackfield.testing.contracts import capture as contract
-from jackfield.testing.contracts import devices as device_contract
 from jackfield.testing.fakes import FakeSink
-from jackfield.values.devices import Device
 from jackfield.values.errors import DeviceBusy, DeviceGone, SettingsError
 from jackfield.values.formats import VideoFormat
 from jackfield.values.media import VideoFrame
@@ -29,73 +25,17 @@ from tests.lab.vm import modules
 if TYPE_CHECKING:
     from tests.lab.vm.camera import FakeCamera
 
-pytestmark = pytest.mark.vm
+pytestmark = [pytest.mark.vm, pytest.mark.usefixtures("nothing_is_left")]
 
-#: Emulation is slow: what hangs is told from what is slow by this.
-LONG_S = 120.0
-PATIENT = Options(frozen_after_s=60.0, first_picture_s=LONG_S)
 MJPEG, RAW = VideoFormat(640, 480, 15.0), VideoFormat(640, 480, 15.0, "yuyv422")
 H264 = VideoFormat(640, 480, 15.0, codec="H264")
 
 
-@pytest.fixture(autouse=True)
-def nothing_is_left() -> Iterator[None]:
-    """No thread and no open device of ours outlives a test."""
-    before = set(threading.enumerate())
-    yield
-    modules.wait_for(lambda: not [each for each in threading.enumerate() if each not in before])
-    links = [os.path.realpath(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd")]
-    assert not [link for link in links if link.startswith("/dev/video")]
-
-
-@pytest.fixture
-def cameras() -> V4l2Captures:
-    """The driver, more patient than people are."""
-    return V4l2Captures(PATIENT)
-
-
-def only(cameras: V4l2Captures) -> Device:
-    """The one camera: its node of metadata is none."""
-    (device,) = cameras.devices()
-    return device
-
-
-@contextmanager
-def running(cameras: V4l2Captures, format: VideoFormat = MJPEG) -> Iterator[tuple[Any, FakeSink]]:
-    """The one camera, from its first picture on."""
-    capture, sink = cameras.open(only(cameras), format), FakeSink()
-    try:
-        capture.start(sink)
-        assert sink.wait(1, LONG_S), sink.errors
-        yield capture, sink
-    finally:
-        capture.stop()
-
-
-def failed(sink: FakeSink) -> Exception:
-    """The error that the capture ended with."""
-    modules.wait_for(lambda: sink.errors, LONG_S)
-    return sink.errors[0]
-
-
-def more(sink: FakeSink, count: int) -> list[Any]:
-    """So many frames from now on."""
-    before = len(sink.media)
-    media = sink.wait(before + count, LONG_S)
-    assert len(media) >= before + count, sink.errors
-    return media[before:]
-
-
+@pytest.mark.usefixtures("camera", "patience")
 class TestContract(CaptureContract):
     """The contract, on a USB camera."""
 
     plugin = plugin
-
-    @pytest.fixture(autouse=True)
-    def _patience(self, camera: FakeCamera, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(contract, "FIRST_MEDIA_S", LONG_S)
-        monkeypatch.setattr(contract, "STOP_LIMIT_S", 10.0)
-        monkeypatch.setattr(device_contract, "LISTING_LIMIT_S", 20.0)
 
 
 def test_the_listing_shows_the_modes_that_the_driver_has(camera: FakeCamera, cameras: V4l2Captures) -> None:
@@ -210,7 +150,7 @@ def test_it_is_pulled_out_while_it_is_opened(camera: FakeCamera, cameras: V4l2Ca
         capture.stop()
     modules.wait_for(lambda: not cameras.devices(), LONG_S)
     camera.plug()
-    with running(cameras):
+    with running(cameras, MJPEG):
         pass
 
 
@@ -218,7 +158,7 @@ def test_a_frozen_camera_goes_on_or_is_given_up_and_found_again(camera: FakeCame
     """A short freeze is nobody's business; a long one ends the capture, and it is reported when it runs again."""
     cameras, changes = V4l2Captures(Options(frozen_after_s=16.0, first_picture_s=LONG_S)), []
     unwatch = cameras.watch(changes.append)
-    with running(cameras) as (_, sink):
+    with running(cameras, MJPEG) as (_, sink):
         camera.freeze()
         threading.Event().wait(2)
         camera.thaw()
@@ -232,13 +172,13 @@ def test_a_frozen_camera_goes_on_or_is_given_up_and_found_again(camera: FakeCame
     modules.wait_for(lambda: changes, LONG_S)
     assert [change.change for change in changes] == ["changed"]
     unwatch()
-    with running(cameras):
+    with running(cameras, MJPEG):
         pass
 
 
 def test_damaged_and_cut_pictures_are_left_out(camera: FakeCamera, cameras: V4l2Captures) -> None:
     """Those that are delivered are whole, but for noise that decodes: the counter of every one can be read."""
-    with running(cameras) as (_, sink):
+    with running(cameras, MJPEG) as (_, sink):
         camera.truncate(4)
         assert all(read_counter(frame) is not None for frame in more(sink, 3))
         camera.corrupt(4)
@@ -262,9 +202,9 @@ def test_pictures_of_a_wrong_size_are_delivered_or_left_out(
 
 def test_it_is_busy_for_a_second_program(camera: FakeCamera, cameras: V4l2Captures) -> None:
     """And can be asked for its modes and adjusted all the same."""
-    with running(cameras) as (_, sink):
+    with running(cameras, MJPEG) as (_, sink):
         with pytest.raises(DeviceBusy, match=rf"\({os.getpid()}\)"):
-            V4l2Captures(PATIENT).open(only(cameras), MJPEG)
+            V4l2Captures(Options()).open(only(cameras), MJPEG)
         assert cameras.modes(only(cameras))
         cameras.set_control(only(cameras), "brightness", 12)
         more(sink, 2)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,68 +20,22 @@ from jackfield_v4l2.options import Options
 from jackfield_v4l2.pixels import LAYOUTS
 from jackfield_v4l2.plugin import plugin
 from jackfield_v4l2.structs import fourcc_name
+from jackfield_v4l2.testing.live import LONG_S, failed, only, running
 from jackfield_v4l2.testing.pictures import BARS
 
 from jackfield.testing import CaptureContract
-from jackfield.testing.contracts import capture as contract
-from jackfield.testing.contracts import devices as device_contract
-from jackfield.testing.fakes import FakeSink
-from jackfield.values.devices import Device
 from jackfield.values.errors import DeviceBusy, DeviceDenied, DeviceError, DeviceGone, SettingsError
 from jackfield.values.formats import VideoFormat
 from tests.lab.vm import modules
 
-pytestmark = pytest.mark.vm
+pytestmark = [pytest.mark.vm, pytest.mark.usefixtures("nothing_is_left")]
 
-#: Emulation is slow: what hangs is told from what is slow by this.
-LONG_S = 90.0
-PATIENT = Options(frozen_after_s=30.0, first_picture_s=LONG_S)
 SMALL = VideoFormat(320, 180, 30.0)
 UNBIND = Path("/sys/bus/platform/drivers/vivid/unbind")
 BIND = Path("/sys/bus/platform/drivers/vivid/bind")
 #: vivid gives grey by the weights of Rec. 709.
 GREYS = tuple((round(0.2126 * r + 0.7152 * g + 0.0722 * b),) * 3 for r, g, b in BARS)
 WEBCAM = {"n_devs": 1, "node_types": "0x1", "num_inputs": 1, "input_types": "0x0"}
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_left() -> Iterator[None]:
-    """No thread and no open device of ours outlives a test."""
-    before = set(threading.enumerate())
-    yield
-    modules.wait_for(lambda: not [each for each in threading.enumerate() if each not in before])
-    links = [os.path.realpath(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd")]
-    assert not [link for link in links if link.startswith("/dev/video")]
-
-
-@pytest.fixture
-def cameras() -> V4l2Captures:
-    """The driver, more patient than people are."""
-    return V4l2Captures(PATIENT)
-
-
-def only(cameras: V4l2Captures) -> Device:
-    """The one camera."""
-    (device,) = cameras.devices()
-    return device
-
-
-@contextmanager
-def running(cameras: V4l2Captures, format: VideoFormat = SMALL) -> Iterator[tuple[Any, FakeSink]]:
-    """The one camera, from its first picture on."""
-    capture, sink = cameras.open(only(cameras), format), FakeSink()
-    try:
-        capture.start(sink)
-        assert sink.wait(1, LONG_S), sink.errors
-        yield capture, sink
-    finally:
-        capture.stop()
-
-
-def failed(sink: FakeSink) -> Exception:
-    """The error that the capture ended with."""
-    modules.wait_for(lambda: sink.errors, LONG_S)
-    return sink.errors[0]
 
 
 def bars_of(frame: Any) -> Any:
@@ -93,16 +45,11 @@ def bars_of(frame: Any) -> Any:
     return np.array([pixels[height * 3 // 4, width * (2 * bar + 1) // 16] for bar in range(8)])
 
 
+@pytest.mark.usefixtures("vivid", "patience")
 class TestContract(CaptureContract):
     """The contract, on the kernel's own driver."""
 
     plugin = plugin
-
-    @pytest.fixture(autouse=True)
-    def _patience(self, vivid: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(contract, "FIRST_MEDIA_S", LONG_S)
-        monkeypatch.setattr(contract, "STOP_LIMIT_S", 10.0)
-        monkeypatch.setattr(device_contract, "LISTING_LIMIT_S", 20.0)
 
 
 @pytest.mark.parametrize("multiplanar", [1, 2], ids=["single-planar", "multi-planar"])
@@ -152,8 +99,8 @@ def test_listing_opens_nothing_and_modes_are_asked_for(vivid: str, cameras: V4l2
 
 def test_a_second_program_finds_the_camera_busy_and_is_told_who_has_it(vivid: str, cameras: V4l2Captures) -> None:
     """By the name and number of the process that holds it."""
-    with running(cameras), pytest.raises(DeviceBusy, match=rf"\({os.getpid()}\)"):
-        V4l2Captures(PATIENT).open(only(cameras), SMALL)
+    with running(cameras, SMALL), pytest.raises(DeviceBusy, match=rf"\({os.getpid()}\)"):
+        V4l2Captures(Options()).open(only(cameras), SMALL)
 
 
 def test_another_user_is_denied_and_told_the_group(vivid: str, cameras: V4l2Captures) -> None:
@@ -176,7 +123,7 @@ def test_a_camera_that_goes_while_it_is_read_is_gone_and_comes_back_with_its_id(
     changes: list[Any] = []
     unwatch = cameras.watch(changes.append)
     device = only(cameras)
-    with running(cameras) as (_, sink):
+    with running(cameras, SMALL) as (_, sink):
         UNBIND.write_text("vivid.0")
         assert isinstance(failed(sink), DeviceGone)
     modules.wait_for(lambda: changes)
@@ -186,13 +133,13 @@ def test_a_camera_that_goes_while_it_is_read_is_gone_and_comes_back_with_its_id(
     modules.wait_for(lambda: len(changes) >= 2)
     assert [(change.change, change.device.id) for change in changes] == [("removed", device.id), ("added", device.id)]
     unwatch()
-    with running(cameras):
+    with running(cameras, SMALL):
         pass
 
 
 def test_a_camera_that_disconnects_itself_is_gone(vivid: str, cameras: V4l2Captures) -> None:
     """As a USB camera does whose cable is loose: the node outlives the device for a blink."""
-    with running(cameras) as (_, sink):
+    with running(cameras, SMALL) as (_, sink):
         cameras.set_control(only(cameras), "disconnect", "")
         assert isinstance(failed(sink), DeviceGone)
 
@@ -200,7 +147,7 @@ def test_a_camera_that_disconnects_itself_is_gone(vivid: str, cameras: V4l2Captu
 def test_a_frozen_camera_is_given_up_and_found_again(vivid: str) -> None:
     """Every picture is dropped; the deadline ends it, not the driver. When pictures come again, it is reported."""
     cameras, changes = V4l2Captures(Options(frozen_after_s=4.0, first_picture_s=LONG_S)), []
-    with running(cameras) as (_, sink):
+    with running(cameras, SMALL) as (_, sink):
         unwatch = cameras.watch(changes.append)
         cameras.set_control(only(cameras), "percentage_of_dropped_buffers", 100)
         error = failed(sink)
@@ -210,13 +157,13 @@ def test_a_frozen_camera_is_given_up_and_found_again(vivid: str) -> None:
     modules.wait_for(lambda: changes, LONG_S)
     assert [change.change for change in changes] == ["changed"]
     unwatch()
-    with running(cameras):
+    with running(cameras, SMALL):
         pass
 
 
 def test_pictures_that_the_driver_calls_damaged_are_left_out(vivid: str, cameras: V4l2Captures) -> None:
     """And the next one comes."""
-    with running(cameras) as (_, sink):
+    with running(cameras, SMALL) as (_, sink):
         cameras.set_control(only(cameras), "inject_v4l2_buf_flag_error", "")
         count = len(sink.media)
         assert len(sink.wait(count + 3, LONG_S)) >= count + 3
@@ -226,7 +173,7 @@ def test_pictures_that_the_driver_calls_damaged_are_left_out(vivid: str, cameras
 def test_a_driver_that_breaks_down_ends_the_capture_with_a_named_error(vivid: str, cameras: V4l2Captures) -> None:
     """Not a hang, and not a core that spins until the deadline."""
     began = time.process_time()
-    with running(cameras) as (_, sink):
+    with running(cameras, SMALL) as (_, sink):
         cameras.set_control(only(cameras), "inject_fatal_streaming_error", "")
         assert isinstance(failed(sink), DeviceError)
     assert time.process_time() - began < LONG_S
@@ -238,9 +185,9 @@ def test_a_driver_that_breaks_down_ends_the_capture_with_a_named_error(vivid: st
 def test_a_request_that_fails_at_opening_is_a_named_error(vivid: str, cameras: V4l2Captures, button: str) -> None:
     """And nothing is left open by it: the next attempt works."""
     cameras.set_control(only(cameras), button, "")
-    with pytest.raises(DeviceError, match="failed at"), running(cameras):
+    with pytest.raises(DeviceError, match="failed at"), running(cameras, SMALL):
         pass
-    with running(cameras):
+    with running(cameras, SMALL):
         pass
 
 
@@ -284,9 +231,9 @@ def test_another_signal_is_followed_and_a_lost_one_is_named(modprobe: Callable[.
 def test_one_end_of_a_sensors_pipeline_is_listed_as_unusable(modprobe: Callable[..., None]) -> None:
     """The kernel's model of one: every node that captures is led to the pipe plugin, and refused when it is opened."""
     modprobe("vimc")
-    devices = V4l2Captures(PATIENT).devices()
+    devices = V4l2Captures(Options()).devices()
     assert devices
     assert {device.state for device in devices} == {"unusable"}
     assert all("sensor: use pipe" in device.note for device in devices)
     with pytest.raises(DeviceError, match="sensor: use pipe"):
-        V4l2Captures(PATIENT).open(devices[0], SMALL)
+        V4l2Captures(Options()).open(devices[0], SMALL)
