@@ -1,4 +1,5 @@
-"""The adapter keeps the contract of cameras: on made-up ones here, on the kernel's drivers in the lab."""
+"""The adapter keeps the contract of cameras: on made-up ones here, on the kernel's drivers in the lab (`test_vivid`,
+`test_usb_camera`), never on the cameras of whoever runs the tests."""
 
 from __future__ import annotations
 
@@ -38,9 +39,3 @@ class TestFakeCameras(CaptureContract):
         ports = {"/dev/video0": "1", "/dev/video2": "2", "/dev/video4": "3"}
         nodes = FakeNodes(kernel, *(seen_usb(address, port) for address, port in ports.items()))
         return [V4l2Captures(Options(), nodes=nodes, kernel=kernel)]
-
-
-class TestCamerasOfThisMachine(CaptureContract):
-    """Whatever is attached; where nothing is, the clauses that open a device say so and are listed as not run."""
-
-    plugin = plugin

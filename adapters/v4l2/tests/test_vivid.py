@@ -52,6 +52,7 @@ class TestContract(CaptureContract):
     plugin = plugin
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("multiplanar", [1, 2], ids=["single-planar", "multi-planar"])
 def test_every_raw_layout_is_what_its_name_says(
     modprobe: Callable[..., None], cameras: V4l2Captures, monkeypatch: pytest.MonkeyPatch, multiplanar: int
