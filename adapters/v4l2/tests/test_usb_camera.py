@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from jackfield_synthetic.barcode import read_counter
@@ -21,9 +21,7 @@ from jackfield.values.errors import DeviceBusy, DeviceGone, SettingsError
 from jackfield.values.formats import VideoFormat
 from jackfield.values.media import VideoFrame
 from tests.lab.vm import modules
-
-if TYPE_CHECKING:
-    from tests.lab.vm.camera import FakeCamera
+from tests.lab.vm.camera import FakeCamera
 
 pytestmark = [pytest.mark.vm, pytest.mark.usefixtures("nothing_is_left")]
 
@@ -215,7 +213,7 @@ def test_it_is_busy_for_a_second_program(camera: FakeCamera, cameras: V4l2Captur
 def test_two_cameras_with_one_serial_are_told_apart(camera: FakeCamera, cameras: V4l2Captures) -> None:
     """The first keeps its id, each gives its own pictures, and a wish that fits both lists them."""
     alone = only(cameras)
-    with type(camera)(camera.serial, port=1, card=1) as second:
+    with FakeCamera(camera.serial, port=1, card=1) as second:
         first, other = sorted(cameras.devices(), key=lambda device: device.id != alone.id)
         assert first.id == alone.id != other.id
         assert {first.address, other.address} == {camera.video, second.video}
