@@ -6,37 +6,64 @@ import os
 import select
 import subprocess
 import time
+from pathlib import Path
 from typing import Any
 
 from jackfield_sounddevice import pulse
 
-#: Where neither udev nor a server tells anything, it is worth looking this often.
+#: How often it is looked whether cards or the server came or went, where nobody told: two listings of a folder.
 LOOK_S = 2.0
+#: How often it is worth listing everything, nobody having told: who holds a card is told by none.
+LIST_S = 10.0
 #: Events come in bursts; a burst is one piece of news, told when it is over.
 _BURST_S = 0.15
 
 
 class LinuxNews:
-    """Waits for udev, for ``pactl subscribe``, and for two seconds."""
+    """Waits for udev and for ``pactl subscribe``, and looks for itself now and then."""
 
-    def __init__(self) -> None:
+    def __init__(self, root: Path = Path("/")) -> None:
         self._woken, self._waker = os.pipe()
         self._closed = False
         self._monitor = _monitor()
         self._server: subprocess.Popen[bytes] | None = None
         self._server_wanted_at = 0.0
+        self._folder = root / "sys/class/sound"
+        self._seen = self._glance()
+        self._listed_at = time.monotonic()
 
     def wait(self) -> bool:
-        """True when a card or a source changed, or two seconds are over."""
-        self._follow_server()
-        if self._ready(LOOK_S) and not self._closed:
-            end = time.monotonic() + 10 * _BURST_S
-            while self._ready(_BURST_S) and not self._closed and time.monotonic() < end:
-                pass
-        if not self._closed:
-            return True
+        """True when a card or a source came or went, and every ten seconds."""
+        while not self._closed:
+            self._follow_server()
+            told = self._ready(LOOK_S)
+            if told:
+                self._let_burst_pass()
+            if not self._closed and (self._differs() or told):
+                return True
         self._release()
         return False
+
+    def _let_burst_pass(self) -> None:
+        end = time.monotonic() + 10 * _BURST_S
+        while self._ready(_BURST_S) and not self._closed and time.monotonic() < end:
+            pass
+
+    def _differs(self) -> bool:
+        """Whether there is something to see that nobody told, or it is time to list everything."""
+        before, self._seen = self._seen, self._glance()
+        due = time.monotonic() - self._listed_at >= LIST_S
+        if due or self._seen != before:
+            self._listed_at = time.monotonic()
+            return True
+        return False
+
+    def _glance(self) -> tuple[object, ...]:
+        try:
+            names = sorted(os.listdir(self._folder))
+        except OSError:
+            names = []
+        return (*names, pulse.is_there())
 
     def close(self) -> None:
         """Wakes whoever waits, who then lets go of everything."""

@@ -108,7 +108,7 @@ class LinuxMachine:
         """udev, the sound server, and a look every two seconds."""
         from jackfield_sounddevice.linux_news import LinuxNews
 
-        return LinuxNews()
+        return LinuxNews(self._root)
 
     def findings(self) -> Sequence[Finding]:
         """The library, the rights, the cards, and the way to the sound server."""
