@@ -20,7 +20,7 @@ from jackfield_v4l2.options import Options
 from jackfield_v4l2.pixels import LAYOUTS
 from jackfield_v4l2.plugin import plugin
 from jackfield_v4l2.structs import fourcc_name
-from jackfield_v4l2.testing.live import LONG_S, failed, only, running
+from jackfield_v4l2.testing.live import LONG_S, failed, more, only, running
 from jackfield_v4l2.testing.pictures import BARS
 
 from jackfield.testing import CaptureContract
@@ -171,13 +171,15 @@ def test_pictures_that_the_driver_calls_damaged_are_left_out(vivid: str, cameras
         assert not sink.errors
 
 
-def test_a_driver_that_breaks_down_ends_the_capture_with_a_named_error(vivid: str, cameras: V4l2Captures) -> None:
-    """Not a hang, and not a core that spins until the deadline."""
-    began = time.process_time()
+def test_a_driver_that_breaks_down_is_started_anew(vivid: str) -> None:
+    """Its queue is dead until the stream is stopped: that is done halfway through the deadline, and no core spins."""
+    cameras = V4l2Captures(Options(frozen_after_s=8.0, first_picture_s=LONG_S))
     with running(cameras, SMALL) as (_, sink):
         cameras.set_control(only(cameras), "inject_fatal_streaming_error", "")
-        assert isinstance(failed(sink), DeviceError)
-    assert time.process_time() - began < LONG_S
+        began, wall = time.process_time(), time.monotonic()
+        more(sink, 3)
+        assert not sink.errors
+        assert time.process_time() - began < max(4.0, (time.monotonic() - wall) / 2)
 
 
 @pytest.mark.parametrize(
@@ -198,7 +200,7 @@ def test_controls_are_the_drivers_own(vivid: str, cameras: V4l2Captures) -> None
     found = {control.name: control for control in cameras.controls(device)}
     assert {"integer", "boolean", "menu", "button"} <= {control.kind for control in found.values()}
     assert "Aperture" not in found["menu"].choices
-    assert found["integer_menu"].choices[0] == "1"
+    assert all(choice.isdigit() for choice in found["integer_menu"].choices)
     cameras.set_control(device, "test_pattern", "100% Black")
     cameras.set_control(device, "integer_64_bits", 1 << 40)
     found = {control.name: control for control in cameras.controls(device)}
@@ -227,14 +229,3 @@ def test_another_signal_is_followed_and_a_lost_one_is_named(modprobe: Callable[.
         error = failed(sink)
         assert isinstance(error, DeviceGone)
         assert "no signal" in str(error)
-
-
-def test_one_end_of_a_sensors_pipeline_is_listed_as_unusable(modprobe: Callable[..., None]) -> None:
-    """The kernel's model of one: every node that captures is led to the pipe plugin, and refused when it is opened."""
-    modprobe("vimc")
-    devices = V4l2Captures(Options()).devices()
-    assert devices
-    assert {device.state for device in devices} == {"unusable"}
-    assert all("sensor: use pipe" in device.note for device in devices)
-    with pytest.raises(DeviceError, match="sensor: use pipe"):
-        V4l2Captures(Options()).open(devices[0], SMALL)

@@ -240,6 +240,7 @@ class V4l2Capture:
         """What is plugged into the device sends another size now: everything is set up anew for it."""
         if not self._silent:
             self._stream.close()
+            self._deadline.set(self._opened.options.frozen_after_s, halves=False)
         self._silent = not adopt_signal(self._node)
         if not self._silent:
             self._stream = Stream.prepared(self._node, None)
