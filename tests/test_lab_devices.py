@@ -120,7 +120,20 @@ def test_the_fake_camera_sends_larger_pictures(camera: FakeCamera, tmp_path: Pat
 def test_the_fake_cameras_microphone_plays_its_tones(camera: FakeCamera, tmp_path: Path) -> None:
     """arecord hears the stored tone, unbroken for a tenth of a second at least."""
     heard = tmp_path / "heard"
-    form = ("-t", "raw", "-f", "S16_LE", "-r", "48000", "-c", "1", "-d", "2")
+    form = (
+        "-t",
+        "raw",
+        "-f",
+        "S16_LE",
+        "-r",
+        "48000",
+        "-c",
+        "1",
+        "-d",
+        "2",
+        "--buffer-time=2000000",
+        "--period-time=100000",
+    )
     tool("arecord", "-q", "-D", f"hw:{camera.alsa_card},0", *form, str(heard))
     samples = heard.read_bytes()
     assert samples[9600:19200] in store.tone(0) * 2

@@ -6,11 +6,13 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from tests.lab.machine import ROOT
+from tests.lab.vm.fakecam.store import FORMATS
 from tests.lab.vm.modules import load, settle, wait_for
 
 _AT_PORT = re.compile(r"/vhci_hcd\.0/usb\d+/\d+-(\d+)/")
@@ -21,16 +23,30 @@ class FakeCamera:
     """A USB webcam with MJPEG, YUYV and H.264 in three sizes at 30 and 15 fps, and a microphone; plugged in on entry.
 
     ``card`` says which of the synthetic adapter's test cards and tones it sends. A second camera takes another ``port``
-    (0 to 7) and may have the same serial. Commands have been carried out when they return; `plug` returns once udev has
-    settled.
+    (0 to 7) and may have the same serial; ``formats`` leaves some out. Commands have been carried out when they
+    return; `plug` returns once udev has settled.
     """
 
     def __init__(
-        self, serial: str = "FC0001", port: int = 0, *, card: int = 0, pictures: bool = True, sound: bool = True
+        self,
+        serial: str = "FC0001",
+        port: int = 0,
+        *,
+        card: int = 0,
+        pictures: bool = True,
+        sound: bool = True,
+        formats: Sequence[str] = FORMATS,
     ) -> None:
         self.serial, self.port = serial, port
         self._pictures, self._sound = pictures, sound
-        self._identity = {"serial": serial, "port": port, "card": card, "pictures": pictures, "sound": sound}
+        self._identity: dict[str, Any] = {
+            "formats": list(formats),
+            "serial": serial,
+            "port": port,
+            "card": card,
+            "pictures": pictures,
+            "sound": sound,
+        }
         if not pictures:
             self._identity["product"] = "FakeMic"
         self._process: subprocess.Popen[str] | None = None

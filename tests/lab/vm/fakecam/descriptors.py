@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import struct
 import uuid
+from collections.abc import Sequence
 
-from tests.lab.vm.fakecam.store import FORMATS, SIZES
+from tests.lab.vm.fakecam.store import SIZES
 
 RATES = (30, 15)
 EP_PICTURES, EP_SOUND = 0x81, 0x82
@@ -29,9 +30,9 @@ def device(*, pictures: bool) -> bytes:
     return block(struct.pack("<BHBBBBHHHBBBB", 1, 0x0200, 0xEF, 2, 1, 64, VENDOR, product, 0x0100, 1, 2, 3, 1))
 
 
-def configuration(*, pictures: bool, sound: bool) -> bytes:
+def configuration(*, pictures: bool, sound: bool, formats: Sequence[str]) -> bytes:
     """The configuration with all its interfaces, in the order that the kernel reads them."""
-    content = (_pictures() if pictures else b"") + (_sound(2 if pictures else 0) if sound else b"")
+    content = (_pictures(formats) if pictures else b"") + (_sound(2 if pictures else 0) if sound else b"")
     interfaces = 2 * (pictures + sound)
     return block(struct.pack("<BHBBBBB", 2, 9 + len(content), interfaces, 1, 0, 0x80, 250)) + content
 
@@ -59,13 +60,14 @@ def _interface(number: int, alternate: int, endpoints: int, kind: int, part: int
     return block(bytes([_INTERFACE, number, alternate, endpoints, kind, part, 0, name]))
 
 
-def _pictures() -> bytes:
+def _pictures(names: Sequence[str]) -> bytes:
     together = block(bytes([11, 0, 2, _VIDEO_CLASS, 3, 0, 2]))
     units = _units()
     header = struct.pack("<HHIBB", 0x0110, 13 + len(units), 48_000_000, 1, 1)
     control = _interface(0, 0, 0, _VIDEO_CLASS, 1, 2) + _specific(1, header) + units
-    formats = _mjpeg(1) + _raw(2) + _h264(3)
-    ways = struct.pack("<BHBBBBBBBBBB", 3, 16 + len(formats), EP_PICTURES, 0, OUTPUT, 0, 0, 0, 1, 0, 0, 0)
+    formats = b"".join(_FORMAT[name](index) for index, name in enumerate(names, 1))
+    size = 13 + len(names) + len(formats)
+    ways = struct.pack("<BHBBBBBBB", len(names), size, EP_PICTURES, 0, OUTPUT, 0, 0, 0, 1) + bytes(len(names))
     endpoint = block(struct.pack("<BBBHB", 5, EP_PICTURES, 2, _BULK_BYTES, 0))
     return together + control + _interface(1, 0, 1, _VIDEO_CLASS, 2) + _specific(1, ways) + formats + endpoint
 
@@ -123,6 +125,4 @@ def _sound(first: int) -> bytes:
     return together + control + streaming + endpoint + block(struct.pack("<BBBBH", 0x25, 1, 0, 0, 0))
 
 
-def format_of(index: int) -> str:
-    """The format that a camera's format index means."""
-    return FORMATS[index - 1]
+_FORMAT = {"mjpeg": _mjpeg, "yuyv": _raw, "h264": _h264}

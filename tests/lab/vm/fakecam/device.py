@@ -19,6 +19,7 @@ _GET_INTERFACE, _SET_INTERFACE = 10, 11
 _TO_ENDPOINT = 2
 _HEADER_BYTES, _LAST, _HAS_NO_MORE_HEADERS = 2, 0x02, 0x80
 _BEHIND_S = 0.5
+_TURN_MS = 10
 _BYTES_A_MS = descriptors.SOUND_RATE // 1000 * 2
 
 
@@ -29,7 +30,7 @@ class Device:
         self.units = Units(self._start_over)
         self._identity, self._behaviour = identity, behaviour
         self._pictures, self._tone = pictures, tone
-        self._negotiation = Negotiation()
+        self._negotiation = Negotiation(identity.formats)
         self._streaming: Wish | None = None
         self._alternate: dict[int, int] = {}
         self._from_the_start = threading.Event()
@@ -86,7 +87,7 @@ class Device:
         if kind == 1:
             return descriptors.device(pictures=own.pictures)
         if kind == 2:
-            return descriptors.configuration(pictures=own.pictures, sound=own.sound)
+            return descriptors.configuration(pictures=own.pictures, sound=own.sound, formats=own.formats)
         if kind == 3:
             words = {1: "Fake Optics", 2: own.product, 3: own.serial}
             return b"\4\3\x09\4" if number == 0 else descriptors.text(words[number]) if number in words else None
@@ -107,10 +108,10 @@ class Device:
     def _streaming_request(self, selector: int, request: int, data: bytes) -> bytes | None:
         if request != SET_CUR:
             return self._negotiation.answer(request)
-        self._negotiation.proposed = Wish.read(data)
+        self._negotiation.proposed = Wish.read(data, self._identity.formats)
         self._behaviour.asked({PROBE: "probe", COMMIT: "commit"}.get(selector, ""))
         if selector == COMMIT:
-            self._streaming = Wish.read(data)
+            self._streaming = Wish.read(data, self._identity.formats)
             self._behaviour.streams_opened += 1
             with self._link.ready:
                 self._link.ready.notify_all()
@@ -167,24 +168,21 @@ class Device:
         return True
 
     def _send_sound(self) -> None:
-        """The tone, a millisecond a packet, as the host asks for it."""
-        due, at = time.monotonic(), 0
-        while not self.gone:
-            transfer = self._link.wait(EP_SOUND & 0xF, lambda: True)
-            if transfer is None:
-                return
-            due = self._pace(due, 1000 / max(1, len(transfer.packets)))
-            if self._behaviour.silent:
-                continue
+        """The tone, a millisecond a packet, as the host asks for it: whatever waits, in turns of some ten packets."""
+        due, at, count = time.monotonic(), 0, 0
 
-            def make(transfer: Transfer) -> Reply:
-                nonlocal at
-                parts = [self._cut(at + number * _BYTES_A_MS) for number in range(len(transfer.packets))]
-                at += len(parts) * _BYTES_A_MS
-                rows = tuple((offset, length, _BYTES_A_MS) for offset, length in transfer.packets)
-                return Reply(b"".join(parts), packets=rows)
+        def make(transfer: Transfer) -> Reply:
+            nonlocal at, count
+            parts = [self._cut(at + number * _BYTES_A_MS) for number in range(len(transfer.packets))]
+            at, count = at + len(parts) * _BYTES_A_MS, count + len(parts)
+            rows = tuple((offset, length, _BYTES_A_MS) for offset, length in transfer.packets)
+            return Reply(b"".join(parts), packets=rows)
 
-            self._link.fill(EP_SOUND & 0xF, lambda: True, make)
+        while self._link.wait(EP_SOUND & 0xF, lambda: True):
+            due = self._pace(due, 1000 / (count or _TURN_MS))
+            count = 0
+            if not self._behaviour.silent:
+                self._link.fill_all(EP_SOUND & 0xF, make)
 
     def _cut(self, start: int) -> bytes:
         start %= len(self._tone)

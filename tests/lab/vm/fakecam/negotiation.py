@@ -7,8 +7,8 @@ import struct
 from attrs import frozen
 
 from tests.lab.vm.fakecam.controls import GET_CUR, GET_DEF, GET_INFO, GET_LEN, GET_MAX, GET_MIN
-from tests.lab.vm.fakecam.descriptors import RATES, format_of
-from tests.lab.vm.fakecam.store import FORMATS, SIZES
+from tests.lab.vm.fakecam.descriptors import RATES
+from tests.lab.vm.fakecam.store import SIZES
 
 PROBE, COMMIT = 1, 2
 #: The most that one bulk transfer carries.
@@ -18,26 +18,28 @@ _LAYOUT = struct.Struct("<HBBIHHHHHIIIBBBB")
 
 @frozen
 class Wish:
-    """A format, a size and a rate."""
+    """One of the formats that the camera has, a size and a rate."""
 
+    formats: tuple[str, ...]
     format_index: int = 1
     size_index: int = 1
     interval_100ns: int = 10_000_000 // RATES[0]
 
     @classmethod
-    def read(cls, data: bytes) -> Wish:
+    def read(cls, data: bytes, formats: tuple[str, ...]) -> Wish:
         """The nearest to what the host proposes."""
         format_index, size_index, interval = struct.unpack_from("<BBI", data, 2)
         offered = [10_000_000 // rate for rate in RATES]
         return cls(
-            min(max(format_index, 1), len(FORMATS)),
+            formats,
+            min(max(format_index, 1), len(formats)),
             min(max(size_index, 1), len(SIZES)),
             min(offered, key=lambda each: abs(each - interval)),
         )
 
     @property
     def format(self) -> str:
-        return format_of(self.format_index)
+        return self.formats[self.format_index - 1]
 
     @property
     def size(self) -> tuple[int, int]:
@@ -56,18 +58,18 @@ class Wish:
 class Negotiation:
     """What was proposed last."""
 
-    def __init__(self) -> None:
-        self.proposed = Wish()
+    def __init__(self, formats: tuple[str, ...]) -> None:
+        self.proposed = self._first = Wish(formats)
+        self._last = Wish(formats, len(formats), len(SIZES), 10_000_000 // min(RATES))
 
     def answer(self, request: int) -> bytes | None:
         """What a GET request is answered with; None where it is refused."""
-        slowest = Wish(len(FORMATS), len(SIZES), 10_000_000 // min(RATES))
         answers = {
             GET_INFO: b"\x03",
             GET_LEN: struct.pack("<H", _LAYOUT.size),
             GET_CUR: self.proposed.packed(),
-            GET_MIN: Wish().packed(),
-            GET_MAX: slowest.packed(),
-            GET_DEF: Wish().packed(),
+            GET_MIN: self._first.packed(),
+            GET_MAX: self._last.packed(),
+            GET_DEF: self._first.packed(),
         }
         return answers.get(request)

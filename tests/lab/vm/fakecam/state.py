@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
-from tests.lab.vm.fakecam.store import SIZES
+from tests.lab.vm.fakecam.store import FORMATS, SIZES
 
 
 @frozen
@@ -19,6 +19,7 @@ class Identity:
     sound: bool = True
     card: int = 0
     product: str = "FakeCam HD"
+    formats: tuple[str, ...] = field(default=FORMATS, converter=tuple)
 
 
 @define

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 _CONTROLLER = Path("/sys/devices/platform/vhci_hcd.0")
 _HIGH_SPEED = 3
@@ -23,7 +23,7 @@ _CONNRESET, _STALL = -104, -32
 _MOST_PACKETS = 4096
 
 
-@frozen
+@define
 class Transfer:
     """One request of the host: to or from an endpoint, so many bytes, with a set-up packet on endpoint 0."""
 
@@ -60,6 +60,7 @@ class Link:
         self._on_control = on_control
         self._waiting: dict[int, deque[Transfer]] = {}
         self._socket, self._far = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._incoming = self._socket.makefile("rb", 1 << 16)
         self._reader = threading.Thread(target=self._read, name=f"usbip {port}", daemon=True)
 
     def attach(self) -> None:
@@ -97,12 +98,20 @@ class Link:
             if self.wait(endpoint, wanted) is None or not wanted():
                 return False
             transfer = self._waiting[endpoint].popleft()
-            self._answer(transfer, make(transfer))
+            self._send(_packed(transfer, make(transfer)))
             return True
+
+    def fill_all(self, endpoint: int, make: Callable[[Transfer], Reply]) -> None:
+        """Answers every transfer that waits there, at once."""
+        with self.ready:
+            waiting = self._waiting.get(endpoint, deque())
+            answers = [_packed(transfer, make(transfer)) for transfer in waiting]
+            waiting.clear()
+            self._send(b"".join(answers))
 
     def _read(self) -> None:
         try:
-            with self._socket:
+            with self._socket, self._incoming:
                 while True:
                     self._take()
         except (OSError, EOFError):
@@ -126,7 +135,7 @@ class Link:
             reply = self._on_control(transfer)
             if reply:
                 with self.ready:
-                    self._answer(transfer, reply)
+                    self._send(_packed(transfer, reply))
             return
         with self.ready:
             self._waiting.setdefault(endpoint, deque()).append(transfer)
@@ -143,21 +152,21 @@ class Link:
             status = _CONNRESET if found else 0
             self._socket.sendall(_HEADER.pack(_UNLINKED, number, 0, 0, 0) + struct.pack(">i24x", status))
 
-    def _answer(self, transfer: Transfer, reply: Reply) -> None:
-        length = len(reply.data) if reply.length is None else reply.length
-        fields = struct.pack(">iiiii8x", reply.status, length, 0, len(reply.packets), 0)
-        head = _HEADER.pack(_SUBMITTED, transfer.number, 0, 0, 0)
-        rows = b"".join(struct.pack(">IIII", *row, 0) for row in reply.packets)
+    def _send(self, answers: bytes) -> None:
         try:
-            self._socket.sendall(head + fields + reply.data + rows)
+            self._socket.sendall(answers)
         except OSError:
             self.over = True
 
     def _exactly(self, count: int) -> bytes:
-        read = b""
-        while len(read) < count:
-            part = self._socket.recv(count - len(read))
-            if not part:
-                raise EOFError
-            read += part
+        read: bytes = self._incoming.read(count)
+        if len(read) < count:
+            raise EOFError
         return read
+
+
+def _packed(transfer: Transfer, reply: Reply) -> bytes:
+    length = len(reply.data) if reply.length is None else reply.length
+    fields = struct.pack(">iiiii8x", reply.status, length, 0, len(reply.packets), 0)
+    head = _HEADER.pack(_SUBMITTED, transfer.number, 0, 0, 0)
+    return head + fields + reply.data + b"".join(struct.pack(">IIII", *row, 0) for row in reply.packets)
