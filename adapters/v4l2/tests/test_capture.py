@@ -154,6 +154,23 @@ def test_mjpeg_is_decoded_and_raw_is_cheaper(make: Any) -> None:
     assert next(iter(both.kernel.handles.values())).code == fourcc("YUYV")
 
 
+@pytest.mark.parametrize("number", range(8))
+def test_any_mode_of_the_list_can_be_asked_for(make: Any, number: int) -> None:
+    """As it stands there: the camera is set to that very one, MJPEG is decoded, and ``format`` says what comes."""
+    modes = {fourcc("YUYV"): SIZES, fourcc("MJPG"): SIZES, fourcc("H264"): SIZES, fourcc("NV12"): SIZES}
+    cameras = make(FakeCamera(modes=modes))
+    mode = cameras.driver.modes(cameras.driver.devices()[0])[number]
+    capture, sink = cameras.start(mode)
+    first = sink.wait(1)[0]
+    (handle,) = cameras.kernel.handles.values()
+    assert fourcc_name(handle.code) == list(map(fourcc_name, modes))[number // 2]
+    assert handle.fps == capture.format.fps == mode.fps
+    assert capture.format.codec == mode.codec
+    if isinstance(first, VideoFrame):
+        assert first.picture.format.name == ("yuv420p" if mode.pixel_format == "mjpeg" else mode.pixel_format)
+        assert capture.format.pixel_format == first.picture.format.name
+
+
 def test_h264_is_passed_on_as_it_is(make: Any) -> None:
     """Access units that can be joined at each keyframe, in the size that they themselves say."""
     _, sink = make(FakeCamera(modes={fourcc("H264"): SIZES})).start(H264)

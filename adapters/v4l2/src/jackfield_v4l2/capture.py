@@ -24,7 +24,7 @@ from jackfield_v4l2.kernel import Ready
 from jackfield_v4l2.modes import Mode
 from jackfield_v4l2.node import Node
 from jackfield_v4l2.options import Options
-from jackfield_v4l2.pictures import Damaged, Unpacks, unpacker
+from jackfield_v4l2.pictures import Damaged, Unpacks, layout_for, unpacker
 from jackfield_v4l2.source_change import adopt_signal, changed_signal
 from jackfield_v4l2.stream import Filled, Stream, format_of
 
@@ -254,8 +254,7 @@ class V4l2Capture:
         form = format_of(self._stream, self._opened.mode.format)
         self._unpacker = unpacker(self._stream.shape, form, self._opened.wanted)
         raw = form.codec is None or self._opened.wanted.codec is None
-        layout = self._opened.wanted.pixel_format or "yuv420p"
-        self._becomes(evolve(form, codec=None, pixel_format=layout) if raw else form)
+        self._becomes(evolve(form, codec=None, pixel_format=layout_for(self._opened.wanted)) if raw else form)
 
     def _becomes(self, form: VideoFormat) -> None:
         self.format = self._form = form

@@ -23,6 +23,11 @@ _NEVER_ENDS = 30
 _MPEG, _JPEG = 1, 2  # av.video.reformatter.ColorRange
 
 
+def layout_for(wanted: VideoFormat) -> str:
+    """The layout that raw pictures leave in: the one wished for; MJPEG names a mode of the camera, not a layout."""
+    return wanted.pixel_format if wanted.pixel_format not in ("", "mjpeg") else ENCODED_FROM
+
+
 class Damaged(Exception):
     """Why this one picture cannot be used; the next one may."""
 
@@ -38,7 +43,7 @@ def unpacker(shape: Shape, mode: VideoFormat, wanted: VideoFormat) -> Unpacks:
     """What suits the mode and the wish: encoded as it is, decoded, or raw in the layout that was asked for."""
     if mode.codec:
         return Units(shape.width, shape.height) if wanted.codec else Decoded("h264", ENCODED_FROM)
-    output = wanted.pixel_format or ENCODED_FROM
+    output = layout_for(wanted)
     if mode.pixel_format == "mjpeg":
         return Jpegs(output)
     return Raw(shape, LAYOUTS[shape.code], output)
