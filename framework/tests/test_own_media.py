@@ -17,6 +17,7 @@ from jackfield.session.hotplug import HotPlug
 from jackfield.session.own_media import OwnMedia
 from jackfield.session.sources import VideoSource
 from jackfield.testing.timers import ManualTimers
+from jackfield.values.errors import EncoderError
 from jackfield.values.settings import SessionSettings
 
 LIMIT_S = 5.0
@@ -70,9 +71,9 @@ class OneEncoder:
         return self.made, Choice("encoder", "made-up", "made-up", "the only one", ())
 
 
-async def media(wire: Any, plugins: Any) -> tuple[OwnMedia, list[Any]]:
+async def media(wire: Any, plugins: Any, settings: SessionSettings | None = None) -> tuple[OwnMedia, list[Any]]:
     told: list[Any] = []
-    own = OwnMedia(SessionSettings(), plugins, told.append, HotPlug(plugins, told.append))
+    own = OwnMedia(settings or SessionSettings(), plugins, told.append, HotPlug(plugins, told.append))
     await own.connect(wire)
     return own, told
 
@@ -109,6 +110,32 @@ async def test_a_bitrate_that_comes_before_the_path_is_kept() -> None:
         while not plugins.made.bitrates:
             await asyncio.sleep(0)
     assert plugins.made.bitrates == [123_000]
+    await own.close()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        (("AV1",), "this client does not send AV1; it sends VP8 and H264"),
+        (("AV1", "VP9"), "this client does not send AV1 or VP9; it sends VP8 and H264"),
+    ],
+)
+async def test_a_codec_that_this_client_does_not_send_is_refused_in_words(wanted: tuple[str, ...], words: str) -> None:
+    """Whether an encoder of it is installed or not: it has no way into RTP. Nothing is opened or announced for it."""
+    wire, plugins = Wire(), OneEncoder()
+    own, told = await media(wire, plugins, SessionSettings(video_codecs=wanted))
+    with pytest.raises(EncoderError) as caught:
+        await own.publish(VideoSource(320, 180, 15))
+    assert caught.value.message == words
+    assert (own.publications, wire.senders, told) == ([], [], [])
+    await own.close()
+
+
+async def test_what_this_client_sends_of_a_wish_is_taken() -> None:
+    """The next codec of the list."""
+    wire = Wire()
+    own, _ = await media(wire, OneEncoder(), SessionSettings(video_codecs=("AV1", "VP8")))
+    assert (await own.publish(VideoSource(320, 180, 15))).codec == "VP8"
     await own.close()
 
 

@@ -85,11 +85,14 @@ class Screen:
 
 
 def registry(folder: Path, prefer: Sequence[str] = (), **offers: dict[str, list[Any]]) -> Plugins:
-    """Plugins by name, each with its offers by hook; no entry point is needed to test a choice."""
+    """Plugins by name, each with its offers by hook; no entry point is needed to test a choice.
+
+    Hardware runs in this process: another could not find what no entry point names.
+    """
     loaded = tuple(
         LoadedPlugin(name.replace("_", "-"), "1", object(), None, {}, hooks) for name, hooks in offers.items()
     )
-    config = Config(plugins=PluginOptions(prefer=tuple(prefer)))
+    config = Config(plugins=PluginOptions(prefer=tuple(prefer), isolate="none"))
     return Plugins(config, loaded, (), (), Prober(folder / "probes.json"))
 
 

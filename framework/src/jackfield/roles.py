@@ -286,6 +286,14 @@ class SetsBitrate(Protocol):
         """Aims at this bitrate from the next frame on. Any thread."""
 
 
+@runtime_checkable
+class Resizes(Protocol):
+    """An encoder that is slow to open, and goes on with pictures of another size."""
+
+    def resize(self, width: int, height: int) -> None:
+        """The next picture has this size, and its frame is a keyframe. On the thread that encodes."""
+
+
 class Decoder(Protocol):
     """One running decoder; used by one thread at a time."""
 

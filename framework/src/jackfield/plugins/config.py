@@ -7,7 +7,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import attrs
 from attrs import field, frozen, validators
@@ -103,6 +103,9 @@ class PluginOptions:
     disable: tuple[str, ...] = ()
     #: Plugins, encoders and backends that come first, whatever their rank, best first.
     prefer: tuple[str, ...] = ()
+    #: Which encoders of pictures run in a process of their own, so that a driver that crashes does not end the call:
+    #: those of hardware, or none.
+    isolate: Literal["hardware", "none"] = field(default="hardware", validator=validators.in_(("hardware", "none")))
 
 
 FIXED_SECTIONS: Mapping[str, type] = {"server": ServerOptions, "plugins": PluginOptions}

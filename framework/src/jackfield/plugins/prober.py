@@ -12,7 +12,6 @@ import os
 import platform
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -26,6 +25,7 @@ from typing import Any
 
 import platformdirs
 
+from jackfield.plugins import own_python
 from jackfield.plugins.patience import started
 from jackfield.plugins.selection import Offer
 from jackfield.roles import LooksFirst, NamesItsDriver
@@ -181,14 +181,10 @@ def _version(distribution: str) -> str:
 
 def _ask_child(offer: Offer, limit_s: float, config: Path | None) -> str | None:
     thing = offer.thing
-    command = [sys.executable, "-m", "jackfield.plugins.probe", offer.plugin, thing.makes, thing.name, thing.codec]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(part for part in sys.path if part)}
-    if config is not None:
-        environment["JACKFIELD_CONFIG"] = str(config.absolute())
+    asked = (offer.plugin, thing.makes, thing.name, thing.codec, str(limit_s + 1))
+    command, environment = own_python.command("jackfield.plugins.probe", *asked), own_python.environment(config)
     try:
-        done = subprocess.run(
-            [*command, str(limit_s + 1)], capture_output=True, timeout=limit_s, env=environment, check=False
-        )
+        done = subprocess.run(command, capture_output=True, timeout=limit_s, env=environment, check=False)
     except subprocess.TimeoutExpired:
         return f"probing it took longer than {limit_s:g} s, so it was ended"
     except OSError as exc:

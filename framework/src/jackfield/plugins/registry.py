@@ -14,6 +14,7 @@ from jackfield.plugins import config as configuration
 from jackfield.plugins.config import Config
 from jackfield.plugins.devices import Found, Wish, ailment
 from jackfield.plugins.diagnoses import diagnose
+from jackfield.plugins.isolated import IsolatedEncoder
 from jackfield.plugins.listing import find_devices
 from jackfield.plugins.loader import HOOKS, LoadedPlugin, PluginRow
 from jackfield.plugins.loader import load as load_entry_points
@@ -24,7 +25,7 @@ from jackfield.roles import CaptureDriver, Decoder, Encoder, ListsModes, Playbac
 from jackfield.values.devices import Device, DeviceKind
 from jackfield.values.errors import CallError, EncoderError, PluginError, SettingsError
 from jackfield.values.findings import Finding
-from jackfield.values.formats import Encoding, MediaFormat
+from jackfield.values.formats import Encoding, MediaFormat, VideoEncoding
 from jackfield.values.people import Place
 from jackfield.values.settings import SessionSettings
 from jackfield.values.settings_rules import nearest
@@ -201,8 +202,10 @@ class Plugins:
         patience_s: float = PATIENCE_S,
     ) -> tuple[Encoder, Choice]:
         """A running encoder of the first backend that works. ``failed`` ones are passed over, and so is hardware
-        that has not been tried out, or does not open, within ``patience_s``."""
-        return self._codec("encoder", codec, prefer, failed, patience_s, lambda thing: thing.open(encoding))
+        that has not been tried out, or does not open, within ``patience_s``; with none at all, hardware that would
+        have to start a process of its own is passed over too, where software can do it at once."""
+        isolate = encoding if self.config.plugins.isolate == "hardware" else None
+        return self._codec("encoder", codec, prefer, failed, patience_s, lambda thing: thing.open(encoding), isolate)
 
     def decoder(
         self,
@@ -248,16 +251,23 @@ class Plugins:
         failed: Mapping[str, str] | None,
         patience_s: float,
         open: Callable[[Any], Any],
+        isolate: Encoding | None = None,
     ) -> tuple[Any, Choice]:
-        until = time.monotonic() + patience_s
+        until, offers = time.monotonic() + patience_s, self._codecs(makes, codec)
 
         def use(offer: Offer) -> Any:
             _raise_if(self.prober.probe(offer, patience_s=max(0.0, until - time.monotonic())))
-            return open(offer.thing) if offer.is_software else _opened_soon(offer.thing, open, patience_s + OPEN_S)
+            if offer.is_software:
+                return open(offer.thing)
+            if not isinstance(isolate, VideoEncoding):
+                return _opened_soon(offer.thing, open, patience_s + OPEN_S)
+            if not patience_s and any(each.is_software for each in offers):
+                raise Unusable("it would first have to start a process of its own, and viewers wait")
+            return IsolatedEncoder(offer, isolate, config=self.config.path, limit_s=patience_s + OPEN_S)
 
         asked, now = f"{makes} {codec}", time.monotonic()
         broken = {name: why for (each, name), (why, end) in self._distrusted.items() if each == asked and now < end}
-        search, offers = self._search(asked, prefer, {**broken, **(failed or {})}), self._codecs(makes, codec)
+        search = self._search(asked, prefer, {**broken, **(failed or {})})
         self._try_out(search, offers)
         made, choice = search.first(offers, use)
         self.choices[asked] = choice

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from jackfield.media.plausible import implausible
 from jackfield.media.reblock import Reblocker
-from jackfield.roles import Encoder, ForcesKeyframe, SetsBitrate
+from jackfield.roles import Encoder, ForcesKeyframe, Resizes, SetsBitrate
 from jackfield.session.handover import Handover, Outlet
 from jackfield.session.processing import Treatment
 from jackfield.session.stall import Left, Stall
@@ -66,7 +66,12 @@ class _Work:
 
     def open(self, encoder: Encoder) -> None:
         """Another encoder, which has done nothing yet."""
-        self.encoder, self.answered, self.unanswered = encoder, False, 0
+        self.encoder = encoder
+        self.begin()
+
+    def begin(self) -> None:
+        """The encoder is at its beginning: its first frame may take long, and is a keyframe."""
+        self.answered, self.unanswered = False, 0
 
     def close(self) -> None:
         """The encoder is given back; what it says to that is of no interest to a call."""
@@ -229,7 +234,11 @@ class EncodeThread:
 
     def _ready(self, work: _Work, size: tuple[int, int]) -> Encoder:
         if work.encoder is not None and work.size not in (None, size):
-            work.close()
+            if isinstance(work.encoder, Resizes):
+                work.encoder.resize(*size)
+                work.begin()
+            else:
+                work.close()
         if work.encoder is None:
             work.open(self._opener(*size))
             if self._bitrate_bps is not None:

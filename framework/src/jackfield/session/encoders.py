@@ -17,10 +17,14 @@ class EncoderSource:
     """Opens encoders of one codec, best first; one that failed in the call is passed over from then on.
 
     ``changed`` is told, on the thread that opens, when another one was opened: which before, which now, and why.
+    Where ``viewers_wait``, only what is known to work and opens at once is taken.
     """
 
-    def __init__(self, plugins: Plugins, encoding: Encoding, prefer: Sequence[str]) -> None:
+    def __init__(
+        self, plugins: Plugins, encoding: Encoding, prefer: Sequence[str], *, viewers_wait: bool = False
+    ) -> None:
         self.encoding, self._plugins, self._prefer = encoding, plugins, tuple(prefer)
+        self._viewers_wait = viewers_wait
         self.choice: Choice | None = None
         self.changed: Callable[[str, str, str], None] = lambda before, now, why: None
         self._failed: dict[str, str] = {}
@@ -32,11 +36,11 @@ class EncoderSource:
         return self.choice is not None and self.choice.backend not in ("", "software")
 
     def open(self, width: int, height: int) -> Encoder:
-        """A running encoder for this size; blocks. After a failure only for what is known to work: viewers wait."""
+        """A running encoder for this size; blocks. After a failure viewers wait."""
         encoding = self.encoding
         if isinstance(encoding, VideoEncoding):
             encoding = evolve(encoding, width=width, height=height)
-        patience_s = 0.0 if self._failed else PATIENCE_S
+        patience_s = 0.0 if self._failed or self._viewers_wait else PATIENCE_S
         encoder, choice = self._plugins.encoder(
             encoding.codec, encoding, self._prefer, failed=self._failed, patience_s=patience_s
         )
@@ -62,12 +66,17 @@ def _why_not(name: str, choice: Choice) -> str:
 
 
 def first_of(
-    plugins: Plugins, encodings: Sequence[Encoding], prefer: Sequence[str], size: tuple[int, int]
+    plugins: Plugins,
+    encodings: Sequence[Encoding],
+    prefer: Sequence[str],
+    size: tuple[int, int],
+    *,
+    viewers_wait: bool = False,
 ) -> tuple[EncoderSource, Encoder]:
     """The first of ``encodings`` for which an encoder opens; `EncoderError` of the first that did not. Blocks."""
     errors = []
     for encoding in encodings:
-        source = EncoderSource(plugins, encoding, prefer)
+        source = EncoderSource(plugins, encoding, prefer, viewers_wait=viewers_wait)
         try:
             return source, source.open(*size)
         except EncoderError as error:

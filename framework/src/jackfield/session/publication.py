@@ -153,8 +153,9 @@ class Publication:
     async def _take_encoder(self, codecs: Sequence[str]) -> None:
         """What comes raw is encoded to the first of ``codecs`` for which an encoder opens."""
         encodings, prefer, size = [self._encoding(codec) for codec in codecs], self._settings.encoders, self._size
+        hurry = self._feed.codec is not None  # a placeholder, in a stream that its device encodes
         encoders, encoder = await opened(
-            lambda: first_of(self._plugins, encodings, prefer, size), lambda found: found[1].close()
+            lambda: first_of(self._plugins, encodings, prefer, size, viewers_wait=hurry), lambda found: found[1].close()
         )
         self.codec = encoders.encoding.codec
         self._path = EncodePath(
