@@ -45,6 +45,7 @@ def test_vivid_gives_raw_pictures_in_many_formats(vivid: str, tmp_path: Path) ->
     assert taken.stat().st_size == 5 * 640 * 360 * 2
 
 
+@pytest.mark.soak
 @pytest.mark.needs("alsa-utils")
 def test_the_loopback_card_records_what_is_played_bit_by_bit(aloop: int, tmp_path: Path) -> None:
     """A second of sound goes in at one end and comes out at the other, unchanged."""
@@ -96,6 +97,7 @@ def test_the_fake_camera_is_a_uvc_camera_to_the_kernel(camera: FakeCamera) -> No
     assert all(name in settings for name in ("contrast", "exposure_time_absolute", "focus_absolute", "zoom_absolute"))
 
 
+@pytest.mark.soak
 @pytest.mark.needs("v4l-utils")
 @pytest.mark.parametrize(("format", "begins"), [("MJPG", "ffd8"), ("YUYV", ""), ("H264", "00000001")])
 def test_the_fake_camera_sends_the_test_card(camera: FakeCamera, tmp_path: Path, format: str, begins: str) -> None:
@@ -108,6 +110,7 @@ def test_the_fake_camera_sends_the_test_card(camera: FakeCamera, tmp_path: Path,
     modules.wait_for(lambda: camera.streaming is None)
 
 
+@pytest.mark.soak
 @pytest.mark.needs("v4l-utils")
 def test_the_fake_camera_sends_larger_pictures(camera: FakeCamera, tmp_path: Path) -> None:
     """1280×720 and 1920×1080 work as well."""
@@ -116,6 +119,7 @@ def test_the_fake_camera_sends_larger_pictures(camera: FakeCamera, tmp_path: Pat
         assert store.load(store.folder() / store.name(0, "mjpeg", size))[0] in taken
 
 
+@pytest.mark.soak
 @pytest.mark.needs("alsa-utils")
 def test_the_fake_cameras_microphone_plays_its_tones(camera: FakeCamera, tmp_path: Path) -> None:
     """arecord hears the stored tone, unbroken for a tenth of a second at least."""
@@ -161,6 +165,7 @@ def test_the_h264_extension_unit_answers_through_the_kernel(camera: FakeCamera) 
     assert camera.bitrate_bps == 300_000
 
 
+@pytest.mark.soak
 @pytest.mark.needs("v4l-utils")
 def test_an_idr_is_sent_when_it_is_asked_for_and_a_low_bitrate_makes_frames_small(
     camera: FakeCamera, tmp_path: Path
@@ -183,6 +188,7 @@ def test_an_idr_is_sent_when_it_is_asked_for_and_a_low_bitrate_makes_frames_smal
     assert sum(map(len, small)) < sum(map(len, large)) / 2
 
 
+@pytest.mark.soak
 @pytest.mark.needs("v4l-utils")
 def test_the_fake_camera_is_unplugged_frozen_and_damaged(camera: FakeCamera, tmp_path: Path) -> None:
     """Each thing that happens to a camera happens to this one, and it works afterwards."""
@@ -213,6 +219,7 @@ def test_the_fake_camera_is_unplugged_frozen_and_damaged(camera: FakeCamera, tmp
     assert len(frames_of(camera, "MJPG", "640x480", 3, tmp_path / "again")) > 1000
 
 
+@pytest.mark.soak
 @pytest.mark.needs("v4l-utils")
 def test_two_fake_cameras_may_have_one_serial_and_a_microphone_may_come_alone(
     camera: FakeCamera, tmp_path: Path

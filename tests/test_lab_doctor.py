@@ -25,6 +25,7 @@ def jackfield(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
     )
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(600)
 def test_a_camera_that_is_not_ours_is_named_with_the_command(vivid: str, tmp_path: Path) -> None:
     """Listed as denied, an error of the doctor's, and passed over for one that can be opened; allowed, it is ready."""

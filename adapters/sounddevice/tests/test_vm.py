@@ -107,6 +107,7 @@ def _nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     assert len(set(os.listdir("/proc/self/fd"))) <= len(before) + 1
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("aloop")
 class TestCaptures(CaptureContract):
     """The loopback card's recording end: with nobody playing, silence comes at the pace of a clock."""
@@ -119,6 +120,7 @@ class TestCaptures(CaptureContract):
         return [one(driver, "snd_aloop.0-pcm1")]
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("aloop")
 class TestPlaybacks(PlaybackContract):
     """The loopback card's playing end."""
@@ -162,6 +164,7 @@ def _longest_run(heard: NDArray[np.int16], noise: NDArray[np.int16]) -> int:
     return longest
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("aloop")
 @pytest.mark.parametrize(("played", "wanted"), [(44_100, 48_000), (48_000, 44_100), (48_000, 16_000), (16_000, 48_000)])
 def test_another_rate_than_the_devices_is_resampled(mics: Any, speakers: Any, played: int, wanted: int) -> None:
@@ -182,6 +185,7 @@ def test_another_rate_than_the_devices_is_resampled(mics: Any, speakers: Any, pl
     assert pitch(heard[len(heard) // 3 :], wanted) == pytest.approx(1000, abs=10)
 
 
+@pytest.mark.soak
 def test_a_card_that_plays_is_pulled_out_and_put_back(speakers: Any, usb_audio_card: UsbSoundCard) -> None:
     """The player ends with DeviceGone, its process is gone and turns no core; the same id comes back and plays."""
     changes: queue.Queue[DeviceChange] = queue.Queue()
@@ -215,6 +219,7 @@ def test_a_card_that_plays_is_pulled_out_and_put_back(speakers: Any, usb_audio_c
     unwatch()
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("aloop")
 def test_a_new_card_is_used_while_another_plays(speakers: Any, usb_audio_card: UsbSoundCard) -> None:
     """PortAudio has listed its devices long ago; the running stream goes on, before, while and after."""
@@ -235,6 +240,7 @@ def test_a_new_card_is_used_while_another_plays(speakers: Any, usb_audio_card: U
     assert tape.errors.empty()
 
 
+@pytest.mark.soak
 def test_a_card_that_another_program_holds_is_busy(speakers: Any, usb_audio_card: UsbSoundCard) -> None:
     """It is listed as busy, with the program's name; opening it says so; let go, it is ready and opens."""
     card = usb_audio_card.plug()
@@ -261,6 +267,7 @@ def test_a_card_that_another_program_holds_is_busy(speakers: Any, usb_audio_card
     player.stop()
 
 
+@pytest.mark.soak
 def test_a_card_pulled_out_while_it_is_being_opened_is_gone(speakers: Any, usb_audio_card: UsbSoundCard) -> None:
     """Opening ends with DeviceGone, or the player does; nothing hangs and nothing is left."""
     usb_audio_card.plug()
@@ -345,6 +352,7 @@ def _drift(speakers: Any, seconds: float) -> None:
         assert call.worst_bend() < 1.1
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("aloop")
 @pytest.mark.needs("alsa-utils")
 def test_a_loudspeaker_on_another_clock(speakers: Any) -> None:

@@ -59,6 +59,7 @@ def ended(sink: FakeSink) -> CallError:
     return error
 
 
+@pytest.mark.soak
 def test_a_usb_microphone_is_heard_pulled_out_put_back_and_frozen(mics: Any) -> None:
     """Its tone by content; each time it is gone, `DeviceGone`, and the same id when it is back."""
     changes: queue.Queue[DeviceChange] = queue.Queue()
@@ -88,6 +89,7 @@ def test_a_usb_microphone_is_heard_pulled_out_put_back_and_frozen(mics: Any) -> 
         unwatch()
 
 
+@pytest.mark.soak
 def test_two_microphones_of_one_serial_are_told_apart(mics: Any) -> None:
     """By where they are plugged in: two ids, two tones."""
     with FakeCamera("TWIN", 0, card=0, pictures=False), FakeCamera("TWIN", 1, card=1, pictures=False):

@@ -29,6 +29,7 @@ MJPEG, RAW = VideoFormat(640, 480, 15.0, "mjpeg"), VideoFormat(640, 480, 15.0, "
 H264 = VideoFormat(640, 480, 15.0, codec="H264")
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("camera", "patience")
 class TestContract(CaptureContract):
     """The contract, on a USB camera."""
@@ -46,6 +47,7 @@ def test_the_listing_shows_the_modes_that_the_driver_has(camera: FakeCamera, cam
     assert {mode.codec or mode.pixel_format for mode in device.modes} == {"mjpeg", "yuyv422", "H264"}
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     "format", [MJPEG, RAW, VideoFormat(640, 480, 15.0, "yuv420p"), VideoFormat(1280, 720, 15.0)], ids=str
 )
@@ -57,6 +59,7 @@ def test_pictures_are_those_that_the_camera_sends(camera: FakeCamera, cameras: V
     assert all(read_counter(frame) is not None for frame in frames)
 
 
+@pytest.mark.soak
 def test_h264_is_passed_on_as_the_camera_encoded_it(camera: FakeCamera, cameras: V4l2Captures) -> None:
     """Whole access units, the first a keyframe; decoded by whoever likes, they are its test card."""
     import av
@@ -74,6 +77,7 @@ def test_h264_is_passed_on_as_the_camera_encoded_it(camera: FakeCamera, cameras:
     assert [unit.time_ns for unit in units] == sorted({unit.time_ns for unit in units})
 
 
+@pytest.mark.soak
 def test_a_keyframe_and_a_bitrate_reach_the_camera(camera: FakeCamera, cameras: V4l2Captures) -> None:
     """Through the kernel's driver to the H.264 unit, while it streams; an IDR comes."""
     with running(cameras, H264) as (capture, sink):
@@ -89,6 +93,7 @@ def test_a_keyframe_and_a_bitrate_reach_the_camera(camera: FakeCamera, cameras: 
         more(sink, 2)
 
 
+@pytest.mark.soak
 def test_it_is_pulled_out_and_put_back_and_is_the_same_camera(camera: FakeCamera, cameras: V4l2Captures) -> None:
     """Three times while it is read, MJPEG, raw and H.264: gone for its call, heard of by who watches, opened again."""
     changes: list[Any] = []
@@ -110,6 +115,7 @@ def test_it_is_pulled_out_and_put_back_and_is_the_same_camera(camera: FakeCamera
     assert changes[-1].device.modes == device.modes
 
 
+@pytest.mark.soak
 def test_what_is_reported_as_added_can_be_opened_at_once(camera: FakeCamera, cameras: V4l2Captures) -> None:
     """On the very thread that reports it: the node is there, with its owner and group."""
     opened: list[Any] = []
@@ -130,6 +136,7 @@ def test_what_is_reported_as_added_can_be_opened_at_once(camera: FakeCamera, cam
     opened[0].stop()
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("at", ["probe", "commit"])
 def test_it_is_pulled_out_while_it_is_opened(camera: FakeCamera, cameras: V4l2Captures, at: str) -> None:
     """A named error, at once or from the capture that just opened; put back it works."""
@@ -152,6 +159,7 @@ def test_it_is_pulled_out_while_it_is_opened(camera: FakeCamera, cameras: V4l2Ca
         pass
 
 
+@pytest.mark.soak
 def test_a_frozen_camera_goes_on_or_is_given_up_and_found_again(camera: FakeCamera) -> None:
     """A short freeze is nobody's business; a long one ends the capture, and it is reported when it runs again."""
     cameras, changes = V4l2Captures(Options(frozen_after_s=16.0, first_picture_s=LONG_S)), []
@@ -174,6 +182,7 @@ def test_a_frozen_camera_goes_on_or_is_given_up_and_found_again(camera: FakeCame
         pass
 
 
+@pytest.mark.soak
 def test_damaged_and_cut_pictures_are_left_out(camera: FakeCamera, cameras: V4l2Captures) -> None:
     """Those that are delivered are whole, but for noise that decodes: the counter of every one can be read."""
     with running(cameras, MJPEG) as (_, sink):
@@ -184,6 +193,7 @@ def test_damaged_and_cut_pictures_are_left_out(camera: FakeCamera, cameras: V4l2
         assert not sink.errors
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("format", [MJPEG, RAW], ids=str)
 def test_pictures_of_a_wrong_size_are_delivered_or_left_out(
     camera: FakeCamera, cameras: V4l2Captures, format: VideoFormat
@@ -198,6 +208,7 @@ def test_pictures_of_a_wrong_size_are_delivered_or_left_out(
         assert not sink.errors
 
 
+@pytest.mark.soak
 def test_it_is_busy_for_a_second_program(camera: FakeCamera, cameras: V4l2Captures) -> None:
     """And can be asked for its modes and adjusted all the same."""
     with running(cameras, MJPEG) as (_, sink):

@@ -45,6 +45,7 @@ def bars_of(frame: Any) -> Any:
     return np.array([pixels[height * 3 // 4, width * (2 * bar + 1) // 16] for bar in range(8)])
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("vivid", "patience")
 class TestContract(CaptureContract):
     """The contract, on the kernel's own driver."""
@@ -80,6 +81,7 @@ def test_every_raw_layout_is_what_its_name_says(
     assert {fourcc_name(code) for code in claimed - set(codes)} == set()
 
 
+@pytest.mark.soak
 def test_sizes_and_rates_are_what_is_asked_for(vivid: str, cameras: V4l2Captures) -> None:
     """The driver's sizes, two rates; a size between them is answered with the nearest, and ``format`` says which."""
     for width, height, fps in ((320, 180, 30.0), (640, 360, 15.0), (640, 480, 15.0), (1280, 720, 5.0)):
@@ -117,6 +119,7 @@ def test_another_user_is_denied_and_told_the_group(vivid: str, cameras: V4l2Capt
     assert only(cameras).state == "ready"
 
 
+@pytest.mark.soak
 def test_a_camera_that_goes_while_it_is_read_is_gone_and_comes_back_with_its_id(
     vivid: str, cameras: V4l2Captures
 ) -> None:
@@ -138,6 +141,7 @@ def test_a_camera_that_goes_while_it_is_read_is_gone_and_comes_back_with_its_id(
         pass
 
 
+@pytest.mark.soak
 def test_a_camera_that_disconnects_itself_is_gone(vivid: str, cameras: V4l2Captures) -> None:
     """As a USB camera does whose cable is loose: the node outlives the device for a blink."""
     with running(cameras, SMALL) as (_, sink):
@@ -145,6 +149,7 @@ def test_a_camera_that_disconnects_itself_is_gone(vivid: str, cameras: V4l2Captu
         assert isinstance(failed(sink), DeviceGone)
 
 
+@pytest.mark.soak
 def test_a_frozen_camera_is_given_up_and_found_again(vivid: str) -> None:
     """Every picture is dropped; the deadline ends it, not the driver. When pictures come again, it is reported."""
     cameras, changes = V4l2Captures(Options(frozen_after_s=4.0, first_picture_s=LONG_S)), []
@@ -162,6 +167,7 @@ def test_a_frozen_camera_is_given_up_and_found_again(vivid: str) -> None:
         pass
 
 
+@pytest.mark.soak
 def test_pictures_that_the_driver_calls_damaged_are_left_out(vivid: str, cameras: V4l2Captures) -> None:
     """And the next one comes."""
     with running(cameras, SMALL) as (_, sink):
@@ -171,6 +177,7 @@ def test_pictures_that_the_driver_calls_damaged_are_left_out(vivid: str, cameras
         assert not sink.errors
 
 
+@pytest.mark.soak
 def test_a_driver_that_breaks_down_is_started_anew(vivid: str) -> None:
     """Its queue is dead until the stream is stopped: that is done halfway through the deadline, and no core spins."""
     cameras = V4l2Captures(Options(frozen_after_s=8.0, first_picture_s=LONG_S))
@@ -182,6 +189,7 @@ def test_a_driver_that_breaks_down_is_started_anew(vivid: str) -> None:
         assert time.process_time() - began < max(4.0, (time.monotonic() - wall) / 2)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     "button", ["inject_vidioc_reqbufs_error", "inject_vidioc_qbuf_error", "inject_vidioc_streamon_error"]
 )
@@ -211,6 +219,7 @@ def test_controls_are_the_drivers_own(vivid: str, cameras: V4l2Captures) -> None
         cameras.set_control(device, "brightness", 256)
 
 
+@pytest.mark.soak
 def test_another_signal_is_followed_and_a_lost_one_is_named(modprobe: Callable[..., None]) -> None:
     """An HDMI input whose source changes its size: pictures go on in the new one. Without a signal it is given up."""
     modprobe("vivid", **(WEBCAM | {"input_types": "0x3"}))

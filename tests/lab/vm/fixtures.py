@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
 from tests.lab.vm import modules
+from tests.lab.vm.calls import LIMIT_S
 from tests.lab.vm.camera import FakeCamera
+from tests.lab.vm.leftovers import IDLE_SHARE, Held, busy_share
 from tests.lab.vm.sound_card import UsbSoundCard
 
 
@@ -52,3 +54,36 @@ def camera() -> Iterator[FakeCamera]:
     """A fake USB webcam with a microphone, plugged in; it sends the first test card and the low tones."""
     with FakeCamera() as camera:
         yield camera
+
+
+@pytest.fixture
+def camera_with(request: pytest.FixtureRequest) -> Iterator[FakeCamera]:
+    """A camera that has one format alone."""
+    with FakeCamera(formats=(request.param,)) as camera:
+        yield camera
+
+
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process with PortAudio in it starts slowly here, and everything opens slowly."""
+    for limit in (
+        "jackfield_sounddevice.process.OPEN_LIMIT_S",
+        "jackfield_sounddevice.process.SILENT_LIMIT_S",
+        "jackfield.session.feed.OPEN_TIMEOUT_S",
+        "jackfield.session.playback.OPEN_TIMEOUT_S",
+        "jackfield.session.publication.FIRST_MEDIA_S",
+    ):
+        monkeypatch.setattr(limit, LIMIT_S)
+
+
+@pytest.fixture
+def quiet_afterwards() -> Iterator[None]:
+    """The test leaves no thread, no descriptor and no process behind, and no core spins after it."""
+    before = Held.now()
+    yield
+    with suppress(TimeoutError):
+        modules.wait_for(lambda: not Held.now().beyond(before))
+    left, share = Held.now().beyond(before), busy_share()
+    print(f"left behind: {left or 'nothing'}; of a core in a quiet second: {share:.0%}")
+    assert not left
+    assert share < IDLE_SHARE
