@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from jackfield.plugins import Choice
+from jackfield.plugins.registry import PATIENCE_S
 from jackfield.session.decode import LAG_LIMIT, DecodeThread
-from jackfield.session.encode import ATTEMPTS, STILL_S, EncodeThread, loudness
+from jackfield.session.encode import ATTEMPTS, HUNG_S, STILL_S, EncodeThread, loudness
+from jackfield.session.encoders import first_of
 from jackfield.session.handover import Handover, Outlet
 from jackfield.values.errors import CallError, EncoderError
-from jackfield.values.formats import AudioEncoding
+from jackfield.values.formats import AudioEncoding, VideoEncoding
 from jackfield.values.media import AudioBlock, EncodedFrame, VideoFrame
 
 
@@ -138,6 +141,60 @@ async def test_the_encoder_follows_the_pictures() -> None:
     assert (encoding.thread.counts.frames, encoding.thread.counts.width) == (3, 64)
     await encoding.end()
     assert encoding.codecs[1].closed
+
+
+class Resizing(Card):
+    """Hardware that takes another size as it is told of it, and is slow with the first picture of each."""
+
+    def resize(self, width: int, height: int) -> None:
+        self.size, self.is_new = (width, height), True
+
+    def slow(self, media: Any) -> Sequence[EncodedFrame]:
+        assert self.size in ((0, 0), (media.width, media.height))
+        if self.is_new:
+            time.sleep(2 * HUNG_S)
+        self.is_new = False
+        return [EncodedFrame(KEY, "VP8", True, media.time_ns)]
+
+    def __init__(self) -> None:
+        super().__init__(0, self.slow)
+        self.is_new = True
+
+
+async def test_an_encoder_that_resizes_is_not_opened_anew() -> None:
+    """`Resizes`: it is told of the size, and its first picture of that may take as long as any first one."""
+    encoding = Encoding(card=Resizing())
+    for count, size in enumerate(((32, 16), (32, 16), (64, 32), (64, 32)), 1):
+        encoding.intake.put(picture(*size))
+        await until(lambda c=count: len(encoding.frames) == c)
+    (codec,) = encoding.codecs
+    assert codec.size == (64, 32)
+    assert not codec.closed
+    assert encoding.replaced == []
+    await encoding.end()
+    assert codec.closed
+
+
+@pytest.mark.parametrize("viewers_wait", [False, True])
+def test_only_what_opens_at_once_is_taken_while_viewers_wait(viewers_wait: bool) -> None:
+    """A placeholder is due at once, and so is another encoder after a failure: nothing is waited for then."""
+    asked: list[float] = []
+
+    class Patient:
+        def encoder(self, *_: Any, patience_s: float, **__: Any) -> tuple[Codec, Choice]:
+            asked.append(patience_s)
+            return Codec(), Choice("encoder VP8", "made-up", backend="card")
+
+        def distrust(self, *_: Any) -> None:
+            pass
+
+    plugins: Any = Patient()
+    source, _ = first_of(plugins, [VideoEncoding("VP8", 32, 16)], (), (32, 16), viewers_wait=viewers_wait)
+    source.open(64, 32)
+    source.blame(EncoderError("it broke"))
+    source.open(64, 32)
+    usual = 0.0 if viewers_wait else PATIENCE_S
+    assert asked == [usual, usual, 0.0]
 
 
 async def test_a_keyframe_of_a_still_picture_comes_of_the_last_one() -> None:

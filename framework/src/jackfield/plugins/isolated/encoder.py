@@ -69,7 +69,9 @@ class IsolatedEncoder:
             raise EncoderError("an encoder in a process of its own encodes pictures, and was given sound")
         if not self._is_open:
             raise EncoderError("its process has ended")
-        keyframe, self._keyframe = self._keyframe, False
+        keyframe = self._keyframe
+        if keyframe:  # else another thread may be about to ask for one
+            self._keyframe = False
         question: dict[str, Any] = {
             "picture": _put(self._memory, media),
             "time_ns": media.time_ns,

@@ -56,8 +56,8 @@ class PictureMemory:
 
 
 def _unnamed() -> int:
-    if hasattr(os, "memfd_create"):
-        return os.memfd_create("jackfield picture")
+    if memfd_create := getattr(os, "memfd_create", None):  # Linux
+        return int(memfd_create("jackfield picture"))
     with tempfile.TemporaryFile() as file:
         return os.dup(file.fileno())
 
