@@ -203,6 +203,23 @@ def test_one_that_always_fails_is_given_up() -> None:
     assert "given up: it ended with status 1; it said: no light; mend it" in error.message
 
 
+def test_one_that_is_given_up_before_it_is_started_is_told_of_then() -> None:
+    """It was `ready`, and failed for good before `start`: the sink that comes hears of it, once; a stopped one not."""
+    heard: list[CallError] = []
+    patience = Patience(first_s=3.0, back_off_s=0.05, most_s=0.1, give_up_s=0.2)
+    with running(greys("sys.exit('no light')"), patience, given_up=heard.append) as capture:
+        capture.ready()
+        assert until(lambda: not capture._thread.is_alive(), 20)
+        sink = FakeSink()
+        capture.start(sink)
+        assert sink.errors == heard
+        assert "no light" in sink.errors[0].message
+        capture.stop()
+        late = FakeSink()
+        capture.start(late)
+        assert late.errors == []
+
+
 def test_stopping_in_every_state_is_quick() -> None:
     """While it starts, while it waits to start again, after it was given up, twice."""
     for argv in (python("import time; time.sleep(60)"), greys("sys.exit()"), greys()):

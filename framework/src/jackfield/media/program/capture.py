@@ -105,8 +105,11 @@ class ProgramCapture:
             raise self._error or DeviceGone(f"{self.what} gave nothing; {self._fix}")
 
     def start(self, sink: CaptureSink) -> None:
-        """Media goes to the sink."""
-        self._sink = sink
+        """Media goes to the sink. It hears at once of a capture that was given up since it was `ready`."""
+        with self._lock:
+            self._sink, error = sink, self._error
+        if error is not None and not self._stopping.is_set():
+            sink.fail(error)
 
     def stop(self) -> None:
         """The program and whatever it started have ended; nothing more is delivered."""
@@ -171,10 +174,11 @@ class ProgramCapture:
             pause_s = min(2 * pause_s, patience.most_s)
 
     def _fail(self, error: CallError) -> None:
-        self._error = error
+        with self._lock:
+            self._error, sink = error, self._sink  # without a sink, `start` tells
         self._given_up(error)
-        if self._sink is not None and not self._stopping.is_set():
-            self._sink.fail(error)
+        if sink is not None and not self._stopping.is_set():
+            sink.fail(error)
 
     def _pause(self, seconds: float) -> None:
         with selectors.DefaultSelector() as selector:
