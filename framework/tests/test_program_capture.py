@@ -363,3 +363,31 @@ def test_whoever_watches_is_told_when_another_try_is_worth_it() -> None:
     comeback.lost(CAMERA, DeviceGone("again"))
     unwatch()
     assert until(lambda: comeback._thread is None)
+
+
+def test_a_look_that_raises_is_no_and_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    """So is a watcher's fault no end of it: both are logged, and the device comes back all the same."""
+    tried: list[Device] = []
+    changes: list[DeviceChange] = []
+
+    def worth_trying(device: Device) -> bool:
+        tried.append(device)
+        if len(tried) == 1:
+            "a..b".encode("idna")  # a host name as somebody may write it
+        return True
+
+    def faulty(change: DeviceChange) -> None:
+        raise KeyError("oops")
+
+    comeback = Comeback(worth_trying, after_s=0.05)
+    unwatches = [comeback.watch(faulty), comeback.watch(changes.append)]
+    comeback.lost(CAMERA, DeviceGone("it fell"))
+    assert until(lambda: len(changes) == 2)
+    assert [change.device.state for change in changes] == ["gone", "ready"]
+    assert len(tried) == 2
+    assert "pipe:test: whether it works again could not be seen" in caplog.text
+    assert "UnicodeError" in caplog.text
+    assert "a watcher of pipe:test failed" in caplog.text
+    assert until(lambda: comeback._thread is None)
+    for unwatch in unwatches:
+        unwatch()

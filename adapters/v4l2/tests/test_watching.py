@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import queue
 import sys
 
 import pytest
 from attrs import evolve
 from jackfield_v4l2.driver import V4l2Captures
 from jackfield_v4l2.options import Options
+from jackfield_v4l2.revival import Revival
 from jackfield_v4l2.testing import FakeCamera, FakeKernel, FakeNodes
 from jackfield_v4l2.testing.nodes import seen_usb
 from jackfield_v4l2.udev import Udev
 
 from jackfield.plugins.config import Config
 from jackfield.plugins.loader import load
-from jackfield.values.devices import DeviceChange
+from jackfield.values.devices import Device, DeviceChange
 
 
 def test_a_camera_that_is_pulled_and_put_back_keeps_its_id() -> None:
@@ -49,6 +52,34 @@ def test_two_nodes_of_one_name_and_path_have_ids_of_their_own() -> None:
     driver = V4l2Captures(Options(), nodes=FakeNodes(kernel, seen, twin), kernel=kernel)
     first, second = driver.devices()
     assert second.id == f"{first.id}-video1"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="its pipe is Linux's pipe2. To run it: use Linux")
+def test_a_look_at_a_frozen_camera_that_raises_means_not_yet(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged; the next look finds the camera, and neither thread nor pipe is left."""
+    monkeypatch.setattr(Revival, "PAUSE_S", 0.02)
+    camera = Device("v4l2:cam", "camera", "Cam")
+    looks: queue.Queue[Device] = queue.Queue()
+    back: queue.Queue[Device] = queue.Queue()
+
+    def try_it(device: Device) -> Device:
+        looks.put(device)
+        if looks.qsize() == 1:
+            raise ValueError("bad descriptor")
+        return device
+
+    before = set(os.listdir("/proc/self/fd"))
+    revival = Revival(try_it)
+    unwatch = revival.watch(back.put)
+    revival.froze(camera)
+    assert back.get(timeout=10) == camera
+    unwatch()
+    assert looks.qsize() == 2
+    assert "bad descriptor" in caplog.text
+    assert revival._thread is None
+    assert set(os.listdir("/proc/self/fd")) == before
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="udev is of Linux. To run it: use Linux")

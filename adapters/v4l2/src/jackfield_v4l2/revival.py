@@ -17,7 +17,8 @@ logger = logging.getLogger("jackfield.v4l2")
 class Revival:
     """Nothing in the system says that a frozen camera gives pictures again, so ``try_it`` looks. Any thread.
 
-    The camera is opened for a moment, by a thread that ends with the last frozen camera or the last who watches.
+    The camera is opened for a moment, by a thread that ends with the last frozen camera or the last who watches. What
+    ``try_it`` raises is logged and means not yet.
     """
 
     #: Between two looks, and how long one waits for a picture.
@@ -100,6 +101,8 @@ class Revival:
         back = None
         try:
             back = self._try_it(device)
+        except Exception:
+            logger.exception("%s: whether it gives pictures again could not be seen", device.id)
         finally:
             with self._lock:
                 self._looking = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -11,6 +12,8 @@ from attrs import evolve, frozen
 from jackfield.roles import Unwatch
 from jackfield.values.devices import Device, DeviceChange, DeviceState
 from jackfield.values.errors import CallError, DeviceBusy, DeviceDenied
+
+logger = logging.getLogger("jackfield.program")
 
 #: A device that failed counts as gone for so long. Then it is tried, while somebody watches.
 AFTER_S = 10.0
@@ -27,7 +30,8 @@ class _Lost:
 class Comeback:
     """Which devices of a driver failed lately. While somebody watches, each is tried again, and told of when it may do.
 
-    ``worth_trying`` looks, on a thread, whether opening the device could work now; it may take seconds.
+    ``worth_trying`` looks, on a thread, whether opening the device could work now; it may take seconds. What it raises
+    is logged and means no.
     """
 
     def __init__(
@@ -92,13 +96,20 @@ class Comeback:
 
     def _run(self) -> None:
         while (due := self._due()) is not None:
-            if self._worth_trying(due.device):
+            if self._looks_well(due.device):
                 self.found(due.device)
                 self._tell(DeviceChange("changed", due.device))
                 continue
             with self._lock:
                 if due.device.id in self._lost:
                     self._lost[due.device.id] = evolve(due, until=self._clock() + self._after_s)
+
+    def _looks_well(self, device: Device) -> bool:
+        try:
+            return self._worth_trying(device)
+        except Exception:  # a fault of a plugin's: the next look may go better, and other devices have theirs
+            logger.exception("%s: whether it works again could not be seen", device.id)
+            return False
 
     def _due(self) -> _Lost | None:
         """The next that is to be tried, once it is time; None when nobody watches or nothing is lost."""
@@ -116,4 +127,7 @@ class Comeback:
         with self._lock:
             watching = list(self._watching)
         for changed in watching:
-            changed(change)
+            try:
+                changed(change)
+            except Exception:
+                logger.exception("a watcher of %s failed", change.device.id)
