@@ -17,17 +17,18 @@ MEMBERS = sorted(p.parent for kind in ("plugins", "adapters") for p in ROOT.glob
 FOREIGN = {"aiortc", "aioice", "pylibsrtp", "av"}
 
 # What each part of the framework may import. The server and the client share what is below `session`, never each other.
-_SHARED = {"values", "roles", "hookspecs", "plugins", "tokens", "state", "links", "runtime", "local"}
+_SHARED = {"values", "roles", "hookspecs", "plugins", "tokens", "state", "links", "runtime", "local", "own_python"}
 MAY_IMPORT = {
     "values": set(),
     "roles": {"values"},
     "hookspecs": {"values", "roles"},
-    "plugins": {"values", "roles", "hookspecs"},
+    "own_python": set(),
+    "plugins": {"values", "roles", "hookspecs", "own_python"},
     "tokens": {"values"},
     "state": {"values"},
     "links": {"values"},
     "runtime": {"values", "state"},
-    "local": {"values", "state", "runtime", "links", "tokens"},
+    "local": {"values", "state", "runtime", "links", "tokens", "own_python"},
     "media": _SHARED,
     "rtc": _SHARED | {"media"},
     "session": _SHARED | {"media", "rtc"},

@@ -19,7 +19,7 @@ from typing import IO, Final
 
 from attrs import frozen
 
-from jackfield import runtime, state
+from jackfield import own_python, runtime, state
 from jackfield.values.errors import NetworkError, SettingsError
 from jackfield.values.findings import Finding
 from jackfield.values.people import Place
@@ -153,6 +153,7 @@ def _spawn(command: Sequence[str], output: IO[bytes]) -> _Server:
         stdout=output,
         stderr=output,
         cwd=state.directory(),
+        env=own_python.environment(),
         start_new_session=True,
     )
 

@@ -43,6 +43,8 @@ def translated(connected: bool, limit_s: float) -> Iterator[None]:
         raise Failure("absent", error.strerror or "") from error
     except socket.gaierror as error:
         raise Failure("unknown", error.strerror or "") from error
+    except UnicodeError as error:  # of a name that cannot be one, as `a..b`
+        raise Failure("unknown") from error
     except (av.error.ExitError, TimeoutError) as error:
         raise Failure("stalled" if connected else "silent") from error
     except ConnectionRefusedError as error:

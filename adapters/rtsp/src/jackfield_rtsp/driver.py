@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve
 
+from jackfield import own_python
 from jackfield.media.program.comeback import Comeback
 from jackfield.roles import Capture, Unwatch
 from jackfield.values.devices import Device, DeviceChange, DeviceKind
@@ -107,7 +107,9 @@ class RtspDriver:
         given = json.dumps(_task(camera, "audio" if device.kind == "microphone" else "video")).encode()
         capture = ProgramCapture(
             what,
-            lambda: RunningProgram([sys.executable, "-P", "-m", "jackfield_rtsp.client"], given=given),
+            lambda: RunningProgram(
+                own_python.command("jackfield_rtsp.client"), environment=own_python.environment(), given=given
+            ),
             lambda: CameraReader(what, table, camera, format),
             fix=f"it is configured in [{table}]",
             patience=Patience(first_s=_FIRST_S, stall_s=camera.timeout_s + 1.0, give_up_s=camera.give_up_s),
@@ -126,7 +128,7 @@ class RtspDriver:
         try:
             with socket.create_connection((camera.host, camera.port), _LOOK_S):
                 return True
-        except OSError:
+        except (OSError, UnicodeError):  # the second of a name that can be none, as `a..b`
             return False
 
 

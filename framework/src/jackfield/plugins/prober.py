@@ -25,7 +25,7 @@ from typing import Any
 
 import platformdirs
 
-from jackfield.plugins import own_python
+from jackfield import own_python
 from jackfield.plugins.patience import started
 from jackfield.plugins.selection import Offer
 from jackfield.roles import LooksFirst, NamesItsDriver
@@ -182,7 +182,7 @@ def _version(distribution: str) -> str:
 def _ask_child(offer: Offer, limit_s: float, config: Path | None) -> str | None:
     thing = offer.thing
     asked = (offer.plugin, thing.makes, thing.name, thing.codec, str(limit_s + 1))
-    command, environment = own_python.command("jackfield.plugins.probe", *asked), own_python.environment(config)
+    command, environment = own_python.command("jackfield.plugins.probe", *asked), own_python.environment(config=config)
     try:
         done = subprocess.run(command, capture_output=True, timeout=limit_s, env=environment, check=False)
     except subprocess.TimeoutExpired:

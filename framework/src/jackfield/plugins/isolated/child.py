@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from jackfield.plugins import own_python
+from jackfield import own_python
 from jackfield.plugins.isolated import wire
 from jackfield.values.errors import EncoderError
 
@@ -38,7 +38,7 @@ class Child:
                 own_python.command(module, *arguments),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                env=own_python.environment(config),
+                env=own_python.environment(config=config),
                 pass_fds=descriptors,
             )
         except OSError as exc:

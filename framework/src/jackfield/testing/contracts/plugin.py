@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 
+from jackfield import own_python
 from jackfield.hookspecs import API_VERSION
 from jackfield.plugins.config import Config
 from jackfield.plugins.loader import discover, load
@@ -60,8 +60,7 @@ class PluginContract(PluginUnderTest):
     def test_listing_it_imports_no_native_library(self) -> None:
         """Importing it and asking its hooks loads no codec, device or transport library."""
         command = [sys.executable, "-c", _LIST, self.plugin.name, ",".join(NATIVE)]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(part for part in sys.path if part)}
-        done = subprocess.run(command, capture_output=True, timeout=30, check=False, env=environment)
+        done = subprocess.run(command, capture_output=True, timeout=30, check=False, env=own_python.environment())
         assert done.returncode == 0, done.stderr.decode()
         answer = json.loads(done.stdout.splitlines()[-1])
         assert answer["rows"] == 1
