@@ -10,6 +10,8 @@ from typing import Any
 from tests.lab.vm.modules import load, settle, wait_for
 
 _PORT = Path("/dev/virtio-ports/qmp")
+#: Left to choose, QEMU takes another each time.
+_AT_PORT = "1"
 _numbers = itertools.count()
 
 
@@ -51,7 +53,7 @@ class UsbSoundCard:
         load("xhci-pci")
         load("snd-usb-audio")
         before = _cards()
-        ask("device_add", driver="usb-audio", id=self.name, audiodev="silent", bus="xhci.0")
+        ask("device_add", driver="usb-audio", id=self.name, audiodev="silent", bus="xhci.0", port=_AT_PORT)
         self.plugged = True
         (card,) = wait_for(lambda: _cards() - before)
         settle()
