@@ -147,6 +147,36 @@ def test_a_process_that_stands_still_is_ended(bench: Bench, monkeypatch: pytest.
     capture.stop()
 
 
+@pytest.mark.parametrize("direction", ["microphone", "speaker"])
+def test_what_was_opened_and_never_started_is_stopped(bench: Bench, direction: str) -> None:
+    """Its process has ended, and the card is free."""
+    stream = getattr(bench, direction)()
+    assert process.is_own(stream._process.pid)
+    stream.stop()
+    assert not process.is_own(stream._process.pid)
+
+
+def test_a_process_that_cannot_be_killed_holds_nobody_up(bench: Bench) -> None:
+    """As one whose driver never answers: it is left behind, said to be ours, and reaped once it ends."""
+    sink, capture = FakeSink(), bench.microphone()
+    capture.start(sink)
+    sink.wait(1)
+    pid = capture._process.pid
+    os.kill(pid, signal.SIGSTOP)
+    capture._process._child.kill = lambda: None
+    stopping = threading.Thread(target=capture.stop, daemon=True)
+    started = time.monotonic()
+    stopping.start()
+    stopping.join(LIMIT_S)
+    print(f"stop took {time.monotonic() - started:.2f} s")
+    try:
+        assert not stopping.is_alive()
+        assert process.is_own(pid)
+    finally:
+        os.kill(pid, signal.SIGKILL)
+    assert not sink.errors
+
+
 def test_stopping_a_process_that_stands_still_takes_less_than_a_second(bench: Bench) -> None:
     """It is killed, and nobody is told of a failure."""
     sink, capture = FakeSink(), bench.microphone()

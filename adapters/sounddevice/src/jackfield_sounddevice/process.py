@@ -23,7 +23,9 @@ from jackfield_sounddevice.endpoint import Endpoint
 OPEN_LIMIT_S = 9.0
 #: One that says nothing for so long once it runs is ended: it beats ten times a second.
 SILENT_LIMIT_S = 3.0
-_END_S, _JOIN_S = 0.6, 0.2
+#: What ending a process may take, less than a second in all: telling it, until it ends by itself, until it ends when
+#: it is killed, and until its listener is through.
+_TELL_S, _END_S, _KILL_S, _JOIN_S = 0.05, 0.5, 0.3, 0.1
 _running: set[int] = set()
 
 
@@ -80,7 +82,10 @@ class StreamProcess:
         threading.Thread(target=self._guard, name=f"{name} guard", daemon=True).start()
 
     def end(self) -> None:
-        """The device is free and the process gone, within a second; ``heard`` is not called any more."""
+        """The device is free and the process gone, within a second; ``heard`` is not called any more.
+
+        A process whose driver blocks cannot be killed: it is waited for elsewhere, and holds nobody up.
+        """
         self._ended.set()
         self._finish()
         if self._listener not in (None, threading.current_thread()):
@@ -130,24 +135,38 @@ class StreamProcess:
             found = json.loads(message.payload)
         else:
             self._finish()
-            killed = self._child.returncode == -9
-            text = "nothing was heard of it, and it was killed" if killed else f"exit status {self._child.returncode}"
+            status = self._child.returncode
+            killed = status in (None, -9)
+            text = "nothing was heard of it, and it was killed" if killed else f"exit status {status}"
             found = {"kind": "ended", "text": text}
         error = error_of(found, self._device)
         assert isinstance(error, DeviceError)
         return error
 
     def _finish(self) -> None:
+        told = self._lock.acquire(timeout=_TELL_S)
+        if told:
+            self._to.close()
+            self._lock.release()
+        if told and self._ends_within(_END_S):
+            return
+        self._child.kill()
+        if not self._ends_within(_KILL_S):
+            name = f"{self._device.id} end"
+            threading.Thread(target=self._ends_within, args=(None,), name=name, daemon=True).start()
+
+    def _ends_within(self, limit_s: float | None) -> bool:
+        """Whether the process has ended by then, and nothing of it is left."""
+        try:
+            self._child.wait(limit_s)
+        except subprocess.TimeoutExpired:
+            return False
+        _running.discard(self._child.pid)
         with self._lock:
             self._to.close()
-        try:
-            self._child.wait(_END_S)
-        except subprocess.TimeoutExpired:
-            self._child.kill()
-            self._child.wait()
-        _running.discard(self._child.pid)
         if self._listener is None:
             self._from.close()
+        return True
 
 
 def _started(endpoint: Endpoint, request: Mapping[str, Any]) -> subprocess.Popen[bytes]:

@@ -72,6 +72,7 @@ class SoundCapture:
         self.format: MediaFormat = taken
         self.overruns = 0
         self._process = process
+        self._ending = threading.Event()
         self._blocks = Blocks(made.rate, made.channels, taken)
 
     def start(self, sink: CaptureSink) -> None:
@@ -85,7 +86,6 @@ class SoundCapture:
                 if not self._ending.is_set():
                     sink.deliver(block)
 
-        self._ending = threading.Event()
         self._process.run(heard, sink.fail)
 
     def stop(self) -> None:
@@ -101,6 +101,7 @@ class SoundPlayer:
         self.format = AudioFormat(process.made.rate, process.made.channels, wanted.ptime_ms)
         self.underruns = 0
         self._process = process
+        self._ending = threading.Event()
 
     def start(self, fill: Callable[[int], NDArray[np.int16]], failed: Callable[[CallError], None]) -> None:
         """Asks for a block whenever the device has played one, on a thread of this player."""
@@ -113,7 +114,6 @@ class SoundPlayer:
                     return
                 self._process.send(wire.Message(wire.SOUND, fill(block).tobytes()))
 
-        self._ending = threading.Event()
         self._process.run(heard, failed)
 
     def latency_ms(self) -> float:

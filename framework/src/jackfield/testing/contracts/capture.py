@@ -79,6 +79,15 @@ class CaptureContract(DeviceClauses):
                 capture.stop()
                 assert media
 
+    def test_what_was_opened_and_never_started_can_be_stopped(self, offer: Any) -> None:
+        """``stop`` may be the first that is called; the device is free after it."""
+        for device in self.some(offer):
+            offer.open(device, self.format_for(device.kind)).stop()
+            sink, capture = self._started(offer, device)
+            media = sink.wait(1, FIRST_MEDIA_S)
+            capture.stop()
+            assert media
+
     def test_a_format_that_it_lacks_gives_the_nearest(self, offer: Any) -> None:
         """An unusual size is answered with one that the device has, and ``format`` says which."""
         for device in self.some(offer):

@@ -64,6 +64,15 @@ class PlaybackContract(DeviceClauses):
             assert len(asked) == count
             assert not failures, "being stopped is no failure"
 
+    def test_what_was_opened_and_never_started_can_be_stopped(self, offer: Any) -> None:
+        """``stop`` may be the first that is called; the device is free after it."""
+        for device in self.some(offer):
+            offer.open(device, self.format_for("speaker")).stop()
+            asked, player, failures = self._started(offer, device)
+            player.stop()
+            assert asked
+            assert not failures
+
     def _started(
         self, driver: Any, device: Device, threads: set[int] | None = None
     ) -> tuple[list[int], Any, list[Any]]:
