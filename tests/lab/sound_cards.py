@@ -42,6 +42,7 @@ class SoundCards:
 
     def remove(self, number: int) -> None:
         """The card was pulled out."""
+        shutil.rmtree((self.root / f"sys/class/sound/card{number}").resolve().parents[1])
         for link in (self.root / "sys/class/sound").glob(f"*[Cd]{number}*"):
             link.unlink()
         for node in (self.root / "dev/snd").glob(f"pcmC{number}D*"):

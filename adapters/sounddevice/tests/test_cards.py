@@ -11,7 +11,9 @@ from jackfield_sounddevice import listing, pulse
 from jackfield_sounddevice.listing import LinuxMachine
 from jackfield_sounddevice.options import Options
 from jackfield_sounddevice.pulse import Stop
+from jackfield_sounddevice.watching import differences
 
+from jackfield.plugins.devices import Found, Wish
 from jackfield.values.devices import Device
 from jackfield.values.formats import AudioFormat
 from tests.lab.sound_cards import SoundCards
@@ -47,28 +49,52 @@ def devices(cards: SoundCards, **settings: object) -> list[Device]:
     return [device for device in found if device.id != "sounddevice:alsa-default"]
 
 
-def test_a_card_is_known_by_its_serial_wherever_it_is_plugged_in(cards: SoundCards) -> None:
-    """Another port, another number: the same id, another address."""
-    cards.usb(1, serial="5F3A", port="2")
+def test_a_card_is_known_by_its_serial_and_its_port(cards: SoundCards) -> None:
+    """Pulled out and put back it has another number, and the same id."""
+    cards.usb(1, serial="5F3A", port="1.4")
     (before,) = devices(cards)
     cards.remove(1)
     cards.usb(3, serial="5F3A", port="1.4")
     (after,) = devices(cards)
-    assert before.id == after.id == "sounddevice:alsa-usb-046d_C920_5F3A-pcm0"
+    assert before.id == after.id == "sounddevice:alsa-usb-046d_C920_5F3A@0000:00:14.0-1.4:1.0-pcm0"
     assert (before.address, after.address) == ("hw:1,0", "hw:3,0")
-    assert (before.bus, after.bus) == ("usb-0000:00:14.0-2", "usb-0000:00:14.0-1.4")
+    assert after.bus == "usb-0000:00:14.0-1.4"
     assert (after.kind, after.label, after.state) == ("microphone", "C920", "ready")
 
 
+def test_a_part_of_the_id_means_the_card_in_any_port(cards: SoundCards) -> None:
+    """Whoever names the serial has the card wherever it is plugged in."""
+    taken = []
+    for number, port in ((0, "2"), (1, "1.4")):
+        cards.usb(number, serial="5F3A", port=port)
+        found = [Found(device, None, "sounddevice") for device in devices(cards)]
+        granted, _ = Wish("microphone", found).grant("sounddevice:alsa-usb-046d_C920_5F3A")
+        assert granted is not None
+        taken.append(granted.device.address)
+        cards.remove(number)
+    assert taken == ["hw:0,0", "hw:1,0"]
+
+
+def test_an_id_stays_when_another_card_of_the_same_serial_comes_and_goes(cards: SoundCards) -> None:
+    """The one that runs is not told removed, and is opened by the id that it had alone."""
+    cards.usb(0, serial="1", port="1")
+    alone = {device.id: device for device in devices(cards)}
+    cards.usb(1, serial="1", port="2")
+    both = {device.id: device for device in devices(cards)}
+    cards.remove(1)
+    assert [(change.change, change.device.address) for change in differences(alone, both)] == [("added", "hw:1,0")]
+    assert [device.id for device in devices(cards)] == list(alone)
+
+
 def test_two_of_a_kind_with_one_serial_are_told_apart_by_their_ports(cards: SoundCards) -> None:
-    """And so is one that has no serial: its id lasts as long as it stays where it is."""
+    """And so is one that has no serial."""
     cards.usb(0, serial="1", port="1")
     cards.usb(1, serial="1", port="2")
     cards.usb(2, product="Cheap mic", port="3")
     assert [device.id for device in devices(cards)] == [
-        "sounddevice:alsa-usb-046d_C920_1-at-0000:00:14.0-1:1.0-pcm0",
-        "sounddevice:alsa-usb-046d_C920_1-at-0000:00:14.0-2:1.0-pcm0",
-        "sounddevice:alsa-usb-046d_Cheap_mic-at-0000:00:14.0-3:1.0-pcm0",
+        "sounddevice:alsa-usb-046d_C920_1@0000:00:14.0-1:1.0-pcm0",
+        "sounddevice:alsa-usb-046d_C920_1@0000:00:14.0-2:1.0-pcm0",
+        "sounddevice:alsa-usb-046d_Cheap_mic@0000:00:14.0-3:1.0-pcm0",
     ]
 
 
@@ -173,7 +199,7 @@ def test_of_one_device_by_two_ways_the_sound_servers_comes_first(
     ranked = sorted(devices(cards), key=lambda device: -device.rank)
     assert [device.id for device in ranked if device.kind == "microphone"] == [
         "sounddevice:pulse-alsa_input.usb-C920",
-        "sounddevice:alsa-usb-046d_C920_A-pcm0",
+        "sounddevice:alsa-usb-046d_C920_A@0000:00:14.0-2:1.0-pcm0",
         "sounddevice:pulse-spk.monitor",
     ]
     assert {device.bus for device in ranked if "C920" in device.id} == {"usb-0000:00:14.0-2"}

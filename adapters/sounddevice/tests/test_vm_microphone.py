@@ -95,7 +95,7 @@ def test_two_microphones_of_one_serial_are_told_apart(mics: Any) -> None:
     with FakeCamera("TWIN", 0, card=0, pictures=False), FakeCamera("TWIN", 1, card=1, pictures=False):
         twins = [device for device in mics.devices() if "TWIN" in device.id]
         assert len({device.id for device in twins}) == 2
-        assert all("TWIN-at-" in device.id for device in twins)
+        assert all("TWIN@" in device.id for device in twins)
         texts = []
         for device in twins:
             capture, sink = listening(mics, device)

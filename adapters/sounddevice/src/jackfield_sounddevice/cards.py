@@ -1,5 +1,9 @@
 """Sound cards on Linux, from sysfs and procfs alone: nothing is opened and no library is loaded.
 
+A USB card is ``usb-<who>@<where>``. *Who* is vendor, product and serial number, where it has one; *where* is the port.
+Both stand in every id: whether a serial is one card's own is not to be known from one card, and so an id does not
+change when a second card with the same serial comes.
+
 Sources: Documentation/ABI/testing/sysfs-class, Documentation/sound/designs/procfile.rst of the kernel.
 """
 
@@ -7,11 +11,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from jackfield_sounddevice.endpoint import Direction
 
@@ -38,11 +41,10 @@ class Pcm:
 
 @frozen
 class Card:
-    """What lasts about a card (``identity``), where it is plugged in (``place``), and its name for people."""
+    """What lasts about a card (``identity``), where it is plugged in (``bus``), and its name for people."""
 
     number: int
     identity: str
-    place: str
     bus: str
     label: str
 
@@ -60,15 +62,7 @@ def pcms(root: Path = Path("/")) -> Sequence[Pcm]:
 
 def cards(root: Path = Path("/")) -> Sequence[Card]:
     """The cards that udev has set up, each with an identity of its own."""
-    known = [_card(root, path) for path in _folders(root / "sys/class/sound", "card") if _is_ready(root, path.name)]
-    times = Counter(card.identity for card in known)
-    shared = {identity for identity, count in times.items() if count > 1 or identity.endswith("_")}
-    return [evolve(card, identity=_apart(card)) if card.identity in shared else card for card in known]
-
-
-def _apart(card: Card) -> str:
-    """Two of a kind with one serial, or with none, are told apart by where they are plugged in."""
-    return f"{card.identity.rstrip('_')}-at-{card.place}"
+    return [_card(root, path) for path in _folders(root / "sys/class/sound", "card") if _is_ready(root, path.name)]
 
 
 def _folders(folder: Path, prefix: str) -> list[Path]:
@@ -95,9 +89,9 @@ def _card(root: Path, path: Path) -> Card:
         if (folder / "idVendor").exists():
             return _usb_card(number, label, device, folder)
     if not (path / "device").exists():
-        return Card(number, f"card-{_text(path / 'id') or number}", f"card{number}", "", label)
+        return Card(number, f"card-{_text(path / 'id') or number}", "", label)
     place = f"pci-{device.name}" if _PCI_ADDRESS.fullmatch(device.name) else f"platform-{device.name}"
-    return Card(number, place, place, place, label)
+    return Card(number, place, place, label)
 
 
 def _usb_card(number: int, label: str, interface: Path, device: Path) -> Card:
@@ -108,8 +102,9 @@ def _usb_card(number: int, label: str, interface: Path, device: Path) -> Card:
     hub = next((each.name for each in device.parents if _PCI_ADDRESS.fullmatch(each.name)), "")
     hub = hub or next((each.parent.name for each in device.parents if each.name.startswith("usb")), "")
     bus = f"usb-{hub}-{port[1]}" if port and hub else f"usb-{device.name}"
-    place = f"{bus.removeprefix('usb-')}:{interface.name.rpartition(':')[2]}"
-    return Card(number, f"usb-{vendor}_{product}_{serial}", place, bus, label)
+    where = f"{bus.removeprefix('usb-')}:{interface.name.rpartition(':')[2]}"
+    who = "_".join(filter(None, (vendor, product, serial)))
+    return Card(number, f"usb-{who}@{where}", bus, label)
 
 
 def _names(root: Path) -> dict[int, str]:

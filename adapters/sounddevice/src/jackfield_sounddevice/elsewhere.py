@@ -108,7 +108,6 @@ class ListingNews:
         line = self._process.stdout.readline()
         if not line:
             self._ended.wait()
-            self._process.stdout.close()
             return False
         self._told(json.loads(line))
         return True
@@ -124,6 +123,12 @@ class ListingNews:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+    def release(self) -> None:
+        """Nothing of the process is left."""
+        self.close()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
 
     def _ask(self) -> None:
         assert self._process.stdin is not None

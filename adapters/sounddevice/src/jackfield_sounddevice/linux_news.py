@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import logging
 import os
-import select
+import selectors
 import subprocess
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
 from jackfield_sounddevice import pulse
+
+logger = logging.getLogger("jackfield.sounddevice")
 
 #: How often it is looked whether cards or the server came or went, where nobody told: two listings of a folder.
 LOOK_S = 2.0
@@ -24,8 +29,13 @@ class LinuxNews:
 
     def __init__(self, root: Path = Path("/")) -> None:
         self._woken, self._waker = os.pipe()
-        self._closed = False
+        self._closed = self._released = False
+        self._lock = threading.Lock()
         self._monitor = _monitor()
+        self._sources = selectors.DefaultSelector()
+        self._sources.register(self._woken, selectors.EVENT_READ, lambda: None)
+        if self._monitor:
+            self._sources.register(self._monitor, selectors.EVENT_READ, self._hear_udev)
         self._server: subprocess.Popen[bytes] | None = None
         self._server_wanted_at = 0.0
         self._folder = root / "sys/class/sound"
@@ -41,7 +51,6 @@ class LinuxNews:
                 self._let_burst_pass()
             if not self._closed and (self._differs() or told):
                 return True
-        self._release()
         return False
 
     def _let_burst_pass(self) -> None:
@@ -67,28 +76,34 @@ class LinuxNews:
 
     def close(self) -> None:
         """Wakes whoever waits, who then lets go of everything."""
-        self._closed = True
-        os.write(self._waker, b"x")
+        with self._lock:
+            self._closed = True
+            if not self._released:
+                os.write(self._waker, b"x")
 
     def _ready(self, limit_s: float) -> bool:
         """Whether something was told within the limit; what was told is taken away."""
-        sources: list[Any] = [self._woken]
-        sources += [self._monitor] if self._monitor else []
-        sources += [self._server.stdout] if self._server else []
-        ready, _, _ = select.select(sources, [], [], limit_s)
-        for each in ready:
-            if each is self._monitor:
-                while self._monitor.poll(0) is not None:
-                    pass
-            elif each != self._woken:
-                self._hear_server()
+        ready = self._sources.select(limit_s)
+        for key, _ in ready:
+            key.data()
         return bool(ready)
+
+    def _hear_udev(self) -> None:
+        """Takes its events away. Where the kernel had to drop some (ENOBUFS), that is news; else udev tells no more."""
+        try:
+            while self._monitor.poll(0) is not None:
+                pass
+        except OSError as exc:
+            if exc.errno != errno.ENOBUFS:
+                logger.warning("udev's events of sound cards ended (%s); it is looked every %g s", exc, LOOK_S)
+                self._sources.unregister(self._monitor)
+                self._monitor = None
 
     def _hear_server(self) -> None:
         assert self._server is not None
         assert self._server.stdout is not None
         if not os.read(self._server.stdout.fileno(), 65_536):
-            self._end_server()
+            self._end_server()  # it is started again as long as there is a server
 
     def _follow_server(self) -> None:
         now = time.monotonic()
@@ -99,6 +114,8 @@ class LinuxNews:
         self._server = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0
         )
+        assert self._server.stdout is not None
+        self._sources.register(self._server.stdout, selectors.EVENT_READ, self._hear_server)
 
     def _end_server(self) -> None:
         server, self._server = self._server, None
@@ -106,13 +123,20 @@ class LinuxNews:
             server.kill()
             server.wait()
             assert server.stdout is not None
+            self._sources.unregister(server.stdout)
             server.stdout.close()
 
-    def _release(self) -> None:
-        self._end_server()
-        self._monitor = None
-        os.close(self._woken)
-        os.close(self._waker)
+    def release(self) -> None:
+        """The pipe, udev's socket and the sound server's program are closed."""
+        with self._lock:
+            if self._released:
+                return
+            self._released = True
+            self._end_server()
+            self._sources.close()
+            self._monitor = None
+            os.close(self._woken)
+            os.close(self._waker)
 
 
 def _monitor() -> Any:

@@ -13,15 +13,21 @@ from jackfield.values.devices import Device, DeviceChange
 
 logger = logging.getLogger("jackfield.sounddevice")
 
+#: How often it is looked where waiting fails.
+LOOK_S = 2.0
+
 
 class News(Protocol):
-    """What waits for something to come or go; used by one thread, closed by another."""
+    """What waits for something to come or go; used by one thread, which also releases it, closed by another."""
 
     def wait(self) -> bool:
         """True when it is worth looking again; False once closed."""
 
     def close(self) -> None:
-        """`wait` answers False at once, and everything that was opened is closed."""
+        """`wait` answers False at once."""
+
+    def release(self) -> None:
+        """Everything that was opened is closed. `wait` is not called any more; `close` may be."""
 
 
 class Watch:
@@ -33,6 +39,7 @@ class Watch:
         self._listed, self._news, self._changed = listed, news, changed
         self._known = {device.id: device for device in listed()}
         self._ended = threading.Event()
+        self._blind = False
         self._thread = threading.Thread(target=self._run, name="sounddevice watch", daemon=True)
         self._thread.start()
 
@@ -44,11 +51,24 @@ class Watch:
             self._thread.join(2.0)
 
     def _run(self) -> None:
-        while self._news.wait():
-            try:
-                self._look()
-            except Exception:
-                logger.warning("sound devices could not be listed again", exc_info=True)
+        try:
+            while self._told():
+                try:
+                    self._look()
+                except Exception:
+                    logger.warning("sound devices could not be listed again", exc_info=True)
+        finally:
+            self._news.release()
+
+    def _told(self) -> bool:
+        """Whether to look again; where nothing can be waited for, every two seconds."""
+        try:
+            return self._news.wait()
+        except Exception:
+            level = logging.DEBUG if self._blind else logging.WARNING
+            logger.log(level, "sound devices are looked for every %g s: waiting failed", LOOK_S, exc_info=True)
+            self._blind = True
+            return not self._ended.wait(LOOK_S)
 
     def _look(self) -> None:
         now = {device.id: device for device in self._listed()}
