@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from jackfield import own_python
 from jackfield.values.devices import Device
 from jackfield.values.findings import Finding
 from jackfield.values.formats import AudioFormat
@@ -140,14 +140,13 @@ class ListingNews:
 
 
 def _process(library: str) -> subprocess.Popen[bytes]:
-    path = os.pathsep.join(part for part in sys.path if part)
     return subprocess.Popen(
-        [sys.executable, "-m", "jackfield_sounddevice.enumerate", library],
+        own_python.command("jackfield_sounddevice.enumerate", library),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         bufsize=0,
-        env={**os.environ, "PYTHONPATH": path},
+        env=own_python.environment(),
     )
 
 

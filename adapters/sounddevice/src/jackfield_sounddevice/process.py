@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -14,6 +12,7 @@ from typing import IO, Any, BinaryIO, cast
 
 from attrs import frozen
 
+from jackfield import own_python
 from jackfield.values.errors import DeviceError
 from jackfield_sounddevice import wire
 from jackfield_sounddevice.border import error_of
@@ -179,12 +178,10 @@ def _started(endpoint: Endpoint, request: Mapping[str, Any]) -> subprocess.Popen
         "node": target.node,
         **request,
     }
-    path = os.pathsep.join(part for part in sys.path if part)
-    command = [sys.executable, "-m", "jackfield_sounddevice.child", json.dumps(asked)]
     return subprocess.Popen(
-        command,
+        own_python.command("jackfield_sounddevice.child", json.dumps(asked)),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": path, **target.environment},
+        env=own_python.environment(target.environment),
     )
