@@ -129,6 +129,19 @@ async def test_two_of_one_kind_an_encoder_that_fails_and_wayland(tmp_path: Path)
     assert "Xorg" in fix
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="udev is of Linux. To run it: use Linux")
+async def test_a_machine_without_libudev(tmp_path: Path) -> None:
+    """Said once, with the package that brings it; nobody is sent to whoever wrote the plugin."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "pyudev.py").write_text("def Context():\n    raise ImportError('No library named udev')\n")
+    said = await report(tmp_path)
+    assert said.code == 1
+    about = [line for line in said.lines if "No library named udev" in line and line[0] in "✗·"]
+    assert about == ["✗ v4l2: udev: cameras cannot be listed: No library named udev"]
+    assert said.of("v4l2: udev")[1].startswith("apt-get install libudev1")
+    assert not [line for line in said.lines if "tell who wrote it" in line]
+
+
 async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """A camera that takes no name and no password (RTSP as of RFC 2326, section 10)."""
     with suppress(asyncio.IncompleteReadError, ConnectionError):

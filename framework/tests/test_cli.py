@@ -15,8 +15,10 @@ import click
 import pytest
 
 from jackfield.cli import main
+from jackfield.cli.doctor import _backends
 from jackfield.cli.frame import commands, exits, group, output
 from jackfield.cli.frame.exits import Exit
+from jackfield.plugins.selection import Choice, PassedOver
 from jackfield.testing import install
 from jackfield.values import errors
 from jackfield.values.findings import Finding
@@ -259,6 +261,18 @@ def test_doctor_says_what_is_missing_and_what_to_do(place: Path, capsys: pytest.
     main(["doctor", "--json"])
     checks = {check["what"]: check for check in json.loads(capsys.readouterr().out)}
     assert checks["video encoder"]["state"] == "missing"
+
+
+def test_doctor_says_what_codecs_of_a_plugin_share_once() -> None:
+    """Reasons that differ in one part name the rest as said above; other plugins' are their own."""
+    long = "no wheel has it: build it; older ones do not"
+    reasons = [("a-h264", "card", f"no h264_x; {long}"), ("a-av1", "card", f"no av1_x; {long}"), ("b", "other", long)]
+    choices = [Choice("encoder", passed_over=(PassedOver(*reason),)) for reason in reasons]
+    assert [(check.what, check.found) for check in _backends(choices)] == [
+        ("codecs of card", f"no h264_x; {long} (a-h264)"),
+        ("codecs of card", "no av1_x; and as above (a-av1)"),
+        ("codecs of other", f"{long} (b)"),
+    ]
 
 
 def test_output_hides_what_a_repr_hides() -> None:

@@ -18,6 +18,7 @@ from jackfield_v4l2.udev import Udev
 from jackfield.plugins.config import Config
 from jackfield.plugins.loader import load
 from jackfield.values.devices import Device, DeviceChange
+from jackfield.values.errors import PluginError
 
 
 def test_a_camera_that_is_pulled_and_put_back_keeps_its_id() -> None:
@@ -95,6 +96,23 @@ def test_udev_is_listed_and_watched_with_nothing_left() -> None:
     stop()
     stop()
     assert threading.active_count() == before
+
+
+def test_a_missing_libudev_is_a_finding_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Listing says why it cannot, in our words, and doctor what to install."""
+    import pyudev
+
+    def missing(*names: object) -> None:
+        raise ImportError("No library named udev")
+
+    monkeypatch.setattr(pyudev, "Context", missing)
+    driver = V4l2Captures(Options())
+    with pytest.raises(PluginError, match="cameras cannot be listed: No library named udev; apt-get install libudev1"):
+        driver.devices()
+    (finding,) = driver.diagnose()
+    assert (finding.severity, finding.key) == ("error", "udev")
+    assert finding.found == "cameras cannot be listed: No library named udev"
+    assert finding.fix.startswith("apt-get install libudev1")
 
 
 def test_elsewhere_than_on_linux_the_plugin_is_a_row_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

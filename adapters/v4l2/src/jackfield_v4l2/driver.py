@@ -26,7 +26,7 @@ from jackfield_v4l2.node import Node
 from jackfield_v4l2.options import Options
 from jackfield_v4l2.presets import presets
 from jackfield_v4l2.revival import Revival
-from jackfield_v4l2.udev import Action, Nodes, Udev
+from jackfield_v4l2.udev import Action, Nodes, NoUdev, Udev
 
 logger = logging.getLogger("jackfield.v4l2")
 
@@ -77,11 +77,16 @@ class V4l2Captures:
         return stop
 
     def diagnose(self) -> Sequence[Finding]:
-        """Cameras that this user may not open."""
+        """Cameras that this user may not open; libudev, where it is missing and none is found."""
         group = self._kernel.group
+        try:
+            listed = self.devices()
+        except NoUdev as error:
+            found, _, fix = error.message.rpartition("; ")
+            return [Finding("error", "udev", found, fix)]
         return [
             Finding("error", device.address, f"{device.label} may not be opened", allow(group(device.address)))
-            for device in self.devices()
+            for device in listed
             if device.state == "denied"
         ]
 

@@ -19,8 +19,12 @@ Action = Literal["add", "remove", "change"]
 SUBSYSTEM = "video4linux"
 
 
+class NoUdev(PluginError):
+    """The library that knows of the machine's devices is missing: no camera can be listed."""
+
+
 class Nodes(Protocol):
-    """The video nodes of a machine."""
+    """The video nodes of a machine. `NoUdev` where nothing can be known of them."""
 
     def seen(self) -> Sequence[Seen]:
         """Those that are there and that udev is done with."""
@@ -94,17 +98,25 @@ class _Watching:
             logger.exception("a watcher of cameras failed")
 
 
+#: What brings the libraries that listing needs.
+FIX = "apt-get install libudev1 (Alpine: apk add eudev-libs)"
+
+
 def pyudev_of() -> Any:
-    """The library; `PluginError` says how to get what it lacks."""
+    """The library; `NoUdev` says how to get it."""
     try:
         import pyudev  # type: ignore[import-untyped, import-not-found, unused-ignore]
-    except ImportError as error:  # it loads libudev.so.1 when it is imported
-        raise PluginError(f"cameras cannot be listed: {error}; apt-get install libudev1, pip install pyudev") from error
+    except ImportError as error:
+        raise NoUdev(f"cameras cannot be listed: {error}; pip install pyudev") from error
     return pyudev
 
 
 def _context() -> Any:
-    return pyudev_of().Context()
+    pyudev = pyudev_of()
+    try:
+        return pyudev.Context()
+    except ImportError as error:  # libudev.so.1 is loaded with the first context
+        raise NoUdev(f"cameras cannot be listed: {error}; {FIX}") from error
 
 
 def _seen(device: Any) -> Seen:

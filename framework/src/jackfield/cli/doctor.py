@@ -133,10 +133,13 @@ def _devices(plugins: Plugins, wanted: SessionSettings) -> Iterator[Check]:
     listed, broken = plugins.listing()
     for kind in KINDS:
         yield _device(plugins, kind, getattr(wanted, kind), [device for device in listed if device.kind == kind])
+    findings = plugins.diagnose()
+    named = {finding.source for finding in findings if finding.severity == "error"}
     for driver in broken:
+        if driver.plugin in named:
+            continue  # it says itself what it misses
         fix = f'tell who wrote it, or leave it out with [plugins] disable = ["{driver.plugin}"]'
         yield Check(f"plugin {driver.plugin}", "missing", driver.reason, fix)
-    findings = plugins.diagnose()
     for finding in findings:
         state: State = "missing" if finding.severity == "error" else "note"
         key = finding.key
@@ -198,8 +201,18 @@ def _backends(choices: Iterable[Choice]) -> Iterator[Check]:
         for other in choice.passed_over:
             if not other.reason.startswith(NOT_NEEDED):
                 names.setdefault((other.plugin, other.reason), []).append(other.name)
+    said: dict[str, set[str]] = {}
     for (plugin, reason), about in names.items():
-        yield Check(f"codecs of {plugin}", "note", f"{reason} ({', '.join(dict.fromkeys(about))})")
+        found = _unsaid(reason, said.setdefault(plugin, set()))
+        yield Check(f"codecs of {plugin}", "note", f"{found} ({', '.join(dict.fromkeys(about))})")
+
+
+def _unsaid(reason: str, said: set[str]) -> str:
+    """The parts of a reason that were not yet said of the plugin: codecs that differ in one share the rest."""
+    parts = reason.split("; ")
+    new = [part for part in parts if part not in said]
+    said.update(parts)
+    return "; ".join(new if len(new) == len(parts) else [*new, "and as above"])
 
 
 def _renderers(plugins: Plugins) -> Check:
