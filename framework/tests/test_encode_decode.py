@@ -255,7 +255,21 @@ async def test_hardware_that_fails_is_replaced_at_once(act: Any, words: str, goo
         await until(lambda c=count: len(encoding.frames) == c)
     assert [type(codec) for codec in encoding.codecs] == [Card, Codec]
     assert [words in error.message for error in encoding.replaced] == [True]
-    assert encoding.codecs[0].closed
+    await until(lambda: encoding.codecs[0].closed)
+    await encoding.end()
+
+
+async def test_hardware_that_fails_and_hangs_in_closing_holds_up_nobody() -> None:
+    """Tearing down a device that is lost is where drivers hang: the next encoder does not wait for it."""
+    held = threading.Event()
+    card = Card(1, breaks)
+    card.close = lambda: bool(held.wait(20))  # type: ignore[method-assign, assignment, return-value]
+    encoding = Encoding(card=card)
+    for count in range(1, 4):
+        encoding.intake.put(picture(32, 16))
+        await until(lambda c=count: len(encoding.frames) == c)
+    assert [type(codec) for codec in encoding.codecs] == [Card, Codec]
+    held.set()
     await encoding.end()
 
 

@@ -14,6 +14,7 @@ Answer = TypeVar("Answer")
 def started(job: Callable[[], Answer], name: str) -> Future[Answer]:
     """The job, on a thread that the end of the process does not wait for."""
     future: Future[Answer] = Future()
+    future.set_running_or_notify_cancel()  # whoever waits may go; the job goes on
 
     def run() -> None:
         try:

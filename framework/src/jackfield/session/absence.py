@@ -81,15 +81,16 @@ class Absence:
             waited_s += 0.01
 
 
-async def stalls(intake: Intake, fps: float | None, stalled: Callable[[], Awaitable[None]]) -> None:
+async def stalls(intake: Intake, fps: Callable[[], float | None], stalled: Callable[[], Awaitable[None]]) -> None:
     """Awaits ``stalled`` whenever the source has given nothing for too long at ``fps`` (None: sound). Never returns."""
-    limit_s = SOUND_STALL_S if fps is None else max(PICTURE_STALL_S, _PICTURES_MISSED / max(fps, 0.1))
-    seen, is_told = -1, False
+    seen, silent_s, is_told = -1, 0.0, False
     while True:
+        rate = fps()
+        limit_s = SOUND_STALL_S if rate is None else max(PICTURE_STALL_S, _PICTURES_MISSED / max(rate, 0.1))
         if not intake.open or intake.taken != seen:
-            is_told = False
-        elif not is_told:
+            seen, silent_s, is_told = intake.taken, 0.0, False
+        elif silent_s >= limit_s and not is_told:
             is_told = True
             await stalled()
-        seen = intake.taken
-        await asyncio.sleep(limit_s)
+        await asyncio.sleep(limit_s / 4)
+        silent_s += limit_s / 4

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from attrs import define
 
+from jackfield.plugins.patience import started
 from jackfield.roles import Conceals, Decoder
 from jackfield.session.encode import own_words
 from jackfield.session.handover import Handover, Outlet
@@ -22,8 +23,8 @@ logger = logging.getLogger("jackfield.decode")
 LAG_LIMIT = 30
 #: Decoded media on its way to the event loop: the newest pictures, or a fifth of a second of sound.
 PICTURES, BLOCKS = 2, 10
-#: Hardware that does not come back for so long hangs; software has longer, and so has a first picture.
-HUNG_S, SLOW_S = 0.5, 5.0
+#: Hardware that does not come back for so long hangs; its first picture has longer, and software longest.
+HUNG_S, FIRST_S, SLOW_S = 0.5, 1.5, 5.0
 #: Hardware that fails so often for no reason, never `PROVEN` frames apart, or that gives nothing for so many frames
 #: over so long, is taken for broken. A keyframe that it fails at is enough: there is nothing it could wait for.
 FAILURES, PROVEN, UNANSWERED, UNANSWERED_S = 3, 100, 10, 0.4
@@ -57,14 +58,15 @@ class _Work:
     unanswered: int = 0
     since: float = 0.0
 
-    def close(self) -> None:
-        """The decoder is given back; what it says to that is of no interest to a call."""
+    def close(self, *, aside: bool = False) -> None:
+        """The decoder is given back. ``aside``: on a thread of its own, since a driver that failed may hang in it."""
         decoder, self.decoder = self.decoder, None
-        if decoder is not None:
-            try:
-                decoder.close()
-            except Exception:
-                logger.warning("a decoder could not be closed", exc_info=True)
+        if decoder is None:
+            return
+        if aside:
+            started(lambda: _closed(decoder), "close decoder")
+        else:
+            _closed(decoder)
 
     def works(self) -> None:
         """A frame was decoded."""
@@ -231,7 +233,7 @@ class DecodeThread:
         if work.fails(frame) and self._hardware():
             logger.warning("the decoder is replaced: %s", error)
             self._replace(error)
-            work.close()
+            work.close(aside=True)
             if frame.keyframe:
                 return True
             self._begin_again()
@@ -246,7 +248,9 @@ class DecodeThread:
         self._keyframe_wanted()
 
     def _patience_s(self) -> float:
-        return HUNG_S if self._hardware() and self._work.answered else SLOW_S
+        if not self._hardware():
+            return SLOW_S
+        return HUNG_S if self._work.answered else FIRST_S
 
     def _abandon(self) -> None:
         """On the event loop: the decoder has not come back. Another thread goes on with another decoder."""
@@ -257,3 +261,10 @@ class DecodeThread:
         self._thread = self._made()
         self._begin_again()
         self._thread.start()
+
+
+def _closed(decoder: Decoder) -> None:
+    try:
+        decoder.close()
+    except Exception:
+        logger.warning("a decoder could not be closed", exc_info=True)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from jackfield.media.plausible import implausible
 from jackfield.media.reblock import Reblocker
+from jackfield.plugins.patience import started
 from jackfield.roles import Encoder, ForcesKeyframe, Resizes, SetsBitrate
 from jackfield.session.handover import Handover, Outlet
 from jackfield.session.processing import Treatment
@@ -73,14 +74,16 @@ class _Work:
         """The encoder is at its beginning: its first frame may take long, and is a keyframe."""
         self.answered, self.unanswered = False, 0
 
-    def close(self) -> None:
-        """The encoder is given back; what it says to that is of no interest to a call."""
+    def close(self, *, aside: bool = False) -> None:
+        """The encoder is given back; what it says to that is of no interest to a call. ``aside``: on a thread of its
+        own, since a driver that failed may hang in it."""
         encoder, self.encoder = self.encoder, None
-        if encoder is not None:
-            try:
-                encoder.close()
-            except Exception:
-                logger.warning("an encoder could not be closed", exc_info=True)
+        if encoder is None:
+            return
+        if aside:
+            started(lambda: _closed(encoder), "close encoder")
+        else:
+            _closed(encoder)
 
     def doubt(self, frames: Sequence[EncodedFrame]) -> None:
         """`EncoderError` where hardware gives what cannot be a frame, or nothing for too long."""
@@ -256,7 +259,7 @@ class EncodeThread:
         logger.warning("the encoder failed%s: %s", "" if at_once else " and is opened anew", error)
         if at_once or (work.encoder is not None and self._failures > 1):
             self._replace(error)
-        work.close()
+        work.close(aside=at_once)
         return at_once
 
     def _patience_s(self) -> float:
@@ -288,6 +291,13 @@ class EncodeThread:
                 counts.keyframes += 1
                 self._keyframe_wanted = False
         counts.dropped = self._intake.dropped
+
+
+def _closed(encoder: Encoder) -> None:
+    try:
+        encoder.close()
+    except Exception:
+        logger.warning("an encoder could not be closed", exc_info=True)
 
 
 def own_words(exc: Exception) -> EncoderError:

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import TypeVar
 
 from attrs import evolve
 
 from jackfield.media.negotiation import passthrough_mode
-from jackfield.roles import Capture, CaptureDriver, CaptureSink
+from jackfield.roles import Capture, CaptureDriver
 from jackfield.session.handover import Handover
-from jackfield.session.opening import TooSlow, bordered, opened
+from jackfield.session.opening import TooSlow, aside, bordered, opened
 from jackfield.session.sources import AudioSource, SourceCapture, VideoSource
 from jackfield.values.devices import Device
 from jackfield.values.errors import CallError, DeviceGone
 from jackfield.values.formats import MediaFormat, VideoFormat
 from jackfield.values.media import AudioBlock, EncodedFrame, Media, VideoFrame
 
+logger = logging.getLogger("jackfield.media")
+
 Answer = TypeVar("Answer")
 
-OPEN_TIMEOUT_S = 10.0
+OPEN_TIMEOUT_S, STOP_TIMEOUT_S = 10.0, 3.0
 
 
 class Intake:
@@ -30,18 +33,13 @@ class Intake:
     first that comes once it was set; ``unasked`` where raw pictures come and nothing encodes them.
     """
 
-    def __init__(
-        self,
-        encoded: Callable[[EncodedFrame], None],
-        failed: Callable[[CallError], None],
-        unasked: Callable[[], None] = lambda: None,
-    ) -> None:
+    def __init__(self, encoded: Callable[[EncodedFrame], None], unasked: Callable[[], None] = lambda: None) -> None:
         self.raw: Handover[VideoFrame | AudioBlock] | None = None
         self.open = False
         self.taken = 0
         self.size: tuple[int, int] | None = None
         self.resumed: Callable[[Media], bool] | None = None
-        self._encoded, self._failed, self._unasked = encoded, failed, unasked
+        self._encoded, self._unasked = encoded, unasked
 
     def deliver(self, media: Media) -> None:
         """Takes one frame or block, on the capture's thread."""
@@ -62,28 +60,28 @@ class Intake:
         else:
             self._unasked()
 
-    def fail(self, error: CallError) -> None:
-        """The capture has ended by itself."""
-        self._failed(error)
-
 
 class _Tap:
-    """Lets one capture's media through, until it is turned off: what a stopped device still says is nobody's."""
+    """The sink of one capture, until it is turned off: what a stopped device still says is nobody's."""
 
-    def __init__(self, sink: CaptureSink) -> None:
-        self._sink: CaptureSink | None = sink
+    def __init__(self, intake: Intake, failed: Callable[[CallError], None]) -> None:
+        self._intake: Intake | None = intake
+        self._failed = failed
 
     def deliver(self, media: Media) -> None:
-        if self._sink is not None:
-            self._sink.deliver(media)
+        """One frame or block, on the capture's thread."""
+        if self._intake is not None:
+            self._intake.deliver(media)
 
     def fail(self, error: CallError) -> None:
-        sink, self._sink = self._sink, None
-        if sink is not None:
-            sink.fail(error)
+        """The capture has ended by itself; told once."""
+        intake, self._intake = self._intake, None
+        if intake is not None:
+            self._failed(error)
 
     def off(self) -> None:
-        self._sink = None
+        """Nothing more is taken."""
+        self._intake = None
 
 
 class Feed:
@@ -139,7 +137,7 @@ class Feed:
         if self.capture is not None:
             return
         if self._was_open and self.device is not None:
-            self.device = await asyncio.to_thread(self._find) or self.device
+            self.device = await aside(self._find) or self.device
         if self._source is not None:
             self.capture = SourceCapture(self._source)
         else:
@@ -165,12 +163,12 @@ class Feed:
             return self._wish
         return passthrough_mode(self._modes(device), self._wish, self.codecs) or self._wish
 
-    async def start(self, sink: CaptureSink) -> None:
-        """Media flows."""
+    async def start(self, intake: Intake, failed: Callable[[CallError], None]) -> None:
+        """Media flows; ``failed`` is told, on any thread, when the capture ends by itself."""
         capture = self.capture
         if not self._started and capture is not None:
             self._started = True
-            tap = self._tap = _Tap(sink)
+            tap = self._tap = _Tap(intake, failed)
             try:
                 await self._bordered(opened(lambda: capture.start(tap), lambda _: capture.stop()))
             except asyncio.CancelledError:
@@ -183,10 +181,17 @@ class Feed:
         return await bordered(job, what, "mend the plugin that drives it, or name another device")
 
     async def stop(self) -> None:
-        """Closed. A feed that was stopped can be opened anew."""
+        """Closed, or given up after `STOP_TIMEOUT_S`; never raises. A feed that was stopped can be opened anew."""
         capture, self.capture = self.capture, None
         self._started = False
         if self._tap is not None:
             self._tap.off()
-        if capture is not None:
-            await asyncio.to_thread(capture.stop)
+        if capture is None:
+            return
+        what = self.device.id if self.device else "a source"
+        try:
+            await opened(capture.stop, lambda _: None, timeout_s=STOP_TIMEOUT_S)
+        except TooSlow:
+            logger.warning("%s did not close within %g s and is left to its driver", what, STOP_TIMEOUT_S)
+        except Exception:
+            logger.warning("%s could not be closed", what, exc_info=True)

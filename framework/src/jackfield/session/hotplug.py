@@ -9,6 +9,7 @@ from typing import Any
 
 from jackfield.plugins import Plugins
 from jackfield.roles import CaptureDriver, PlaybackDriver, Unwatch
+from jackfield.session.opening import aside
 from jackfield.values import events
 from jackfield.values.devices import Device, DeviceChange, DeviceKind
 from jackfield.values.events import Event
@@ -40,7 +41,7 @@ class HotPlug:
     def start(self) -> None:
         """Drivers are watched from soon on; those whose watch fails are named in the log."""
         if self._starting is None and not self._closed:
-            self._starting = asyncio.create_task(asyncio.to_thread(self._watch), name="watch devices")
+            self._starting = asyncio.create_task(aside(self._watch), name="watch devices")
 
     def _watch(self) -> None:
         drivers: list[CaptureDriver | PlaybackDriver] = [*self._plugins.captures, *self._plugins.playbacks]
@@ -74,7 +75,7 @@ class HotPlug:
     async def _tell_list(self, kind: DeviceKind) -> None:
         await asyncio.sleep(TOGETHER_S)
         del self._telling[kind]
-        devices = await asyncio.to_thread(self._plugins.devices, kind)
+        devices = await aside(lambda: self._plugins.devices(kind))
         if not self._closed:
             self._emit(_LISTS[kind](tuple(devices)))
 
@@ -86,7 +87,7 @@ class HotPlug:
             task.cancel()
         await asyncio.gather(*telling, *([self._starting] if self._starting else ()), return_exceptions=True)
         unwatches, self._unwatches = self._unwatches, []
-        await asyncio.to_thread(_end, unwatches)
+        await aside(lambda: _end(unwatches))
 
 
 def _end(unwatches: list[Unwatch]) -> None:

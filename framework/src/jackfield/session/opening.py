@@ -8,6 +8,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
+from jackfield.plugins.patience import started
 from jackfield.values.errors import CallError, PluginError
 
 logger = logging.getLogger("jackfield.media")
@@ -28,7 +29,7 @@ async def opened(
     driver cannot be interrupted, and nobody would know of the device.
     """
     late = _Late(open, close)
-    opening = asyncio.ensure_future(asyncio.to_thread(late.run))
+    opening = asyncio.wrap_future(started(late.run, "open"))
     try:
         done, _ = await asyncio.wait({opening}, timeout=timeout_s)
         if not done:
@@ -38,6 +39,12 @@ async def opened(
         opening.add_done_callback(_seen)
         late.give_up()
         raise
+
+
+async def aside(job: Callable[[], Thing]) -> Thing:
+    """What a job answers that may block, such as listing devices; on a thread of its own, not one of the loop's few: a
+    driver that hangs takes nobody else's, and the end of the program does not wait for it."""
+    return await asyncio.wrap_future(started(job, "aside"))
 
 
 async def bordered(job: Awaitable[Thing], what: str, instead: str) -> Thing:

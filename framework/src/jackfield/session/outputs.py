@@ -11,6 +11,7 @@ from jackfield.media.far_end import FarEnd
 from jackfield.plugins import Plugins
 from jackfield.roles import Renderer
 from jackfield.session.hotplug import HotPlug
+from jackfield.session.opening import aside
 from jackfield.session.playback import Playback
 from jackfield.session.recovery import Recovery, Wish
 from jackfield.values import events
@@ -38,6 +39,7 @@ class Outputs:
         self._far_end = far_end
         self._wish: Wish = call.settings.speaker
         self._recovery = Recovery(plugins, hotplug)
+        self._broken = self._is_heard = False
         self._renderers: list[Renderer] = []
         self._playback: Playback | None = None
         self._opening: asyncio.Task[None] | None = None
@@ -50,7 +52,7 @@ class Outputs:
     @property
     def speaker(self) -> Device | None:
         """The loudspeaker in use."""
-        return self._playback.device if self._playback else None
+        return self._playback.device if self._playback and self._is_heard else None
 
     async def open(self, container: Any = None) -> None:
         """Renderers are open; the loudspeaker opens meanwhile, and a wish for one that is not there is an error."""
@@ -58,7 +60,7 @@ class Outputs:
         for factory in wanted_renderers(self._plugins, settings, container):
             self._renderers.append(await _opened(factory, self._call, container))
         try:
-            device, driver, _ = self._plugins.device("speaker", settings.speaker)
+            device, driver, _ = await aside(lambda: self._plugins.device("speaker", settings.speaker))
         except DeviceError as error:
             if settings.speaker is not None:
                 raise
@@ -68,30 +70,47 @@ class Outputs:
             self._opening = asyncio.create_task(self._try_speaker(device, driver), name="open speaker")
 
     async def _try_speaker(self, device: Device, driver: Any) -> None:
+        """A loudspeaker that will not open is waited for, or replaced, as one that is lost."""
         try:
             await self._open_speaker(device, driver)
         except CallError as error:
             self._failed(error, device.label)
+            self._recovery.start(device, lambda: self._recover(device, was_heard=False))
 
     async def _open_speaker(self, device: Device, driver: Any) -> None:
-        playback = Playback(self._call, device, driver, lambda error: self._lost(device, error), self._far_end)
-        await playback.open()
-        self._playback = playback
+        playback = Playback(self._call, device, driver, lambda error: self._lost(playback, error), self._far_end)
+        self._playback, self._broken, self._is_heard = playback, False, False
+        try:
+            await playback.open()
+        except BaseException:
+            self._playback = None if self._playback is playback else self._playback
+            raise
+        self._is_heard = True
 
-    def _lost(self, device: Device, error: CallError) -> None:
+    def _lost(self, playback: Playback, error: CallError) -> None:
         """The loudspeaker ended by itself: it is waited for, or replaced."""
+        if playback is not self._playback:
+            return
+        self._broken = True
+        if self._recovery.is_running:
+            return  # the attempt under way finds out by itself
+        device = playback.device
         self._failed(error, device.label)
         self._emit(events.DeviceLost(device, error))
         self._recovery.start(device, lambda: self._recover(device))
 
-    async def _recover(self, lost: Device) -> None:
-        await self._close_player()
-        found = await self._recovery.until_back(lost, self._wish, self._open_speaker)
-        self._emit(events.DeviceRestored(found) if found.id == lost.id else events.SpeakerChanged(found))
+    async def _recover(self, lost: Device, *, was_heard: bool = True) -> None:
+        while True:
+            await self._close_player()
+            found = await self._recovery.until_back(lost, self._wish, self._open_speaker)
+            if not self._broken:
+                break
+        same = was_heard and found.id == lost.id
+        self._emit(events.DeviceRestored(found) if same else events.SpeakerChanged(found))
 
     async def set_speaker(self, wish: Wish) -> Device | None:
         """Another loudspeaker plays from now on. `DeviceError` or `PluginError` when it cannot; then none does."""
-        device, driver, _ = self._plugins.device("speaker", wish)
+        device, driver, _ = await aside(lambda: self._plugins.device("speaker", wish))
         self._wish = wish
         await self._silence()
         if device is not None:

@@ -14,6 +14,7 @@ from jackfield.rtc import codecs, payload, signalling
 from jackfield.session.connection import Connection
 from jackfield.session.feed import Feed
 from jackfield.session.hotplug import HotPlug
+from jackfield.session.opening import aside
 from jackfield.session.publication import Publication
 from jackfield.session.recovery import LEAST_RANK, Recovery, Wish, following
 from jackfield.session.sources import AudioSource, VideoSource
@@ -53,6 +54,8 @@ class OwnMedia:
         #: What the loudspeaker plays, for those who cancel its echo.
         self.far_end = FarEnd()
         self._recoveries: dict[Publication, Recovery] = {}
+        #: Devices whose own encoding nobody could decode: they are asked for raw pictures from then on.
+        self._unfit_devices: set[str] = set()
 
     # --- at the join
     async def prepare(self) -> None:
@@ -73,9 +76,7 @@ class OwnMedia:
         failed: dict[str, str] = {}
         while True:
             try:
-                device, driver, _ = await asyncio.to_thread(
-                    self._plugins.device, kind, wish, facing=facing, failed=failed
-                )
+                device, driver, _ = await aside(lambda: self._plugins.device(kind, wish, facing=facing, failed=failed))
                 if device is None:
                     return None
                 if failed and device.rank < LEAST_RANK and wish is None:
@@ -142,7 +143,7 @@ class OwnMedia:
         """One more publication beside those there are."""
         if not self._may_publish:
             raise NotAllowed("this token does not let us publish")
-        feed, default = self._feed_of(what)
+        feed, default = await self._feed_of(what)
         taken = {each.source for each in self.publications}
         publication = self._make(feed, source or (default if default not in taken else "unknown"), name, muted=muted)
         try:
@@ -180,7 +181,7 @@ class OwnMedia:
         )
         return publication
 
-    def _feed_of(self, what: Publishable) -> tuple[Feed, signalling.Source]:
+    async def _feed_of(self, what: Publishable) -> tuple[Feed, signalling.Source]:
         if isinstance(what, VideoSource):
             return Feed(what.format, source=what), "camera"
         if isinstance(what, AudioSource):
@@ -188,13 +189,12 @@ class OwnMedia:
         if isinstance(what, Device):
             kind, wish = what.kind, what.id
         else:
-            found = {
-                each.id: each.kind for each in self._plugins.devices() if what in (each.id, each.label, each.address)
-            }
-            kind, wish = next(iter(found.values()), "camera"), what
+            there = await aside(self._plugins.devices)
+            kinds = [each.kind for each in there if what in (each.id, each.label, each.address)]
+            kind, wish = next(iter(kinds), "camera"), what
         if kind == "speaker":
             raise DeviceGone("a loudspeaker cannot be published")
-        device, driver, _ = self._plugins.device(kind, wish)
+        device, driver, _ = await aside(lambda: self._plugins.device(kind, wish))
         if device is None:
             raise DeviceGone(f"no device is called {wish!r}; see `jackfield devices`")
         return self._feed(device, driver, self._enabled or self.settings.video_codecs), kind
@@ -208,7 +208,7 @@ class OwnMedia:
             driver=driver,
             find=lambda: self._plugins.device(device.kind, device.id)[0],
             modes=self._plugins.modes,
-            codecs=codecs if self.settings.passthrough else (),
+            codecs=codecs if self.settings.passthrough and device.id not in self._unfit_devices else (),
         )
 
     # --- the camera and the microphone
@@ -234,27 +234,38 @@ class OwnMedia:
             self._emit(events.VideoPaused(by_moderator) if muted else events.VideoResumed())
 
     async def set_device(self, kind: Any, wish: Wish) -> Device | None:
-        """The camera or microphone is another one from now on; the track stays published."""
-        device, driver, _ = self._plugins.device(kind, wish)
+        """The camera or microphone is another one from now on; the track stays published. Where it cannot be had, all
+        stays as it was: the old device goes on, or is waited for."""
+        device, driver, _ = await aside(lambda: self._plugins.device(kind, wish))
         publication = self.of(kind)
-        self._wishes[kind] = wish
         if device is None:
             if publication is not None:
                 await self.unpublish(publication)
         elif publication is None:
             await self.publish(device, source=kind)
         elif publication.device is None or publication.device.id != device.id or publication.is_away:
-            await self._give_up(publication)
-            await publication.swap(self._feed(device, driver, [publication.codec]))
-            self._explain(publication)
+            await self._swap(publication, device, driver)
+        self._wishes[kind] = wish
         self._emit(_CHANGED[kind](device))
         return device
+
+    async def _swap(self, publication: Publication, device: Device, driver: Any) -> None:
+        recovery = self._recoveries.get(publication)
+        lost = recovery.lost if recovery is not None and recovery.is_running else None
+        await self._give_up(publication)
+        try:
+            await publication.swap(self._feed(device, driver, [publication.codec]))
+        except BaseException:
+            if lost is not None and not publication.ended:
+                self._wait_for(publication, lost)
+            raise
+        self._explain(publication)
 
     async def switch_camera(self) -> Device:
         """The next camera: one that faces the other way, else the one listed after that in use."""
         publication = self.of("camera")
         used = publication.device if publication else None
-        taken = following(self._plugins.devices("camera"), used)
+        taken = following(await aside(lambda: self._plugins.devices("camera")), used)
         await self.set_device("camera", taken.id)
         if taken.facing and taken.facing != (used.facing if used else ""):
             self._emit(events.CameraFacingChanged(taken.facing))
@@ -262,23 +273,23 @@ class OwnMedia:
 
     async def controls(self, kind: Any) -> Sequence[Control]:
         """What can be adjusted on the device in use."""
-        device, driver = self._used(kind)
-        return await asyncio.to_thread(driver.controls, device) if isinstance(driver, HasControls) else ()
+        device, driver = await self._used(kind)
+        return await aside(lambda: driver.controls(device)) if isinstance(driver, HasControls) else ()
 
     async def set_control(self, kind: Any, name: str, value: int | bool | str) -> None:
         """Adjusts the device in use."""
-        device, driver = self._used(kind)
+        device, driver = await self._used(kind)
         if not isinstance(driver, HasControls):
             fix = "leave it to the device, or use one whose plugin can"
             raise SettingsError([Finding("error", name, f"{device.label} ({device.id}) cannot be adjusted", fix)])
-        await asyncio.to_thread(driver.set_control, device, name, value)
+        await aside(lambda: driver.set_control(device, name, value))
 
-    def _used(self, kind: Any) -> tuple[Device, Any]:
+    async def _used(self, kind: Any) -> tuple[Device, Any]:
         publication = self.of(kind)
         device = publication.device if publication else None
         if device is None:
             raise DeviceGone(f"there is no {kind} in this call; name one with set_{kind}")
-        return device, self._plugins.driver(device)
+        return device, await aside(lambda: self._plugins.driver(device))
 
     # --- what goes wrong
     def _lost(self, publication: Publication, error: CallError) -> None:
@@ -287,23 +298,28 @@ class OwnMedia:
         if device is None:
             self._failed(publication, error)
             return
-        recovery = self._recoveries.get(publication)
-        if recovery is None:
-            recovery = self._recoveries[publication] = Recovery(self._plugins, self.hotplug)
-        if recovery.is_running:
+        waiting = self._recoveries.get(publication)
+        if waiting is not None and waiting.is_running:
             return  # the attempt under way finds out by itself
         self._emit(events.DeviceLost(device, error))
         self._emit(events.Error(error, publication.name or publication.source))
-        recovery.start(device, lambda: self._recover(publication, device, recovery))
+        self._wait_for(publication, device)
+
+    def _wait_for(self, publication: Publication, lost: Device) -> None:
+        recovery = self._recoveries.setdefault(publication, Recovery(self._plugins, self.hotplug))
+        recovery.start(lost, lambda: self._recover(publication, lost, recovery))
 
     async def _recover(self, publication: Publication, lost: Device, recovery: Recovery) -> None:
-        await publication.give_back()
-
         async def attempt(device: Device, driver: Any) -> None:
             await publication.take_up(self._feed(device, driver, [publication.codec]))
 
         wish = self._wishes.get(publication.source, lost.id) if publication is self.of(publication.source) else lost.id
-        found = await recovery.until_back(lost, wish, attempt)
+        while True:
+            await publication.give_back()
+            found = await recovery.until_back(lost, wish, attempt)
+            if publication.broken is None:
+                break  # else it went again before anybody was told that it was back
+        self._explain(publication)
         if found.id == lost.id:
             self._emit(events.DeviceRestored(found))
         elif publication.source in _CHANGED:
@@ -317,6 +333,8 @@ class OwnMedia:
 
     def _unfit(self, publication: Publication, finding: Finding) -> None:
         """What comes encoded cannot be sent as it is: a device is asked for raw pictures, a program's track ends."""
+        if publication.device is not None:
+            self._unfit_devices.add(publication.device.id)
         error = SettingsError([finding])
         self._emit(events.Error(error, publication.name or publication.source))
         self._task(publication.take_raw() if publication.device else self.unpublish(publication), publication)

@@ -66,6 +66,11 @@ class Passthrough:
         width, height = frame.width or sps.width, frame.height or sps.height
         return frame if data is frame.data and frame.width else evolve(frame, data=data, width=width, height=height)
 
+    def renew(self) -> None:
+        """Another source's frames come from now on: nothing of what was seen holds for them."""
+        self._sets = ParameterSets()
+        self._waits, self._is_unfit = True, False
+
     def close(self) -> None:
         """Nothing more comes out."""
         self._outlet.close()

@@ -80,11 +80,7 @@ class Publication:
         self._passthrough = Passthrough(
             name or source, self._send, self.force_keyframe, lambda finding: self.on_unfit(finding)
         )
-        self._intake = Intake(
-            self._passthrough.take,
-            lambda error: self._on_loop(lambda: self._lost(error)),
-            lambda: self._on_loop(self._turned_raw),
-        )
+        self._intake = Intake(self._passthrough.take, lambda: self._on_loop(self._turned_raw))
         self._absence = Absence(self._intake, self._put, self._back, self._is_back)
         heed = Heed(
             lambda error, name: self._on_loop(lambda: self.on_processor_failed(error, name)),
@@ -95,7 +91,7 @@ class Publication:
             kind, settings, plugins, heed, far_end=far_end, away=lambda: self._absence.broken is not None
         )
         self._fitting.mute(muted)
-        self._adapting: asyncio.Task[None] | None = None
+        self._adapting: set[asyncio.Task[None]] = set()
         self._sender: RtpSender | None = None
         self._connection: Connection | None = None
         self._flowing: asyncio.Task[None] | None = None
@@ -129,7 +125,10 @@ class Publication:
             self._feed.narrow(self.codec)
         await self._fitting.to(self._feed)
         self._intake.open = self._fitting.listens or not self.muted
-        await self._feed.start(self._intake)
+        await self._start(self._feed)
+
+    async def _start(self, feed: Feed) -> None:
+        await feed.start(self._intake, lambda error: self._on_loop(lambda: self._lost(feed, error)))
 
     async def choose_again(self, codecs: Sequence[str]) -> None:
         """Another of ``codecs``, the server does not take the one that was ready: a device that encodes by itself is
@@ -148,7 +147,7 @@ class Publication:
             await self._take_encoder(codecs)
             self._feed.narrow(self.codec)
             await self._fitting.to(self._feed)
-            await self._feed.start(self._intake)
+            await self._start(self._feed)
 
     async def _take_encoder(self, codecs: Sequence[str]) -> None:
         """What comes raw is encoded to the first of ``codecs`` for which an encoder opens."""
@@ -213,8 +212,10 @@ class Publication:
         self.force_keyframe()
         self._fitting.start()
         if self._feed.device is not None:
-            fps = self._feed.format.fps if isinstance(self._feed.format, VideoFormat) else None
-            await stalls(self._intake, fps, self.stand_in)
+            await stalls(self._intake, self._fps, self.stand_in)
+
+    def _fps(self) -> float | None:
+        return self._feed.format.fps if isinstance(self._feed.format, VideoFormat) else None
 
     def _refused(self) -> None:
         """The server's answer: it knows the track and takes no media of it."""
@@ -263,7 +264,7 @@ class Publication:
             await self._adapt()
         self._fitting.mute(False)
         self._intake.open = True
-        await self._feed.start(self._intake)
+        await self._start(self._feed)
 
     @property
     def _camera(self) -> bool:
@@ -271,26 +272,45 @@ class Publication:
 
     async def swap(self, feed: Feed) -> None:
         """Takes its media from another device or source; the track stays published. While the source is away, the
-        placeholder stays until the first media of the new one."""
+        placeholder stays until the first media of the new one. Where it fails, the old one goes on."""
         is_closed = self.muted and self._camera
         async with self._turn:
-            if feed.device is not None and self._feed.device is not None and feed.device.id == self._feed.device.id:
-                await self._feed.stop()
-            if not is_closed:
-                await feed.open()
-            if feed.codec not in (None, self.codec):
-                await feed.stop()
-                raise EncoderError(f"{self.source} is published as {self.codec} and cannot change while it is")
-            old, self._feed = self._feed, feed
-            await self._adapt()
-            await old.stop()
-            if not is_closed:
-                await feed.start(self._intake)
+            old, was_open = self._feed, self._feed.capture is not None
+            try:
+                if feed.device is not None and old.device is not None and feed.device.id == old.device.id:
+                    await old.stop()
+                if not is_closed:
+                    await feed.open()
+                if feed.codec not in (None, self.codec):
+                    raise EncoderError(f"{self.source} is published as {self.codec} and cannot change while it is")
+                self._feed, self._absence.broken = feed, None
+                await self._adapt()
+                await old.stop()
+                self._passthrough.renew()
+                if not is_closed:
+                    await self._start(feed)
+            except BaseException:
+                await self._put_back(old, feed, was_open=was_open)
+                raise
         self.force_keyframe()
+
+    async def _put_back(self, old: Feed, feed: Feed, *, was_open: bool) -> None:
+        """The new source could not be taken: the old one goes on where it was before, or is lost."""
+        await feed.stop()
+        self._feed = old
+        if not was_open:
+            return
+        try:
+            await old.open()
+            await self._adapt()
+            self._passthrough.renew()
+            await self._start(old)
+        except CallError as error:
+            self._loop.call_soon(self._lost, old, error)
 
     async def take_up(self, feed: Feed) -> None:
         """As `swap`, and returns when the first media has come; `DeviceGone` when none does in `FIRST_MEDIA_S`."""
-        self._absence.broken, taken = None, self._intake.taken
+        taken = self._intake.taken
         await self.swap(feed)
         try:
             await self._absence.until_media(taken, FIRST_MEDIA_S)
@@ -302,11 +322,15 @@ class Publication:
     async def take_raw(self) -> None:
         """A device that encodes by itself is asked for raw pictures from now on, and they are encoded here."""
         async with self._turn:
-            await self._feed.stop()
-            self._feed.codecs = ()
-            await self._feed.open()
-            await self._adapt()
-            await self._feed.start(self._intake)
+            feed = self._feed
+            await feed.stop()
+            feed.codecs = ()
+            try:
+                await feed.open()
+                await self._adapt()
+                await self._start(feed)
+            except CallError as error:
+                self._loop.call_soon(self._lost, feed, error)
         self.force_keyframe()
 
     async def _adapt(self) -> None:
@@ -322,7 +346,7 @@ class Publication:
         if self._feed.codec is not None and not self.ended:
             logger.warning("%s gives raw pictures from now on: they are encoded here", self.name or self.source)
             self._feed.turned_raw()
-            self._adapting = asyncio.create_task(self._adapt_in_turn())
+            self._adapt_soon()
 
     async def _leave_path(self) -> None:
         path, self._path, self._intake.raw = self._path, None, None
@@ -330,9 +354,14 @@ class Publication:
             await path.stop()
 
     # --- while the source is away
-    def _lost(self, error: CallError) -> None:
-        self._absence.broken = error
-        if not self.ended:
+    @property
+    def broken(self) -> CallError | None:
+        """Why the device in use has ended by itself; None while it has not."""
+        return self._absence.broken
+
+    def _lost(self, feed: Feed, error: CallError) -> None:
+        if feed is self._feed and not self.ended:
+            self._absence.broken = error
             self.on_lost(error)
 
     async def stand_in(self) -> None:
@@ -352,9 +381,11 @@ class Publication:
 
     async def give_back(self) -> None:
         """The device that failed is closed; something stands in for it."""
+        feed = self._feed
         await self.stand_in()
         async with self._turn:
-            await self._feed.stop()
+            if feed is self._feed:
+                await feed.stop()
 
     def _put(self, media: VideoFrame | AudioBlock) -> None:
         if self._path is not None:
@@ -373,12 +404,20 @@ class Publication:
 
     def _is_back(self) -> None:
         if self._feed.codec is not None:
-            self._adapting = asyncio.create_task(self._adapt_in_turn())
+            self._adapt_soon()
+
+    def _adapt_soon(self) -> None:
+        task = asyncio.create_task(self._adapt_in_turn(), name=f"adapt {self.name or self.source}")
+        self._adapting.add(task)
+        task.add_done_callback(self._adapting.discard)
 
     async def _adapt_in_turn(self) -> None:
         async with self._turn:
             if not self.ended:
-                await self._adapt()
+                try:
+                    await self._adapt()
+                except CallError as error:
+                    self.on_failed(error)
 
     # --- the loop closed: keyframes and bitrate
     def force_keyframe(self) -> None:
@@ -441,8 +480,9 @@ class Publication:
         """No longer published; device and encoder are given back."""
         self.ended = True
         self._intake.open = False
-        if self._flowing is not None:
-            self._flowing.cancel()
+        for task in (self._flowing, *self._adapting):
+            if task is not None:
+                task.cancel()
         async with self._turn:
             self._absence.end()
             await self._feed.stop()

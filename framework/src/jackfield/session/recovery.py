@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from jackfield.media.clock import Clock, LoopClock
 from jackfield.plugins import Plugins
 from jackfield.session.hotplug import HotPlug
+from jackfield.session.opening import aside
 from jackfield.values.devices import Device, DeviceChange, DeviceKind
 from jackfield.values.errors import CallError, DeviceGone
 
@@ -32,6 +34,7 @@ class Recovery:
 
     def __init__(self, plugins: Plugins, hotplug: HotPlug, *, clock: Clock | None = None) -> None:
         self._plugins, self._hotplug, self._clock = plugins, hotplug, clock or LoopClock()
+        self.lost: Device | None = None
         self._task: asyncio.Task[None] | None = None
         #: How often in a row the device went as soon as it had come, and when it came last.
         self._flaps = 0
@@ -44,8 +47,7 @@ class Recovery:
 
     def start(self, lost: Device, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """The device has gone; ``job`` awaits `until_back`."""
-        soon = self._came_ns is not None and self._clock.now_ns() - self._came_ns < FLAP_S * 1e9
-        self._flaps = self._flaps + 1 if soon else 0
+        self.lost = lost
         self._task = asyncio.create_task(self._logged(job), name=f"wait for {lost.id}")
 
     async def _logged(self, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -60,6 +62,8 @@ class Recovery:
         It is tried at once, at each change that is heard of, and after ever longer pauses; a device that flaps is
         left alone for a while first.
         """
+        soon = self._came_ns is not None and self._clock.now_ns() - self._came_ns < FLAP_S * 1e9
+        self._flaps = self._flaps + 1 if soon else 0
         news = asyncio.Event()
 
         def changed(change: DeviceChange) -> None:
@@ -70,14 +74,19 @@ class Recovery:
         try:
             for delay_s in self._delays():
                 await self._pause(news, delay_s)
-                for device, driver in await asyncio.to_thread(candidates, self._plugins, lost, wish):
+                for device, driver in await aside(lambda: candidates(self._plugins, lost, wish)):
                     if await _succeeds(attempt, device, driver):
+                        await self._explain(device)
                         self._came_ns = self._clock.now_ns()
-                        await asyncio.to_thread(self._plugins.device, lost.kind, device.id)  # for `explain`
                         return device
         finally:
             unwatch()
         raise AssertionError("the delays never end")
+
+    async def _explain(self, device: Device) -> None:
+        """The choice in force is the one that `explain` tells; it may be gone again by now."""
+        with suppress(Exception):
+            await aside(lambda: self._plugins.device(device.kind, device.id))
 
     def _delays(self) -> Iterator[float]:
         yield DELAYS_S[min(self._flaps, len(DELAYS_S)) - 1] if self._flaps else 0.0
@@ -105,6 +114,9 @@ async def _succeeds(attempt: Callable[[Device, Any], Awaitable[None]], device: D
         await attempt(device, driver)
     except CallError as error:
         logger.info("%s cannot be used yet: %s", device.id, error.message)
+        return False
+    except Exception:
+        logger.warning("%s cannot be used yet", device.id, exc_info=True)
         return False
     return True
 

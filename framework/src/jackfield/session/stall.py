@@ -6,8 +6,8 @@ import asyncio
 import threading
 from collections.abc import Callable
 
-#: How often it is looked, on the event loop.
-TICK_S = 0.05
+#: How often it is looked, on the event loop: six times within the limit, within these bounds.
+TICK_S, SLOW_TICK_S = 0.05, 1.0
 
 
 class Left(Exception):
@@ -25,12 +25,19 @@ class Stall:
         self._limit_s, self._stalled = limit_s, stalled
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
-        self._turn = self._seen = self._ticks = 0
+        self._turn = self._seen = 0
+        self._waited_s = 0.0
         self._inside = self._over = False
 
     def watch(self) -> None:
         """Looks from now on; on the loop."""
-        self._loop.call_later(TICK_S, self._tick)
+        self._look_after(self._tick_s())
+
+    def _tick_s(self) -> float:
+        return min(SLOW_TICK_S, max(TICK_S, self._limit_s() / 6))
+
+    def _look_after(self, tick_s: float) -> None:
+        self._loop.call_later(tick_s, self._tick, tick_s)
 
     def unwatch(self) -> None:
         """Looks no more. Any thread."""
@@ -50,17 +57,17 @@ class Stall:
                 raise Left
             self._inside = False
 
-    def _tick(self) -> None:
+    def _tick(self, tick_s: float) -> None:
         if self._over:
             return
         with self._lock:
             still = self._inside and self._turn == self._seen
-            self._ticks = self._ticks + 1 if still else 0
+            self._waited_s = self._waited_s + tick_s if still else 0.0
             self._seen = self._turn
-            given_up = still and self._ticks * TICK_S >= self._limit_s()
+            given_up = still and self._waited_s >= self._limit_s()
             if given_up:
                 self._turn += 1
                 self._inside = False
         if given_up:
             self._stalled()
-        self._loop.call_later(TICK_S, self._tick)
+        self._look_after(self._tick_s())
