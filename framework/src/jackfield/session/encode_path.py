@@ -9,6 +9,7 @@ from jackfield.roles import Encoder
 from jackfield.session.encode import EncodeCounts, Encoded, EncodeThread
 from jackfield.session.encoders import EncoderSource
 from jackfield.session.handover import Handover, Outlet
+from jackfield.session.opening import aside
 from jackfield.session.processing import Treatment
 from jackfield.values.errors import CallError
 from jackfield.values.formats import AudioEncoding
@@ -99,7 +100,7 @@ class EncodePath:
         """The thread has ended and the encoder is given back."""
         self.silence()
         if self._thread is not None:
-            await asyncio.to_thread(self._thread.stop)
+            await aside(self._thread.stop)
         elif self._encoder is not None:
-            await asyncio.to_thread(self._encoder.close)
+            await aside(self._encoder.close)
             self._encoder = None

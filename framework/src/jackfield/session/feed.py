@@ -12,7 +12,7 @@ from attrs import evolve
 from jackfield.media.negotiation import passthrough_mode
 from jackfield.roles import Capture, CaptureDriver
 from jackfield.session.handover import Handover
-from jackfield.session.opening import TooSlow, aside, bordered, opened
+from jackfield.session.opening import TooSlow, aside, begun, bordered, opened
 from jackfield.session.sources import AudioSource, SourceCapture, VideoSource
 from jackfield.values.devices import Device
 from jackfield.values.errors import CallError, DeviceGone
@@ -170,7 +170,7 @@ class Feed:
             self._started = True
             tap = self._tap = _Tap(intake, failed)
             try:
-                await self._bordered(opened(lambda: capture.start(tap), lambda _: capture.stop()))
+                await self._bordered(begun(lambda: capture.start(tap), capture.stop))
             except asyncio.CancelledError:
                 self.capture, self._started = None, False  # it is stopped once it has started
                 raise

@@ -41,9 +41,26 @@ async def opened(
         raise
 
 
+async def begun(start: Callable[[], object], stop: Callable[[], object], *, timeout_s: float | None = None) -> None:
+    """Starts, on a thread, what is open. When nobody waits for it any more, it is stopped once its start has ended,
+    be it with an error."""
+
+    def run() -> Exception | None:
+        try:
+            start()
+        except Exception as exc:
+            return exc
+        return None
+
+    error = await opened(run, lambda _: stop(), timeout_s=timeout_s)
+    if error is not None:
+        raise error
+
+
 async def aside(job: Callable[[], Thing]) -> Thing:
     """What a job answers that may block, such as listing devices; on a thread of its own, not one of the loop's few: a
-    driver that hangs takes nobody else's, and the end of the program does not wait for it."""
+    driver that hangs takes nobody else's, and the end of the program does not wait for it. Begun at once: it is done
+    even if nobody waits any more."""
     return await asyncio.wrap_future(started(job, "aside"))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from jackfield.media.far_end import FarEnd
 from jackfield.media.mix import Mixer, MixInput
 from jackfield.roles import HasLatency, PlaybackDriver, Player, Unwatch
-from jackfield.session.opening import TooSlow, bordered, opened
+from jackfield.session.opening import TooSlow, aside, begun, bordered, opened
 from jackfield.session.remote_track import RemoteTrack
 from jackfield.values.devices import Device
 from jackfield.values.errors import CallError, DeviceGone
@@ -79,7 +79,7 @@ class Playback:
                 loop.call_soon_threadsafe(self._lost, player, error)
 
         try:
-            await opened(lambda: player.start(fill, failed), lambda _: player.stop(), timeout_s=OPEN_TIMEOUT_S)
+            await begun(lambda: player.start(fill, failed), player.stop, timeout_s=OPEN_TIMEOUT_S)
         except (asyncio.CancelledError, TooSlow):
             self._player = None  # it is stopped once it has started
             raise
@@ -106,7 +106,7 @@ class Playback:
             self._remove(sid)
         player, self._player = self._player, None
         if player is not None:
-            await bordered(asyncio.to_thread(player.stop), f"{self.device.label} could not be closed", BROKEN)
+            await bordered(aside(player.stop), f"{self.device.label} could not be closed", BROKEN)
 
 
 def _play(voice: MixInput, media: VideoFrame | AudioBlock) -> None:

@@ -20,7 +20,7 @@ from jackfield.session.encode_path import EncodePath
 from jackfield.session.encoders import first_of
 from jackfield.session.feed import Feed, Intake
 from jackfield.session.fitting import Fitting, Heed
-from jackfield.session.opening import opened
+from jackfield.session.opening import aside, opened
 from jackfield.session.passthrough import Passthrough
 from jackfield.session.statistics import w3c
 from jackfield.values.errors import CallError, EncoderError
@@ -487,7 +487,7 @@ class Publication:
             self._absence.end()
             await self._feed.stop()
             await self._leave_path()
-            await asyncio.to_thread(self._fitting.close)
+            await aside(self._fitting.close)
             self._passthrough.close()
             if self._connection is not None and self._sender is not None and not self._connection.over:
                 self._connection.remove_track(self._sender)

@@ -10,6 +10,7 @@ from typing import Any
 from jackfield.rtc.receiver import RtpReceiver
 from jackfield.session.decode import DecodeThread
 from jackfield.session.decoders import DecoderSource
+from jackfield.session.opening import aside
 from jackfield.session.participant import Participant
 from jackfield.session.remote_track import RemoteTrack
 from jackfield.session.room import Room
@@ -109,4 +110,4 @@ class Subscriptions:
             self._end(track)
         self._receivers.clear()
         threads = [thread for thread in self._ending if thread.alive]
-        await asyncio.gather(*(asyncio.to_thread(thread.join) for thread in threads))
+        await asyncio.gather(*(aside(thread.join) for thread in threads))
