@@ -52,6 +52,15 @@ async def test_larger_pictures_of_a_usb_camera_are_recognised_at_the_far_end(
     assert (1280, 720) in sight.sizes
 
 
+@pytest.mark.soak
+@pytest.mark.needs("portaudio")
+async def test_the_microphone_of_a_usb_camera_is_recognised_at_the_far_end(camera: FakeCamera, people: People) -> None:
+    """Its tones, three tenths of a second at least, with its pictures beside them."""
+    _, bob = await met(people, camera="FakeCam", microphone="FakeCam")
+    async with looking(bob, "ada", sound=True) as sight:
+        await until(lambda: sight.heard("synthetic:tone-low") >= 3 and sight.count(0) >= 15, "tone and picture")
+
+
 @pytest.mark.parametrize("camera_with", ["h264"], indirect=True)
 async def test_h264_is_passed_through_and_a_pli_is_answered_by_the_camera(
     camera_with: FakeCamera, people: People
