@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -199,6 +200,47 @@ def test_pictures_go_through_one_after_the_other_too() -> None:
     assert [made for frame in frames for made in line.treatment.apply(frame)] == frames
     assert len(other.frames) == 4
     assert len(line.dropped) == 1
+
+
+class Odd:
+    """A processor that answers, or raises, what no processor may; ``closing`` is waited for by its close."""
+
+    def __init__(self, answer: object, closing: threading.Event | None = None) -> None:
+        self.answer, self.closing = answer, closing
+
+    def process(self, *media: object) -> Any:
+        if isinstance(self.answer, BaseException):
+            raise self.answer
+        return self.answer
+
+    def close(self) -> None:
+        if self.closing is not None:
+            self.closing.wait(60)
+
+
+@pytest.mark.parametrize("answer", [None, 5, SystemExit("x"), KeyboardInterrupt()], ids=repr)
+def test_one_that_answers_no_media_or_ends_its_thread_is_left_out(answer: object) -> None:
+    """The raw picture and the raw sound go on, and one error tells of it."""
+    frame, block = samples.picture(0), samples.block(0, ptime_ms=10)
+    pictures, sound = Line(Odd(answer)), Line(Odd(answer))
+    assert list(pictures.treatment.apply(frame)) == [frame]
+    assert np.array_equal(sound.sound(block)[0].samples, block.samples)
+    for line in (pictures, sound):
+        ((error, name),) = line.dropped
+        assert (error.code, name) == ("ERROR_PLUGIN", "p0")
+
+
+def test_one_that_hangs_when_it_is_closed_is_left_to_itself(caplog: pytest.LogCaptureFixture) -> None:
+    """Closing goes on without it, and one line says so, without a traceback; the others are closed."""
+    let, other = threading.Event(), FakeProcessor()
+    line = Line(Odd(None, let), other)
+    line.treatment.close()
+    assert other.closed
+    assert not let.is_set()
+    let.set()
+    (record,) = caplog.records
+    assert record.getMessage() == "processor p0 (fake) could not be closed: TimeoutError: not done within 0.5 s"
+    assert record.exc_info is None
 
 
 def test_a_muted_microphone_is_processed_and_heard_and_sends_nothing() -> None:

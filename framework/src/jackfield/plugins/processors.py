@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import TimeoutError as TooLate
 from typing import Any, Literal
 
 from attrs import define
 
+from jackfield.plugins.patience import started
 from jackfield.plugins.registry import Plugins
 from jackfield.plugins.selection import Choice, Offer, Preference, Search, Unusable
 from jackfield.values.devices import Device
@@ -17,6 +20,8 @@ _log = logging.getLogger(__name__)
 
 #: What is done to sound where the setting of that name is true, in this order.
 OF_SETTINGS = ("echo_cancellation", "noise_suppression", "auto_gain_control")
+#: How long closing waits: media stands still for it where a processor is replaced in a call, and so does leaving.
+CLOSE_S = 0.5
 
 
 @define(eq=False)
@@ -106,9 +111,14 @@ def _opened(
 
 
 def close_processors(processors: Sequence[OpenProcessor]) -> None:
-    """Each has given back what it holds; one that cannot is logged."""
-    for each in processors:
+    """Each has given back what it holds, within `CLOSE_S` for all; one that does not is logged, and left to itself."""
+    closing = [(each, started(each.processor.close, f"close {each.name}")) for each in processors]
+    ends = time.monotonic() + CLOSE_S
+    for each, closed in closing:
         try:
-            each.processor.close()
-        except Exception:
-            _log.warning("processor %s (%s) could not be closed", each.name, each.plugin, exc_info=True)
+            failed = closed.exception(max(0.0, ends - time.monotonic()))
+        except TooLate:
+            failed = TimeoutError(f"not done within {CLOSE_S:g} s")
+        if failed is not None:
+            why = f"{type(failed).__name__}: {failed}"
+            _log.warning("processor %s (%s) could not be closed: %s", each.name, each.plugin, why)

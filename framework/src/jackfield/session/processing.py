@@ -71,8 +71,11 @@ class Treatment:
     def _picture(self, frame: VideoFrame) -> VideoFrame:
         for each in list(self._processors):
             try:
-                frame = each.processor.process(frame)
-            except Exception as exc:
+                made = each.processor.process(frame)
+                if not isinstance(made, VideoFrame) or min(made.width, made.height) < 1:
+                    raise TypeError(f"it answered {type(made).__name__} for a VideoFrame")
+                frame = made
+            except BaseException as exc:
                 self._drop(each, exc)
         return frame
 
@@ -89,7 +92,7 @@ class Treatment:
                 if made.samples.shape != near.samples.shape or made.rate != near.rate:
                     raise ValueError(f"it answered {made.samples.shape} at {made.rate} Hz for {near.samples.shape}")
                 block = made
-            except Exception as exc:
+            except BaseException as exc:
                 self._drop(each, exc)
         return block
 
@@ -101,7 +104,7 @@ class Treatment:
             self._watch.hear(raw, block.samples, block.rate, likely)
         return self._watch.muted
 
-    def _drop(self, broken: OpenProcessor, exc: Exception) -> None:
+    def _drop(self, broken: OpenProcessor, exc: BaseException) -> None:
         self._set([each for each in self._processors if each is not broken])
         close_processors([broken])
         found = f"processor {broken.name} ({broken.plugin}) failed and is left out: {type(exc).__name__}: {exc}"
