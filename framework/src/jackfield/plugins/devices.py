@@ -13,6 +13,9 @@ from jackfield.values.errors import CallError, DeviceBusy, DeviceDenied, DeviceE
 from jackfield.values.findings import Finding
 from jackfield.values.settings_rules import nearest
 
+#: No device is called longer.
+_LONGEST = 1000
+
 
 @frozen(eq=False)
 class Found:
@@ -37,6 +40,9 @@ class Wish:
 
     def grant(self, wish: str | Sequence[str] | None) -> tuple[Found | None, Choice]:
         """The device, or None where none is wanted; raises `DeviceError` or, for an ambiguous wish, `SettingsError`."""
+        if wish is not None and not _is_wish(wish):
+            fix = "it is an id, a label, an address, several of them in order, none, or nothing for the best"
+            raise SettingsError([Finding("error", self.kind, f"found {_short(wish)}", fix)])
         if wish in ("none", (), []):
             return None, Choice(self.kind, why="none is wanted")
         if wish is None:
@@ -154,6 +160,17 @@ def _best_way(matches: list[Found]) -> list[Found]:
         return matches
     best = max((item.device.state == "ready", item.device.rank) for item in matches)
     return [item for item in matches if (item.device.state == "ready", item.device.rank) == best]
+
+
+def _is_wish(wish: object) -> bool:
+    parts: object = [wish] if isinstance(wish, str) else wish
+    if not isinstance(parts, list | tuple):
+        return False
+    return all(isinstance(part, str) and len(part) <= _LONGEST for part in parts)
+
+
+def _short(wish: object) -> str:
+    return repr(wish)[:80]
 
 
 def _not_taken(item: Found, taken: Found) -> str:

@@ -40,10 +40,18 @@ def find_devices(offers: Sequence[Offer], limit_s: float | None = None) -> tuple
 
 def _devices(offer: Offer) -> list[Device]:
     devices = list(offer.thing.devices())
-    strange = [device for device in devices if getattr(device, "kind", None) not in _ORDER]
+    strange = [device for device in devices if not _is_device(device)]
     if strange:
-        raise TypeError(f"it lists {strange[0]!r}, which is no device")
+        raise TypeError(f"it lists {strange[0]!r:.300}, which is no device")
     return devices
+
+
+def _is_device(device: object) -> bool:
+    if not isinstance(device, Device) or device.kind not in _ORDER or not isinstance(device.rank, int):
+        return False
+    texts = (device.id, device.label, device.address, device.bus, device.state, device.note, device.facing)
+    modes: object = device.modes
+    return all(isinstance(text, str) for text in texts) and isinstance(modes, tuple | list)
 
 
 def _caught(question: Callable[[], list[Device]]) -> list[Device] | Exception:

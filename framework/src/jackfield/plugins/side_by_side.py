@@ -39,3 +39,5 @@ def _ask(number: int, question: Callable[[], T], answers: queue.SimpleQueue[tupl
         answers.put((number, question()))
     except Exception as exc:
         answers.put((number, exc))
+    except BaseException as exc:  # a plugin that wants to end the program ends its own question
+        answers.put((number, RuntimeError(f"it raised {type(exc).__name__}")))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from jackfield.session.feed import Intake
+from jackfield.session.intake import Intake
 from jackfield.session.placeholder import StandIn
 from jackfield.values.errors import CallError, DeviceGone
 from jackfield.values.media import AudioBlock, Media, VideoFrame

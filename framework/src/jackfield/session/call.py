@@ -498,5 +498,7 @@ async def _within(step: Coroutine[Any, Any, Any]) -> None:
     try:
         async with asyncio.timeout(END_TIMEOUT_S):
             await step
+    except TimeoutError:
+        logger.warning("a step of leaving took longer than %g s, and is left to itself", END_TIMEOUT_S)
     except Exception:
         logger.warning("a step of leaving failed", exc_info=True)

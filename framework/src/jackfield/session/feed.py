@@ -11,77 +11,18 @@ from attrs import evolve
 
 from jackfield.media.negotiation import passthrough_mode
 from jackfield.roles import Capture, CaptureDriver
-from jackfield.session.handover import Handover
+from jackfield.session.intake import Intake, Tap
 from jackfield.session.opening import TooSlow, aside, begun, bordered, opened
 from jackfield.session.sources import AudioSource, SourceCapture, VideoSource
 from jackfield.values.devices import Device
 from jackfield.values.errors import CallError, DeviceGone
 from jackfield.values.formats import MediaFormat, VideoFormat
-from jackfield.values.media import AudioBlock, EncodedFrame, Media, VideoFrame
 
 logger = logging.getLogger("jackfield.media")
 
 Answer = TypeVar("Answer")
 
 OPEN_TIMEOUT_S, STOP_TIMEOUT_S = 10.0, 3.0
-
-
-class Intake:
-    """The sink of one publication's captures. While it is not ``open`` nothing is taken; none of it waits.
-
-    Raw media goes to ``raw``, encoded frames to ``encoded``; ``resumed`` is called, on the capture's thread, with the
-    first that comes once it was set; ``unasked`` where raw pictures come and nothing encodes them.
-    """
-
-    def __init__(self, encoded: Callable[[EncodedFrame], None], unasked: Callable[[], None] = lambda: None) -> None:
-        self.raw: Handover[VideoFrame | AudioBlock] | None = None
-        self.open = False
-        self.taken = 0
-        self.size: tuple[int, int] | None = None
-        self.resumed: Callable[[Media], bool] | None = None
-        self._encoded, self._unasked = encoded, unasked
-
-    def deliver(self, media: Media) -> None:
-        """Takes one frame or block, on the capture's thread."""
-        if not self.open:
-            return
-        self.taken += 1
-        resumed = self.resumed
-        if resumed is not None and not resumed(media):
-            return
-        if not isinstance(media, AudioBlock) and media.width:
-            self.size = media.width, media.height
-        if isinstance(media, EncodedFrame):
-            self._encoded(media)
-            return
-        raw = self.raw
-        if raw is not None:
-            raw.put(media)
-        else:
-            self._unasked()
-
-
-class _Tap:
-    """The sink of one capture, until it is turned off: what a stopped device still says is nobody's."""
-
-    def __init__(self, intake: Intake, failed: Callable[[CallError], None]) -> None:
-        self._intake: Intake | None = intake
-        self._failed = failed
-
-    def deliver(self, media: Media) -> None:
-        """One frame or block, on the capture's thread."""
-        if self._intake is not None:
-            self._intake.deliver(media)
-
-    def fail(self, error: CallError) -> None:
-        """The capture has ended by itself; told once."""
-        intake, self._intake = self._intake, None
-        if intake is not None:
-            self._failed(error)
-
-    def off(self) -> None:
-        """Nothing more is taken."""
-        self._intake = None
 
 
 class Feed:
@@ -106,7 +47,7 @@ class Feed:
         self.codecs = codecs
         self._wish, self._find, self._modes = self.format, find, modes
         self._started = self._was_open = False
-        self._tap: _Tap | None = None
+        self._tap: Tap | None = None
 
     @property
     def treated(self) -> bool:
@@ -168,11 +109,15 @@ class Feed:
         capture = self.capture
         if not self._started and capture is not None:
             self._started = True
-            tap = self._tap = _Tap(intake, failed)
+            tap = self._tap = Tap(intake, failed)
             try:
-                await self._bordered(begun(lambda: capture.start(tap), capture.stop))
-            except asyncio.CancelledError:
+                await self._bordered(begun(lambda: capture.start(tap), capture.stop, timeout_s=OPEN_TIMEOUT_S))
+            except (asyncio.CancelledError, TooSlow) as exc:
                 self.capture, self._started = None, False  # it is stopped once it has started
+                if isinstance(exc, TooSlow):
+                    what = self.device.label if self.device else "a source"
+                    found = f"{what} did not start within {OPEN_TIMEOUT_S:g} s"
+                    raise DeviceGone(f"{found}; unplug it and try again") from None
                 raise
 
     async def _bordered(self, job: Awaitable[Answer]) -> Answer:

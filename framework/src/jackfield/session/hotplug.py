@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from jackfield.plugins import Plugins
+from jackfield.plugins.patience import started
 from jackfield.roles import CaptureDriver, PlaybackDriver, Unwatch
 from jackfield.session.opening import aside
 from jackfield.values import events
@@ -18,6 +21,8 @@ logger = logging.getLogger("jackfield.devices")
 
 #: Changes of one kind within this are told as one: a camera that is plugged in makes several.
 TOGETHER_S = 0.05
+#: What ending a watch may take before the call goes on without it.
+UNWATCH_S = 1.0
 _LISTS: dict[DeviceKind, Callable[[tuple[Device, ...]], Event]] = {
     "camera": events.CamerasChanged,
     "microphone": events.MicrophonesChanged,
@@ -34,22 +39,27 @@ class HotPlug:
         self._loop = asyncio.get_running_loop()
         self._handlers: list[Callable[[DeviceChange], None]] = []
         self._unwatches: list[Unwatch] = []
-        self._starting: asyncio.Task[None] | None = None
+        self._lock = threading.Lock()
         self._telling: dict[DeviceKind, asyncio.Task[None]] = {}
         self._closed = False
 
     def start(self) -> None:
-        """Drivers are watched from soon on; those whose watch fails are named in the log."""
-        if self._starting is None and not self._closed:
-            self._starting = asyncio.create_task(aside(self._watch), name="watch devices")
-
-    def _watch(self) -> None:
+        """Drivers are watched from soon on, each on a thread of its own: one that hangs holds up no other."""
         drivers: list[CaptureDriver | PlaybackDriver] = [*self._plugins.captures, *self._plugins.playbacks]
         for driver in drivers:
-            try:
-                self._unwatches.append(driver.watch(self._changed))
-            except Exception as exc:
-                logger.warning("plugin %s cannot watch its devices: %s", driver.name, exc)
+            started(partial(self._watch, driver), "watch devices")
+
+    def _watch(self, driver: CaptureDriver | PlaybackDriver) -> None:
+        try:
+            unwatch = driver.watch(self._changed)
+        except Exception as exc:
+            logger.warning("plugin %s cannot watch its devices: %s", driver.name, exc)
+            return
+        with self._lock:
+            if not self._closed:
+                self._unwatches.append(unwatch)
+                return
+        _end(unwatch)
 
     def on_change(self, handler: Callable[[DeviceChange], None]) -> Unwatch:
         """Calls ``handler`` at each change, until the answer is called."""
@@ -64,6 +74,10 @@ class HotPlug:
 
     def _tell(self, change: DeviceChange) -> None:
         if self._closed:
+            return
+        device: object = getattr(change, "device", None)
+        if not isinstance(device, Device) or device.kind not in _LISTS:
+            logger.warning("a plugin reports %.200r, which is no change of a device", change)
             return
         logger.info("%s %s: %s", change.device.kind, change.change, change.device.id)
         for handler in list(self._handlers):
@@ -80,19 +94,21 @@ class HotPlug:
             self._emit(_LISTS[kind](tuple(devices)))
 
     async def close(self) -> None:
-        """Nobody is watched, and nothing more is told."""
-        self._closed = True
+        """Nobody is watched, and nothing more is told; a driver that cannot be stopped soon is left to itself."""
+        with self._lock:
+            self._closed = True
+            unwatches, self._unwatches = self._unwatches, []
         telling: list[asyncio.Task[Any]] = list(self._telling.values())
         for task in telling:
             task.cancel()
-        await asyncio.gather(*telling, *([self._starting] if self._starting else ()), return_exceptions=True)
-        unwatches, self._unwatches = self._unwatches, []
-        await aside(lambda: _end(unwatches))
+        ending = [asyncio.ensure_future(aside(partial(_end, unwatch))) for unwatch in unwatches]
+        await asyncio.gather(*telling, return_exceptions=True)
+        if ending:
+            await asyncio.wait(ending, timeout=UNWATCH_S)
 
 
-def _end(unwatches: list[Unwatch]) -> None:
-    for unwatch in unwatches:
-        try:
-            unwatch()
-        except Exception:
-            logger.warning("a driver cannot end its watch", exc_info=True)
+def _end(unwatch: Unwatch) -> None:
+    try:
+        unwatch()
+    except Exception:
+        logger.warning("a driver cannot end its watch", exc_info=True)

@@ -40,6 +40,7 @@ class Outputs:
         self._wish: Wish = call.settings.speaker
         self._recovery = Recovery(plugins, hotplug)
         self._broken = self._is_heard = False
+        self._turn = asyncio.Lock()
         self._renderers: list[Renderer] = []
         self._playback: Playback | None = None
         self._opening: asyncio.Task[None] | None = None
@@ -110,12 +111,13 @@ class Outputs:
 
     async def set_speaker(self, wish: Wish) -> Device | None:
         """Another loudspeaker plays from now on. `DeviceError` or `PluginError` when it cannot; then none does."""
-        device, driver, _ = await aside(lambda: self._plugins.device("speaker", wish))
-        self._wish = wish
-        await self._silence()
-        if device is not None:
-            await self._open_speaker(device, driver)
-        return device
+        async with self._turn:
+            device, driver, _ = await aside(lambda: self._plugins.device("speaker", wish))
+            self._wish = wish
+            await self._silence()
+            if device is not None:
+                await self._open_speaker(device, driver)
+            return device
 
     async def _silence(self) -> None:
         if self._opening is not None:

@@ -20,7 +20,15 @@ from jackfield.session.recovery import LEAST_RANK, Recovery, Wish, following
 from jackfield.session.sources import AudioSource, VideoSource
 from jackfield.values import events
 from jackfield.values.devices import Device
-from jackfield.values.errors import CallError, DeviceError, DeviceGone, EncoderError, NotAllowed, SettingsError
+from jackfield.values.errors import (
+    CallError,
+    DeviceError,
+    DeviceGone,
+    EncoderError,
+    NotAllowed,
+    PluginError,
+    SettingsError,
+)
 from jackfield.values.events import Event
 from jackfield.values.findings import Finding
 from jackfield.values.formats import AudioFormat, VideoFormat
@@ -53,6 +61,7 @@ class OwnMedia:
         self.hotplug = hotplug
         #: What the loudspeaker plays, for those who cancel its echo.
         self.far_end = FarEnd()
+        self._turns = {"camera": asyncio.Lock(), "microphone": asyncio.Lock()}
         self._recoveries: dict[Publication, Recovery] = {}
         #: Devices whose own encoding nobody could decode: they are asked for raw pictures from then on.
         self._unfit_devices: set[str] = set()
@@ -89,7 +98,7 @@ class OwnMedia:
             publication = self._make(self._feed(device, driver, self.settings.video_codecs), kind, "", muted=muted)
             try:
                 await publication.prepare(self._codecs(publication))
-            except DeviceError as error:
+            except (DeviceError, PluginError) as error:
                 await publication.end()
                 if isinstance(wish, str):
                     raise
@@ -236,6 +245,10 @@ class OwnMedia:
     async def set_device(self, kind: Any, wish: Wish) -> Device | None:
         """The camera or microphone is another one from now on; the track stays published. Where it cannot be had, all
         stays as it was: the old device goes on, or is waited for."""
+        async with self._turns[kind]:
+            return await self._set_device(kind, wish)
+
+    async def _set_device(self, kind: Any, wish: Wish) -> Device | None:
         device, driver, _ = await aside(lambda: self._plugins.device(kind, wish))
         publication = self.of(kind)
         if device is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -10,14 +11,16 @@ from typing import Any
 from jackfield.media.far_end import FarEnd
 from jackfield.media.mix import Mixer, MixInput
 from jackfield.roles import HasLatency, PlaybackDriver, Player, Unwatch
-from jackfield.session.opening import TooSlow, aside, begun, bordered, opened
+from jackfield.session.opening import TooSlow, begun, bordered, opened
 from jackfield.session.remote_track import RemoteTrack
 from jackfield.values.devices import Device
 from jackfield.values.errors import CallError, DeviceGone
 from jackfield.values.formats import AudioFormat
 from jackfield.values.media import AudioBlock, VideoFrame
 
-OPEN_TIMEOUT_S = 10.0
+logger = logging.getLogger("jackfield.output")
+
+OPEN_TIMEOUT_S, STOP_TIMEOUT_S = 10.0, 3.0
 BROKEN = "mend the plugin that drives it, or name another loudspeaker"
 
 
@@ -104,9 +107,13 @@ class Playback:
         """Silent, and the device given back."""
         for sid in list(self._unwatches):
             self._remove(sid)
-        player, self._player = self._player, None
+        player, self._player, label = self._player, None, self.device.label
         if player is not None:
-            await bordered(aside(player.stop), f"{self.device.label} could not be closed", BROKEN)
+            stopping = opened(player.stop, lambda _: None, timeout_s=STOP_TIMEOUT_S)
+            try:
+                await bordered(stopping, f"{self.device.label} could not be closed", BROKEN)
+            except TooSlow:
+                logger.warning("%s did not close within %g s: it is left to its driver", label, STOP_TIMEOUT_S)
 
 
 def _play(voice: MixInput, media: VideoFrame | AudioBlock) -> None:

@@ -18,8 +18,9 @@ from jackfield.session.absence import Absence, stalls
 from jackfield.session.encode import EncodeCounts, Encoded
 from jackfield.session.encode_path import EncodePath
 from jackfield.session.encoders import first_of
-from jackfield.session.feed import Feed, Intake
+from jackfield.session.feed import Feed
 from jackfield.session.fitting import Fitting, Heed
+from jackfield.session.intake import Intake
 from jackfield.session.opening import aside, opened
 from jackfield.session.passthrough import Passthrough
 from jackfield.session.statistics import w3c
@@ -80,7 +81,7 @@ class Publication:
         self._passthrough = Passthrough(
             name or source, self._send, self.force_keyframe, lambda finding: self.on_unfit(finding)
         )
-        self._intake = Intake(self._passthrough.take, lambda: self._on_loop(self._turned_raw))
+        self._intake = Intake(kind, self._passthrough.take, lambda: self._on_loop(self._turned_raw))
         self._absence = Absence(self._intake, self._put, self._back, self._is_back)
         heed = Heed(
             lambda error, name: self._on_loop(lambda: self.on_processor_failed(error, name)),
@@ -347,6 +348,13 @@ class Publication:
             logger.warning("%s gives raw pictures from now on: they are encoded here", self.name or self.source)
             self._feed.turned_raw()
             self._adapt_soon()
+
+    def _encoding_ended(self, error: CallError) -> None:
+        """No encoder can be had any more: another device, or being unmuted, is another try."""
+        path, self._path, self._intake.raw = self._path, None, None
+        if path is not None:
+            path.silence()
+        self.on_failed(error)
 
     async def _leave_path(self) -> None:
         path, self._path, self._intake.raw = self._path, None, None
