@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import socketserver
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import av
@@ -115,6 +116,30 @@ class Cable:
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
         for thread in self._threads:
+            thread.join(2)
+
+
+@contextlib.contextmanager
+def answering(answer: Callable[[str], str]) -> Iterator[tuple[int, list[str]]]:
+    """A server that answers each request by this, ``%d`` being the number it was asked under; and what it was asked."""
+    asked: list[str] = []
+
+    class Talk(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with contextlib.suppress(OSError):
+                while request := self.request.recv(4096).decode():
+                    asked.append(request)
+                    number = int(request.partition("CSeq: ")[2].split()[0])
+                    self.request.sendall((answer(request) % number).encode())
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Talk) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield server.server_address[1], asked
+        finally:
+            server.shutdown()
             thread.join(2)
 
 

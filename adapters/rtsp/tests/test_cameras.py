@@ -32,7 +32,7 @@ from jackfield.values.formats import AudioFormat, VideoFormat
 from jackfield.values.media import EncodedFrame, VideoFrame
 from tests.lab.needs import require
 
-from .cameras import FPS, Cable, film, saying, serving
+from .cameras import FPS, Cable, answering, film, saying, serving
 
 PASSED_ON, RAW = VideoFormat(320, 180, 15.0, codec="H264"), VideoFormat(320, 180, 15.0)
 SECRET = "p@ss: w/rd?"
@@ -287,6 +287,35 @@ def test_what_is_no_camera_is_said():
             error = opening(Camera(url=f"rtsp://bob:hidden@127.0.0.1:{port}/x", timeout_s=2))
         assert isinstance(error, DeviceGone)
         assert f"127.0.0.1:{port}" in error.message
+
+
+@pytest.mark.parametrize("first", ["", "401"])
+def test_a_redirect_to_another_server_is_refused_and_the_password_stays(first):
+    """Before or after the log-in: nobody connects to where it leads, and the message names the place."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        place = f"127.0.0.1:{other.getsockname()[1]}"
+        moved = f"RTSP/1.0 302 Moved\r\nCSeq: %d\r\nLocation: rtsp://eve:told@{place}/x\r\n\r\n"
+        log_in = 'RTSP/1.0 401 Unauthorized\r\nCSeq: %d\r\nWWW-Authenticate: Basic realm="x"\r\n\r\n'
+        with answering(lambda asked: log_in if first and "Authorization" not in asked else moved) as (port, asked):
+            error = opening(Camera(url=f"rtsp://127.0.0.1:{port}/x", user="bob", password="hidden", timeout_s=5))
+        other.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            other.accept()
+    assert isinstance(error, DeviceGone)
+    assert f"sends us to another server (rtsp://{place})" in error.message
+    assert "told" not in error.message
+    assert any("Authorization" in each for each in asked) == bool(first)
+
+
+def test_a_redirect_in_a_circle_is_followed_a_few_times_only():
+    """Within the same server; its requests can be counted on the fingers."""
+    with answering(lambda _: f"RTSP/1.0 302 Moved\r\nCSeq: %d\r\nLocation: rtsp://127.0.0.1:{port}/x\r\n\r\n") as (
+        port,
+        asked,
+    ):
+        error = opening(Camera(url=f"rtsp://127.0.0.1:{port}/x", timeout_s=5))
+    assert "in a circle" in error.message
+    assert len(asked) <= 8
 
 
 def test_a_server_that_says_nothing_holds_nobody():

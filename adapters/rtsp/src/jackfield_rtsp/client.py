@@ -12,11 +12,12 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
 import av
 
 from jackfield_rtsp.records import ERROR, HEADER, PACKET, record
+from jackfield_rtsp.redirects import Redirects
 
 #: No packet waits longer than this for one that was overtaken, in microseconds.
 _REORDER_US = 100_000
@@ -64,6 +65,7 @@ def translated(connected: bool, limit_s: float) -> Iterator[None]:
 def run(task: dict[str, Any], out: BinaryIO) -> None:
     """Connects, describes the stream, and hands on its packets until something ends it."""
     with translated(connected=False, limit_s=task["timeout_s"]):
+        Redirects(task["url"], lambda kind, said: _leave(out, Failure(kind, said))).listen()
         socket.getaddrinfo(task["host"], task["port"], type=socket.SOCK_STREAM)
         container = av.open(
             task["url"],
@@ -120,6 +122,14 @@ def main() -> None:
             _tell(out, Failure("other", type(error).__name__))
     except BrokenPipeError:
         os._exit(0)  # nobody reads any more, and there is nothing to flush
+
+
+def _leave(out: BinaryIO, failure: Failure) -> NoReturn:
+    """The process ends here, in the middle of what FFmpeg does."""
+    try:
+        _tell(out, failure)
+    finally:
+        os._exit(0)
 
 
 def _tell(out: BinaryIO, failure: Failure) -> None:

@@ -21,6 +21,8 @@ KINDS = {
     "lost": ("the connection was lost{said}", "see to the network"),
     "nothing": ("it has no stream of this kind", "look what it has in its own settings"),
     "foreign": ("what {place} answers is no camera's stream", "correct url"),
+    "moved": ("{place} sends us to another server{said}, where the password does not go", "correct url"),
+    "circle": ("{place} sends us round in a circle", "see to the camera, or correct url"),
     "other": ("{place} cannot be used{said}", "correct url, or set transport to what the camera can do"),
 }
 
