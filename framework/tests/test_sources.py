@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, cast
 
 import av
 import numpy as np
@@ -25,21 +26,72 @@ def test_pictures_come_from_arrays_av_and_frames() -> None:
     source.push(pixels, format="bgr24")
     source.push(av.VideoFrame.from_ndarray(pixels, "rgb24"))
     source.push(VideoFrame.from_ndarray(pixels))
-    source.push(EncodedFrame(b"x", "VP8", True))
-    *frames, encoded = sink.media
-    assert [frame.to_ndarray()[0, 0].tolist() for frame in frames] == [
+    assert [frame.to_ndarray()[0, 0].tolist() for frame in sink.media] == [
         [10, 20, 30],
         [30, 20, 10],
         [10, 20, 30],
         [10, 20, 30],
     ]
-    assert frames[0].time_ns == 5
-    assert encoded.data == b"x"
+    assert sink.media[0].time_ns == 5
     with pytest.raises(TypeError, match="numpy"):
         source.push("a picture")
     capture.stop()
     source.push(pixels)
-    assert len(sink.media) == 5
+    assert len(sink.media) == 4
+
+
+def test_a_codec_is_one_that_we_send() -> None:
+    """However it is spelt; any other is refused where the source is made, by an error that names those."""
+    assert [VideoSource(codec=name).format.codec for name in ("H264", "h264", "vp8", None)] == [
+        "H264",
+        "H264",
+        "VP8",
+        None,
+    ]
+    wrong: tuple[Any, ...] = ("AV1", "VP9", "opus", "H265", "foo", "", 5, ["H264"], b"H264")
+    for codec in wrong:
+        with pytest.raises(ValueError, match="codec is VP8 or H264"):
+            VideoSource(codec=codec)
+
+
+def test_an_encoded_source_takes_whole_frames_of_its_codec_alone() -> None:
+    """Anything else is an error at once, and nothing of it reaches a publication; a raw source takes no encoded one."""
+    source, raw, sink = VideoSource(codec="h264"), VideoSource(), FakeSink()
+    SourceCapture(source).start(sink)
+    SourceCapture(raw).start(sink)
+    good, odd = EncodedFrame(b"x", "H264", True), cast("Any", EncodedFrame)
+    wrong: list[tuple[VideoSource, Any]] = [
+        (source, EncodedFrame(b"x", "VP8", True)),
+        (source, odd(b"x", 5, True)),
+        (source, EncodedFrame(b"", "H264", True)),
+        (source, odd(bytearray(b"x"), "H264", True)),
+        (source, odd(None, "H264", True)),
+        (source, odd(b"x", "H264", True, time_ns="x")),
+        (source, np.zeros((48, 64, 3), np.uint8)),
+        (raw, good),
+    ]
+    for where, what in wrong:
+        with pytest.raises((TypeError, ValueError)):
+            where.push(what)
+    with pytest.raises(TypeError, match="time_ns"):
+        raw.push(np.zeros((48, 64, 3), np.uint8), time_ns=cast("Any", "x"))
+    source.push(good)
+    assert sink.media == [good]
+
+
+def test_a_callback_that_raises_is_logged_once_by_its_name(caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever passes the wish on notices nothing."""
+    heard: list[int] = []
+    source = VideoSource(codec="H264", on_keyframe_request=lambda: heard.remove(1), on_bitrate=heard.remove)
+    capture = SourceCapture(source)
+    for _ in range(3):
+        capture.force_keyframe()
+        capture.set_bitrate_bps(7)
+    assert [record.getMessage() for record in caplog.records] == [
+        "on_keyframe_request of a VideoSource raised ValueError: list.remove(x): x not in list",
+        "on_bitrate of a VideoSource raised ValueError: list.remove(x): x not in list",
+    ]
+    assert not any(record.exc_info for record in caplog.records)
 
 
 def test_sound_comes_from_arrays_av_and_blocks() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from jackfield.roles import CaptureSink
+from jackfield.rtc import payload
+from jackfield.rtc.codecs import canonical
 from jackfield.values.formats import AudioFormat, MediaFormat, VideoFormat
 from jackfield.values.media import AudioBlock, CodecName, EncodedFrame, Media, VideoFrame
 
@@ -15,6 +18,11 @@ if TYPE_CHECKING:
     import av
     import numpy as np
     from numpy.typing import NDArray
+
+logger = logging.getLogger("jackfield.publish")
+
+#: What a program may encode itself: all the pictures that this client sends.
+CODECS = tuple(codec for codec in payload.CODECS if codec != "opus")
 
 
 class _Source:
@@ -41,8 +49,8 @@ class VideoSource(_Source):
     """Pictures that a program makes.
 
     ``width``, ``height`` and ``fps`` say what to expect; the encoder follows the pictures that come. With ``codec``
-    set, `push` takes `EncodedFrame` and nothing is encoded; ``on_keyframe_request`` and ``on_bitrate`` (bit/s) are then
-    called, on the event loop, when the far end wants a keyframe or the path carries another rate.
+    (H264 or VP8), `push` takes `EncodedFrame` of it and nothing is encoded; ``on_keyframe_request`` and ``on_bitrate``
+    (bit/s) are then called, and must not wait, when the far end wants a keyframe or the path carries another rate.
     """
 
     def __init__(
@@ -59,7 +67,7 @@ class VideoSource(_Source):
         _check("width", width, 2, 16_384)
         _check("height", height, 2, 16_384)
         _check("fps", fps, 0.01, 1000)
-        self.format = VideoFormat(width, height, fps, codec=codec)
+        self.format = VideoFormat(width, height, fps, codec=_codec(codec))
         self.on_keyframe_request, self.on_bitrate = on_keyframe_request, on_bitrate
 
     def push(
@@ -71,9 +79,12 @@ class VideoSource(_Source):
     ) -> None:
         """Publishes one picture; any thread, never waits. An array is read as ``format`` (`VideoFrame.from_ndarray`).
 
-        The frame is shared from now on: push another next time, do not draw into this one.
+        The frame is shared from now on: push another next time, do not draw into this one. ``TypeError`` or
+        ``ValueError`` for what is no picture, or is not in the source's codec; nothing of it is published.
         """
-        self._deliver(_as_video(frame, format, time_ns))
+        media = _as_video(frame, format, time_ns)
+        _check_media(media, self.format.codec)
+        self._deliver(media)
 
 
 class AudioSource(_Source):
@@ -102,6 +113,7 @@ class SourceCapture:
         self.format: MediaFormat = source.format
         self._source = source
         self._sink: CaptureSink | None = None
+        self._told: set[str] = set()
 
     def start(self, sink: CaptureSink) -> None:
         """What is pushed from now on goes to the sink."""
@@ -115,18 +127,58 @@ class SourceCapture:
 
     def force_keyframe(self) -> None:
         """Tells the program."""
-        if isinstance(self._source, VideoSource) and self._source.on_keyframe_request:
-            self._source.on_keyframe_request()
+        if isinstance(self._source, VideoSource) and (tell := self._source.on_keyframe_request):
+            self._guarded("on_keyframe_request", tell)
 
     def set_bitrate_bps(self, bitrate_bps: int) -> None:
         """Tells the program."""
-        if isinstance(self._source, VideoSource) and self._source.on_bitrate:
-            self._source.on_bitrate(bitrate_bps)
+        if isinstance(self._source, VideoSource) and (tell := self._source.on_bitrate):
+            self._guarded("on_bitrate", lambda: tell(bitrate_bps))
+
+    def _guarded(self, name: str, tell: Callable[[], None]) -> None:
+        """The call goes on whatever the program raises: the first of each callback is logged."""
+        try:
+            tell()
+        except Exception as exc:
+            if name not in self._told:
+                self._told.add(name)
+                logger.warning("%s of a VideoSource raised %s: %s", name, type(exc).__name__, exc)
 
 
 def _check(name: str, value: Any, least: float, most: float) -> None:
     if not isinstance(value, int | float) or not least <= value <= most:
         raise ValueError(f"{name} is a number from {least:g} to {most:g}, not {value!r}")
+
+
+def _codec(codec: Any) -> CodecName | None:
+    """Our spelling of it; ``ValueError`` for one that this client does not send."""
+    if codec is None:
+        return None
+    name = canonical(codec) if isinstance(codec, str) else None
+    if name not in CODECS:
+        raise ValueError(f"codec is {' or '.join(CODECS)}, or None to have pictures encoded; not {codec!r}")
+    return name
+
+
+def _check_media(media: VideoFrame | EncodedFrame, codec: CodecName | None) -> None:
+    if isinstance(media, VideoFrame):
+        if codec is not None:
+            raise TypeError(f"a VideoSource with codec={codec!r} takes EncodedFrame; this is a picture not encoded")
+    else:
+        _check_encoded(media, codec)
+    if not isinstance(media.time_ns, int):
+        raise TypeError(f"time_ns is a whole number of nanoseconds, not {media.time_ns!r}")
+
+
+def _check_encoded(frame: EncodedFrame, codec: CodecName | None) -> None:
+    if codec is None:
+        raise TypeError("a VideoSource takes EncodedFrame where it is made with codec=, and this one is not")
+    if frame.codec != codec:
+        raise ValueError(f"a VideoSource with codec={codec!r} takes no EncodedFrame of {frame.codec!r}")
+    if not isinstance(frame.data, bytes):
+        raise TypeError(f"data of an EncodedFrame is bytes, not {type(frame.data).__name__}")
+    if not frame.data:
+        raise ValueError("an EncodedFrame with no data is no picture")
 
 
 def _as_video(frame: Any, format: str, time_ns: int | None) -> VideoFrame | EncodedFrame:
