@@ -75,6 +75,11 @@ class ParameterSets:
         self._sps = self._pps = b""
         self._remember(sets)
 
+    @property
+    def lacking(self) -> str:
+        """What was never seen, and no decoder does without: "SPS", "PPS", "SPS and PPS"; "" where both were."""
+        return " and ".join(name for name, known in (("SPS", self._sps), ("PPS", self._pps)) if not known)
+
     def whole(self, unit: bytes) -> bytes:
         """The access unit, self-contained where it is an IDR picture and its sets were seen."""
         types = nal_types(unit)

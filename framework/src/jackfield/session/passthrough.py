@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from collections.abc import Callable
 
 from attrs import evolve
@@ -13,15 +15,20 @@ from jackfield.session.handover import Outlet
 from jackfield.values.findings import Finding
 from jackfield.values.media import EncodedFrame
 
+logger = logging.getLogger("jackfield.publish")
+
 #: Encoded frames on their way to the event loop.
 FRAMES_AHEAD = 4
+#: A source that gives no keyframe is asked again after this long.
+ASK_AGAIN_S = 0.33
 
 
 class Passthrough:
     """Hands encoded frames on to ``send`` on the event loop, from a keyframe on.
 
-    When the loop is behind, all up to the next keyframe go, and ``force_keyframe`` asks for one. ``unfit`` is told,
-    once and on the loop, when browsers could not decode what comes; nothing of it is sent.
+    When the loop is behind, all up to the next keyframe go, and ``force_keyframe`` asks for one, some three times a
+    second. ``unfit`` is told, once and on the loop, when browsers could not decode what comes; nothing of it is sent.
+    Nor is H.264 before its parameter sets, which is logged once. ``now`` is in seconds.
     """
 
     def __init__(
@@ -30,31 +37,53 @@ class Passthrough:
         send: Callable[[Encoded], None],
         force_keyframe: Callable[[], None],
         unfit: Callable[[Finding], None],
+        *,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.dropped = 0
         self.is_open = False
         self._what, self._force_keyframe, self._unfit = what, force_keyframe, unfit
         self._loop = asyncio.get_running_loop()
         self._outlet: Outlet[Encoded] = Outlet(self._loop, send, FRAMES_AHEAD, newest_wins=False)
+        self._now, self._asked_at = now, -ASK_AGAIN_S
+        self._begin()
+
+    def _begin(self) -> None:
         self._sets = ParameterSets()
-        self._waits, self._is_unfit = True, False
+        self._waits, self._is_unfit, self._told_lacking = True, False, False
 
     def take(self, frame: EncodedFrame) -> None:
         """Takes a frame, on the capture's thread."""
-        if frame.keyframe and frame.codec == "H264":
+        if frame.codec == "H264":
             frame = self._whole(frame)
         if self._is_unfit:
             return
-        self._waits = (self._waits and not frame.keyframe) or self._outlet.full or not self.is_open
+        begins = frame.keyframe and not self._lacks_sets(frame)
+        self._waits = (self._waits and not begins) or self._outlet.full or not self.is_open
         if not self._waits:
             self._outlet.put((frame, None))
             return
         self.dropped += 1
-        if self.is_open:
+        now = self._now()
+        if self.is_open and now - self._asked_at >= ASK_AGAIN_S:
+            self._asked_at = now
             self._force_keyframe()
 
+    def _lacks_sets(self, frame: EncodedFrame) -> bool:
+        """Whether nobody could decode this keyframe: what describes the pictures has not come yet."""
+        if frame.codec != "H264" or not (lacking := self._sets.lacking):
+            return False
+        if not self._told_lacking:
+            self._told_lacking = True
+            found = f"{self._what} gives H.264 without parameter sets ({lacking}), which nobody can decode"
+            logger.warning("%s: nothing of it is sent until they come; have them put before each keyframe", found)
+        return True
+
     def _whole(self, frame: EncodedFrame) -> EncodedFrame:
+        """The frame with what it takes to begin there; parameter sets are remembered from wherever they come."""
         data = self._sets.whole(frame.data)
+        if not frame.keyframe:
+            return frame
         sps = sps_of(data)
         if sps is None:
             return frame
@@ -68,8 +97,7 @@ class Passthrough:
 
     def renew(self) -> None:
         """Another source's frames come from now on: nothing of what was seen holds for them."""
-        self._sets = ParameterSets()
-        self._waits, self._is_unfit = True, False
+        self._begin()
 
     def close(self) -> None:
         """Nothing more comes out."""

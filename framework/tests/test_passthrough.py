@@ -1,0 +1,69 @@
+"""Encoded media on its way to the network: where it begins, what is asked of its source, and what is held back."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from jackfield.session.encode import Encoded
+from jackfield.session.passthrough import Passthrough
+from jackfield.values.findings import Finding
+from jackfield.values.media import EncodedFrame
+
+SPS, PPS = b"\0\0\0\1\x67\x42\xc0\x0d\xda\x05\x07\xec", b"\0\0\0\1\x68\xce\x3c\x80"
+IDR, SLICE = b"\0\0\0\1\x65\x88\x84\x01", b"\0\0\0\1\x41\x9a\x02\x03"
+
+
+class Way:
+    """A passthrough that is open, with what came out of it and how often a keyframe was asked for."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+        self.unfit: list[Finding] = []
+        self.asked, self.now_s = 0, 100.0
+        self.passthrough = Passthrough("door", self._send, self._ask, self.unfit.append, now=lambda: self.now_s)
+        self.passthrough.is_open = True
+
+    def _send(self, encoded: Encoded) -> None:
+        self.sent.append(encoded[0].data)
+
+    def _ask(self) -> None:
+        self.asked += 1
+
+    async def take(self, data: bytes, keyframe: bool) -> None:
+        """One frame, all the way; 33 ms go by."""
+        self.passthrough.take(EncodedFrame(data, "H264", keyframe))
+        self.now_s += 1 / 30
+        await asyncio.sleep(0)
+
+
+async def test_a_keyframe_that_does_not_come_is_asked_for_three_times_a_second() -> None:
+    """At once, and then not for every frame that cannot be sent."""
+    way = Way()
+    await way.take(SLICE, False)
+    assert way.asked == 1
+    for _ in range(89):
+        await way.take(SLICE, False)
+    assert 8 <= way.asked <= 10
+    assert way.sent == []
+
+
+async def test_keyframes_without_parameter_sets_are_held_back_and_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Until they come, in whatever frame; from then on each keyframe has them."""
+    way = Way()
+    for _ in range(5):
+        await way.take(IDR, True)
+        await way.take(SLICE, False)
+    assert way.sent == []
+    (record,) = caplog.records
+    assert "door gives H.264 without parameter sets (SPS and PPS)" in record.getMessage()
+    await way.take(SPS + PPS, False)
+    await way.take(IDR, True)
+    await way.take(SLICE, False)
+    assert way.sent == [SPS + PPS + IDR, SLICE]
+    assert way.unfit == []
+    way.passthrough.renew()
+    await way.take(SPS + IDR, True)
+    assert "(PPS)" in caplog.records[1].getMessage()
+    assert len(way.sent) == 2
