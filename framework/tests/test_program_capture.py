@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -16,7 +17,7 @@ import pytest
 
 from jackfield.media.program.capture import Patience, ProgramCapture
 from jackfield.media.program.comeback import Comeback
-from jackfield.media.program.process import RunningProgram
+from jackfield.media.program.process import RunningProgram, without_logins
 from jackfield.media.program.raw import RawPictures, Samples
 from jackfield.testing.fakes import FakeSink
 from jackfield.values.devices import Device, DeviceChange
@@ -101,6 +102,61 @@ def test_what_it_prints_is_delivered_and_stopping_leaves_nothing() -> None:
     assert len(sink.media) == count
     assert not Path(f"/proc/{pid}").exists(), "it was not reaped"
     assert (descriptors(), threading.active_count()) == (before, threads)
+
+
+def test_it_ends_with_a_process_that_is_killed() -> None:
+    """Silent programs that never write, and what they started: gone soon after SIGKILL to whoever started them."""
+    text = """
+import signal
+from jackfield.media.program.process import RunningProgram
+program = RunningProgram(["sh", "-c", "sleep 4321 & echo $!; exec sleep 4321"])
+while (said := program.read(99)) is None:
+    pass
+print(program.pid, program._watcher.pid, said.decode(), flush=True)
+signal.pause()
+"""
+    with subprocess.Popen(python(text), stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout is not None
+        pids = [int(word) for word in owner.stdout.readline().split()]
+        assert len(pids) == 3
+        assert all(map(lives, pids))
+        owner.kill()
+    assert until(lambda: not any(map(lives, pids))), pids
+
+
+def test_its_watcher_ends_with_it() -> None:
+    """Nothing of it is left once it has been ended, by itself or by us."""
+    for command in (["true"], ["sleep", "4321"]):
+        program = RunningProgram(command)
+        assert program._watcher is not None
+        pid = program._watcher.pid
+        program.end()
+        assert not Path(f"/proc/{pid}").exists()
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("open rtsp://u:geheim@cam/x failed", "open rtsp://…@cam/x failed"),
+        ("'http://u:ge@h/eim@cam:80/x'", "'http://…@cam:80/x'"),
+        ("rtsp://u@cam/x", "rtsp://…@cam/x"),
+        ("rtsp://cam:554/x to ada@example.org", "rtsp://cam:554/x to ada@example.org"),
+    ],
+)
+def test_names_and_passwords_in_urls_are_not_shown(said: str, shown: str) -> None:
+    """In anything it says; addresses without them stay as they are."""
+    assert without_logins(said) == shown
+    with running(python(f"import sys; sys.exit({said!r})")) as capture, pytest.raises(DeviceGone) as caught:
+        capture.ready()
+    assert shown in caught.value.message
+
+
+@pytest.mark.parametrize("word", ["a\0b", "a\udc00b\ud800"])
+def test_a_word_that_no_command_can_have_is_said(word: str, caplog: pytest.LogCaptureFixture) -> None:
+    """In our words, and with no traceback in the log."""
+    with running(["echo", word]) as capture, pytest.raises(DeviceError, match="half of a surrogate pair; mend it"):
+        capture.ready()
+    assert "Traceback" not in caplog.text
 
 
 def test_its_whole_family_ends_with_it(tmp_path: Path) -> None:

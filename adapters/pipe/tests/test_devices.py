@@ -76,6 +76,24 @@ def test_every_table_is_a_device():
     assert (screen.kind, screen.modes, screen.rank) == ("screen", (VideoFormat(640, 480, 15.0, "nv12"),), 7)
 
 
+def test_a_command_shows_no_password_and_no_word_that_cannot_be_one():
+    """In its listing, its notes, its error, and its table's `repr`."""
+    driver = driver_of(
+        door=PipeDevice(command="rtsp://u:geheim@cam/x", format="h264"),
+        nul=PipeDevice(command=("a\0b", "x"), format="h264"),
+        half=PipeDevice(command=(CARD[0], "\ud800"), format="h264"),
+    )
+    door, *others = driver.devices()
+    with pytest.raises(DeviceError) as caught:
+        driver.open(door, PASSED_ON)
+    shown = f"{door} {caught.value} {driver._options} {driver.diagnose()}"
+    assert "rtsp://…@cam/x" in shown
+    assert "geheim" not in shown
+    for device in others:
+        assert (device.state, "\0" in str(device)) == ("unusable", False)
+        assert "holds a NUL or half of a surrogate pair" in device.note
+
+
 def test_a_command_that_is_not_there_is_unusable_and_says_so(tmp_path):
     """Before anything is opened: in the listing, in what doctor asks, and in the error of whoever opens it."""
     plain = tmp_path / "plain"
@@ -109,7 +127,8 @@ def test_a_camera_cannot_be_opened_as_a_microphone():
     [
         ({"command": "", "format": "h264"}, "names no program"),
         ({"command": "a | b", "format": "h264"}, "no shell reads '|'"),
-        ({"command": "a 'b", "format": "h264"}, "quotation"),
+        ({"command": "a 'b", "format": "h264"}, "a quote in command is not closed: close or escape it"),
+        ({"command": "a b\\", "format": "h264"}, "command ends with a backslash"),
         ({"command": "a", "format": "nv12"}, "set width and height"),
         ({"command": "a", "format": "h265"}, "one of h264"),
         ({"command": "a", "format": "h264", "on_keyframe": "SIGNOTHING"}, "SIGUSR1"),

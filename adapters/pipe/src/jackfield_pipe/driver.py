@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from jackfield.media.program.comeback import Comeback
+from jackfield.media.program.process import without_logins
 from jackfield.roles import Capture, Unwatch
 from jackfield.values.devices import Device, DeviceChange, DeviceKind
 from jackfield.values.errors import DeviceError, DeviceGone
@@ -79,8 +80,9 @@ def listed(name: str, configured: PipeDevice) -> Device:
     problem = unusable(configured)
     fix = f"; install it, or correct [pipe.{name}] command"
     kind: DeviceKind = "microphone" if configured.is_sound else configured.kind
-    label = configured.label or f"{name} ({Path(configured.words[0]).name})"
-    device = Device(f"pipe:{name}", kind, label, configured.words[0], modes=_modes(configured), rank=configured.rank)
+    command = without_logins(_showable(configured.words[0]))
+    label = configured.label or f"{name} ({Path(command).name})"
+    device = Device(f"pipe:{name}", kind, label, command, modes=_modes(configured), rank=configured.rank)
     if problem:
         device = evolve(device, state="unusable", note=problem + fix)
     return evolve(device, facing=configured.facing)
@@ -90,13 +92,27 @@ def unusable(configured: PipeDevice) -> str:
     """Why its command cannot be started here, empty where it can."""
     if sys.platform == "win32":
         return "commands are read on Linux and macOS, and not on Windows"
+    if not all(_sendable(word) for word in configured.words):
+        return "a word of its command holds a NUL or half of a surrogate pair, which no command can"
     command = configured.words[0]
+    shown = without_logins(command)
     if shutil.which(command):
         return ""
     if os.sep in command and Path(command).exists():
-        return f"{command} is there and is no program that this user may run (chmod +x)"
+        return f"{shown} is there and is no program that this user may run (chmod +x)"
     where = "" if os.sep in command else " on the PATH"
-    return f"there is no command {command}{where}"
+    return f"there is no command {shown}{where}"
+
+
+def _showable(word: str) -> str:
+    return word.encode(errors="replace").decode().replace("\0", "?")
+
+
+def _sendable(word: str) -> bool:
+    try:
+        return b"\0" not in os.fsencode(word)
+    except UnicodeEncodeError:
+        return False
 
 
 def _modes(configured: PipeDevice) -> tuple[MediaFormat, ...]:

@@ -23,7 +23,7 @@ class PipeDevice:
 
     #: The command, as one line or as a list of words; `{width}`, `{height}`, `{fps}`, `{bitrate}`, `{rate}` and
     #: `{channels}` stand for what the call wishes, or what is set here.
-    command: str | tuple[str, ...]
+    command: str | tuple[str, ...] = field(repr=False)
     #: What it prints: an H.264 byte stream, JPEG pictures, YUV4MPEG2, raw pictures or samples, by FFmpeg's names.
     format: Literal[
         "h264",
@@ -92,7 +92,13 @@ class PipeDevice:
     @property
     def words(self) -> tuple[str, ...]:
         """The command as the operating system takes it, placeholders left in; `ValueError` for a quote left open."""
-        return tuple(shlex.split(self.command)) if isinstance(self.command, str) else self.command
+        if not isinstance(self.command, str):
+            return self.command
+        try:
+            return tuple(shlex.split(self.command))
+        except ValueError as exc:
+            what = "a quote in command is not closed" if "quot" in str(exc) else "command ends with a backslash"
+            raise ValueError(f"{what}: close or escape it, or write command as a list of words") from exc
 
     @property
     def is_sound(self) -> bool:

@@ -61,8 +61,8 @@ class ProgramCapture:
     """Media of a program. `ready` waits for the first of it; what comes before ``start`` is dropped.
 
     ``what`` names the device in messages, ``fix`` says what to do when it fails. ``launch`` starts one run on the
-    capture's thread and may raise `OSError`; ``reader`` makes what reads it. ``given_up`` hears the error with which
-    it ends by itself.
+    capture's thread and may raise `OSError`, or `ValueError` for words that cannot be a command; ``reader`` makes what
+    reads it. ``given_up`` hears the error with which it ends by itself.
     """
 
     #: What comes. Known once it is `ready`.
@@ -191,7 +191,10 @@ class ProgramCapture:
         try:
             program = self._launch()
         except OSError as exc:
-            return Ending(f"it could not be started ({exc.strerror or exc})")
+            return Ending(f"it could not be started ({exc.strerror or type(exc).__name__})")
+        except ValueError:  # `subprocess`, of a word that no system call can carry
+            found = "a word of its command holds a NUL or half of a surrogate pair"
+            return Ending(found, DeviceError(f"{self.what} cannot be started: {found}; {self._fix}"))
         with self._lock:
             self._program = program
         try:

@@ -16,10 +16,21 @@ LINES, LINE_LENGTH = 8, 200
 TERM_S, KILL_S = 0.4, 0.3
 _PIPE_SIZE = 1 << 20
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+#: What stands before the host in a URL; to the last @ of the word where a password begins, which may hold anything.
+_LOGIN = re.compile(r"(?<=://)(?:[^\s/:@]*:\S*@|[^\s/@]*@)")
+#: Waits until whoever started it is gone, however that came, and ends the group of the program then.
+_WATCH = 'read -r _; kill -s KILL -- "-$1"'
+
+
+def without_logins(text: str) -> str:
+    """The text as it may be shown: the names and passwords in its URLs are ``…``."""
+    return _LOGIN.sub("…@", text)
 
 
 class RunningProgram:
     """A program started without a shell, in a process group of its own, its standard input closed.
+
+    The group ends with this process too, be it killed: a watcher (``sh``) waits at a pipe for that.
 
     ``stdout`` and ``stderr`` are file descriptors that do not block. Used by one thread at a time. `OSError` where it
     cannot be started. ``given`` is written to its standard input, which then ends (it must fit into a pipe, 4 KiB).
@@ -40,6 +51,7 @@ class RunningProgram:
         assert self._process.stdout is not None
         assert self._process.stderr is not None
         self.stdout, self.stderr = self._process.stdout.fileno(), self._process.stderr.fileno()
+        self._watcher = _watcher(self._process.pid)
         self._words = _LastWords()
         for descriptor in (self.stdout, self.stderr):
             os.set_blocking(descriptor, False)
@@ -93,6 +105,7 @@ class RunningProgram:
             self._left(TERM_S)
         self._signal_group(signal.SIGKILL)
         self._left(KILL_S)
+        self._unwatch()
         self.listen()
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             if pipe is not None:
@@ -101,6 +114,14 @@ class RunningProgram:
         if not by_itself or status is None:
             return ""
         return f"it ended with status {status}" if status >= 0 else f"it was ended by {_signal_name(-status)}"
+
+    def _unwatch(self) -> None:
+        watcher, self._watcher = self._watcher, None
+        if watcher is not None:
+            watcher.kill()
+            watcher.wait()
+            assert watcher.stdin is not None
+            watcher.stdin.close()
 
     def _left(self, limit_s: float) -> bool:
         try:
@@ -115,6 +136,20 @@ class RunningProgram:
             os.killpg(self._process.pid, number)
         except (ProcessLookupError, PermissionError):  # nobody is left; macOS says so of zombies by the second
             pass
+
+
+def _watcher(group: int) -> subprocess.Popen[bytes] | None:
+    """Not the kernel's parent-death signal (prctl(2)): it reaches one process, not and not what that started."""
+    try:
+        return subprocess.Popen(
+            ["/bin/sh", "-c", _WATCH, "jackfield-watch", str(group)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except OSError:
+        return None  # the program runs all the same, and is ended by `end`
 
 
 class _LastWords:
@@ -135,7 +170,8 @@ class _LastWords:
 
 
 def _plain(line: bytes) -> str:
-    return _CONTROL.sub(" ", line[: 4 * LINE_LENGTH].decode(errors="replace")).strip()[:LINE_LENGTH]
+    text = _CONTROL.sub(" ", line[: 4 * LINE_LENGTH].decode(errors="replace"))
+    return without_logins(text).strip()[:LINE_LENGTH]
 
 
 def _read(descriptor: int, limit: int) -> bytes | None:
