@@ -24,7 +24,7 @@ CAPTURE = """
     class Open:
         def __init__(self, format):
             self.format = format
-            self._end = threading.Event()
+            self._end, self._thread = threading.Event(), None
 
         def start(self, sink):
             self._thread = threading.Thread(target=self._run, args=(sink,), daemon=True)
@@ -86,7 +86,9 @@ def outcome(folder: Path, **details: str) -> str:
 
 def test_a_plugin_outside_the_tree_passes_its_inherited_contract(tmp_path: Path) -> None:
     """Ten lines of test, and every clause is run."""
-    said = outcome(tmp_path, stop="self._end.set(); self._thread.join(1)", error='DeviceGone("it is not there")')
+    said = outcome(
+        tmp_path, stop="self._end.set(); self._thread and self._thread.join(1)", error='DeviceGone("it is not there")'
+    )
     assert "failed" not in said, said
     assert " passed" in said
 

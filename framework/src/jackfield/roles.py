@@ -109,7 +109,8 @@ class Capture(Protocol):
         """Media flows to the sink from now on."""
 
     def stop(self) -> None:
-        """The device is closed and nothing more is delivered; returns within a second whatever the device does."""
+        """The device is closed and nothing more is delivered; returns within a second whatever the device does. Also
+        called where ``start`` never was."""
 
 
 class CaptureDriver(Protocol):
