@@ -80,7 +80,7 @@ async def test_a_change_that_is_none_is_passed_over(caplog: pytest.LogCaptureFix
     await hotplug.close()
 
 
-@pytest.mark.parametrize("wish", [5, b"x", [None], [5], True, object(), "x" * 5000])
+@pytest.mark.parametrize("wish", [5, b"x", [None], [5], True, object(), "", [""], "x" * 5000])
 def test_a_wish_of_a_wrong_type_is_a_finding(wish: Any) -> None:
     """It says what a wish may be, and does not repeat a book."""
     with pytest.raises(SettingsError, match="it is an id, a label, an address") as caught:

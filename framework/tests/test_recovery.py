@@ -725,6 +725,24 @@ async def test_a_device_that_will_not_open_leaves_the_old_one_on() -> None:
         assert now.own.publications[0].device is FRONT
 
 
+async def test_of_several_named_cameras_the_first_that_opens_is_taken() -> None:
+    """In mid-call as at the join; and switching goes past one that another program holds."""
+    held = evolve(SMART, id="bench:held")
+    bench = Bench(FRONT, held, REAR)
+    bench.refuse[held.id] = DeviceBusy("another program holds it")
+    async with call(bench, camera=FRONT.id) as now:
+        assert await now.own.set_device("camera", [held.id, REAR.id]) == REAR
+        with pytest.raises(DeviceGone, match="another program holds it"):
+            await now.own.set_device("camera", [held.id])
+        bench.there.remove(FRONT)
+        bench.there.append(evolve(FRONT, facing=""))
+        assert (await now.own.switch_camera()).id == FRONT.id
+        bench.refuse[REAR.id] = DeviceBusy("it too")
+        with pytest.raises(DeviceBusy):
+            await now.own.switch_camera()
+        assert now.own.publications[0].device.id == FRONT.id  # type: ignore[union-attr]
+
+
 async def test_who_chooses_another_device_waits_for_the_lost_one_no_more() -> None:
     """The choice is in force, and the return of the old one changes nothing."""
     bench = Bench(FRONT, REAR)

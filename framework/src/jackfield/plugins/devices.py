@@ -166,7 +166,7 @@ def _is_wish(wish: object) -> bool:
     parts: object = [wish] if isinstance(wish, str) else wish
     if not isinstance(parts, list | tuple):
         return False
-    return all(isinstance(part, str) and len(part) <= _LONGEST for part in parts)
+    return all(isinstance(part, str) and part.strip() and len(part) <= _LONGEST for part in parts)
 
 
 def _short(wish: object) -> str:

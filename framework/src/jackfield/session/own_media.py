@@ -16,7 +16,7 @@ from jackfield.session.feed import Feed
 from jackfield.session.hotplug import HotPlug
 from jackfield.session.opening import aside
 from jackfield.session.publication import Publication
-from jackfield.session.recovery import LEAST_RANK, Recovery, Wish, following
+from jackfield.session.recovery import LEAST_RANK, NO_OTHER, Recovery, Wish, following
 from jackfield.session.sources import AudioSource, VideoSource
 from jackfield.values import events
 from jackfield.values.devices import Device
@@ -249,7 +249,21 @@ class OwnMedia:
             return await self._set_device(kind, wish)
 
     async def _set_device(self, kind: Any, wish: Wish) -> Device | None:
-        device, driver, _ = await aside(lambda: self._plugins.device(kind, wish))
+        failed: dict[str, str] = {}
+        while True:
+            device, driver, _ = await aside(lambda: self._plugins.device(kind, wish, failed=failed))
+            try:
+                await self._use(kind, device, driver)
+                break
+            except DeviceError as error:
+                if device is None or wish is None or isinstance(wish, str):
+                    raise
+                failed[device.id] = error.message
+        self._wishes[kind] = wish
+        self._emit(_CHANGED[kind](device))
+        return device
+
+    async def _use(self, kind: Any, device: Device | None, driver: Any) -> None:
         publication = self.of(kind)
         if device is None:
             if publication is not None:
@@ -258,9 +272,6 @@ class OwnMedia:
             await self.publish(device, source=kind)
         elif publication.device is None or publication.device.id != device.id or publication.is_away:
             await self._swap(publication, device, driver)
-        self._wishes[kind] = wish
-        self._emit(_CHANGED[kind](device))
-        return device
 
     async def _swap(self, publication: Publication, device: Device, driver: Any) -> None:
         recovery = self._recoveries.get(publication)
@@ -275,14 +286,30 @@ class OwnMedia:
         self._explain(publication)
 
     async def switch_camera(self) -> Device:
-        """The next camera: one that faces the other way, else the one listed after that in use."""
-        publication = self.of("camera")
-        used = publication.device if publication else None
-        taken = following(await aside(lambda: self._plugins.devices("camera")), used)
-        await self.set_device("camera", taken.id)
+        """The next camera that opens: one that faces the other way, else the one listed after that in use."""
+        async with self._turns["camera"]:
+            publication = self.of("camera")
+            used = publication.device if publication else None
+            cameras = await aside(lambda: self._plugins.devices("camera"))
+            taken = await self._switch(cameras, used)
         if taken.facing and taken.facing != (used.facing if used else ""):
             self._emit(events.CameraFacingChanged(taken.facing))
         return taken
+
+    async def _switch(self, cameras: list[Device], used: Device | None) -> Device:
+        refused: DeviceError | None = None
+        while True:
+            try:
+                taken = following(cameras, used)
+            except DeviceGone:
+                raise refused or DeviceGone(NO_OTHER) from None
+            try:
+                await self._set_device("camera", taken.id)
+            except DeviceError as error:
+                refused = refused or error
+                cameras = [each for each in cameras if each.id != taken.id]
+            else:
+                return taken
 
     async def controls(self, kind: Any) -> Sequence[Control]:
         """What can be adjusted on the device in use."""

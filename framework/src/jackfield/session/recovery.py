@@ -26,6 +26,8 @@ LEAST_RANK = 10
 #: Kinds that are replaced by another device though nobody named one. No other camera is turned on unasked.
 _REPLACED: frozenset[DeviceKind] = frozenset({"microphone", "speaker"})
 
+NO_OTHER = "there is no other camera to switch to; see `jackfield devices camera`"
+
 Wish = str | Sequence[str] | None
 
 
@@ -129,7 +131,7 @@ def following(cameras: Sequence[Device], used: Device | None) -> Device:
     ready = [each for each in cameras if each.state == "ready"]
     others = [each for each in ready if used is None or each.id != used.id]
     if not others:
-        raise DeviceGone("there is no other camera to switch to; see `jackfield devices camera`")
+        raise DeviceGone(NO_OTHER)
     real = [each for each in others if each.rank >= LEAST_RANK] or others
     facing = {"front": "rear", "rear": "front"}.get(used.facing if used else "")
     turned = [each for each in real if each.facing == facing] if facing else []
