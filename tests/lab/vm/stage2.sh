@@ -4,7 +4,6 @@ export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/r
 mount -t tmpfs none /run
 mkdir -p /dev/shm /dev/pts
 mount -t tmpfs -o mode=1777 none /dev/shm
-mount -t tmpfs -o mode=1777 none /tmp
 mount -t devpts none /dev/pts
 ln -sf /proc/self/fd /dev/fd
 ip link set lo up 2> /dev/null || busybox ip link set lo up
