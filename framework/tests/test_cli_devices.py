@@ -176,6 +176,8 @@ class Watching:
             text=True,
             env=environment,
             cwd=site,
+            # whoever runs the tests in the background may have it ignored
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         self.lines: queue.Queue[str] = queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)
