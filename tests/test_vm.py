@@ -14,6 +14,16 @@ _LIMIT_S = 1500
 
 
 @pytest.mark.needs(*VM_NEEDS)
+@pytest.mark.timeout(400)
+def test_a_hardware_test_passes_in_the_lab() -> None:
+    """The shortest form: a camera of the kernel's own is read inside. All of them: `make lab`."""
+    outcome = inner.run(["tests/test_lab_devices.py", "-k", "vivid"], which=inner.SHORT, limit_s=360)
+    assert (outcome.status, outcome.those("failed")) == (0, {})
+    assert len(outcome.those("passed")) == 1
+
+
+@pytest.mark.soak
+@pytest.mark.needs(*VM_NEEDS)
 @pytest.mark.timeout(_LIMIT_S + 60)
 def test_the_hardware_tests_pass_in_the_lab(request: pytest.FixtureRequest) -> None:
     """Every test marked ``vm`` that is not a long one passes inside; this run's list has what was not run there."""
