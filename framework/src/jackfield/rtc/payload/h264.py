@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from jackfield.media.h264 import DELIMITER, IDR, SPS, START_CODE, nal_units
-from jackfield.media.h264_sps import Sps
+from jackfield.media.h264 import DELIMITER, IDR, SPS, START_CODE, nal_units, sps_of
 from jackfield.values.media import EncodedFrame
 
 _STAP_A, _FU_A = 24, 28
@@ -25,14 +24,8 @@ def is_keyframe(payload: bytes) -> bool:
 
 def frame_size(data: bytes) -> tuple[int, int] | None:
     """Width and height in an access unit's parameter set; None where it has none, or a damaged one."""
-    for unit in nal_units(data):
-        if unit[0] & 0x1F == SPS:
-            try:
-                found = Sps.parse(unit)
-            except ValueError:
-                return None
-            return found.width, found.height
-    return None
+    found = sps_of(data)
+    return (found.width, found.height) if found is not None else None
 
 
 def _aggregated(payload: bytes) -> Iterator[bytes]:
