@@ -159,7 +159,7 @@ async def test_an_encoder_that_opens_after_the_end_is_closed() -> None:
     feed = Feed(source.format, device=CAMERA, driver=source)  # type: ignore[arg-type]
     plugins: Any = SlowPlugins(slow)
     publication = Publication(feed, "video", "camera", "", SessionSettings(), plugins)
-    await cancelled(publication.prepare(["VP8"]), slow)
+    await cancelled(publication.supply.prepare(["VP8"]), slow)
     await publication.end()
     await happens(slow.stopped)
     assert publication.encoder == ""

@@ -359,7 +359,7 @@ async def test_a_return_that_nobody_told_of_is_found() -> None:
 
 async def test_a_device_that_opens_and_gives_nothing_is_not_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is tried again, and the placeholder stays."""
-    monkeypatch.setattr("jackfield.session.publication.FIRST_MEDIA_S", 0.05)
+    monkeypatch.setattr("jackfield.session.supply.FIRST_MEDIA_S", 0.05)
     bench = Bench(FRONT)
     async with call(bench) as now:
         now.capture.give()

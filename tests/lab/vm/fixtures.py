@@ -71,7 +71,7 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
         "jackfield_sounddevice.process.SILENT_LIMIT_S",
         "jackfield.session.feed.OPEN_TIMEOUT_S",
         "jackfield.session.playback.OPEN_TIMEOUT_S",
-        "jackfield.session.publication.FIRST_MEDIA_S",
+        "jackfield.session.supply.FIRST_MEDIA_S",
     ):
         monkeypatch.setattr(limit, LIMIT_S)
 

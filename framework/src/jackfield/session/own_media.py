@@ -97,7 +97,7 @@ class OwnMedia:
                 return None
             publication = self._make(self._feed(device, driver, self.settings.video_codecs), kind, "", muted=muted)
             try:
-                await publication.prepare(self._codecs(publication))
+                await publication.supply.prepare(self._codecs(publication))
             except (DeviceError, PluginError) as error:
                 await publication.end()
                 if isinstance(wish, str):
@@ -126,7 +126,7 @@ class OwnMedia:
     async def _announce(self, publication: Publication) -> None:
         assert self._connection is not None
         if self._enabled is not None and publication.codec not in self._enabled:
-            await publication.choose_again(self._codecs(publication))
+            await publication.supply.choose_again(self._codecs(publication))
         await publication.announce(self._connection)
         self._explain(publication)
 
@@ -156,7 +156,7 @@ class OwnMedia:
         taken = {each.source for each in self.publications}
         publication = self._make(feed, source or (default if default not in taken else "unknown"), name, muted=muted)
         try:
-            await publication.prepare(self._codecs(publication))
+            await publication.supply.prepare(self._codecs(publication))
             self.publications.append(publication)
             await self._announce(publication)
         except BaseException:
@@ -176,16 +176,17 @@ class OwnMedia:
         publication = Publication(
             feed, kind, source, name, self.settings, self._plugins, muted=muted, far_end=self.far_end
         )
-        publication.on_lost = lambda error: self._lost(publication, error)
-        publication.on_failed = lambda error: self._failed(publication, error)
-        publication.on_unfit = lambda finding: self._unfit(publication, finding)
+        supply, route = publication.supply, publication.supply.route
         publication.on_refused = lambda error: self._refused(publication, error)
-        publication.on_processor_failed = lambda error, name: self._emit(events.Error(error, name))
-        publication.on_no_input = lambda seconds, ended: self._emit(
+        supply.on_lost = lambda error: self._lost(publication, error)
+        supply.on_processor_failed = lambda error, name: self._emit(events.Error(error, name))
+        supply.on_no_input = lambda seconds, ended: self._emit(
             events.NoAudioInput(publication.device, round(seconds, 1), ended)
         )
-        publication.on_talking = lambda: self._emit(events.TalkingWhileMuted(publication.device))
-        publication.on_encoder_changed = lambda before, now, reason: self._emit(
+        supply.on_talking = lambda: self._emit(events.TalkingWhileMuted(publication.device))
+        route.on_failed = lambda error: self._failed(publication, error)
+        route.on_unfit = lambda finding: self._unfit(publication, finding)
+        route.on_encoder_changed = lambda before, now, reason: self._emit(
             events.EncoderChanged(publication, now, reason, before)
         )
         return publication
@@ -278,7 +279,7 @@ class OwnMedia:
         lost = recovery.lost if recovery is not None and recovery.is_running else None
         await self._give_up(publication)
         try:
-            await publication.swap(self._feed(device, driver, [publication.codec]))
+            await publication.supply.swap(self._feed(device, driver, [publication.codec]))
         except BaseException:
             if lost is not None and not publication.ended:
                 self._wait_for(publication, lost)
@@ -351,13 +352,13 @@ class OwnMedia:
 
     async def _recover(self, publication: Publication, lost: Device, recovery: Recovery) -> None:
         async def attempt(device: Device, driver: Any) -> None:
-            await publication.take_up(self._feed(device, driver, [publication.codec]))
+            await publication.supply.take_up(self._feed(device, driver, [publication.codec]))
 
         wish = self._wishes.get(publication.source, lost.id) if publication is self.of(publication.source) else lost.id
         while True:
-            await publication.give_back()
+            await publication.supply.give_back()
             found = await recovery.until_back(lost, wish, attempt)
-            if publication.broken is None:
+            if publication.supply.broken is None:
                 break  # else it went again before anybody was told that it was back
         self._explain(publication)
         if found.id == lost.id:
@@ -377,7 +378,7 @@ class OwnMedia:
             self._unfit_devices.add(publication.device.id)
         error = SettingsError([finding])
         self._emit(events.Error(error, publication.name or publication.source))
-        self._task(publication.take_raw() if publication.device else self.unpublish(publication), publication)
+        self._task(publication.supply.take_raw() if publication.device else self.unpublish(publication), publication)
 
     def _failed(self, publication: Publication, error: CallError) -> None:
         self._emit(events.Error(error, publication.name or publication.source))

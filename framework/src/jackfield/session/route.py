@@ -1,0 +1,178 @@
+"""The way of one publication's media from its source to the sender: through an encoder, or as it came."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+from jackfield.plugins import Plugins
+from jackfield.session.encode import EncodeCounts, Encoded
+from jackfield.session.encode_path import EncodePath
+from jackfield.session.encoders import first_of
+from jackfield.session.intake import Intake
+from jackfield.session.opening import opened
+from jackfield.session.passthrough import Passthrough
+from jackfield.session.processing import Treatment
+from jackfield.values.errors import CallError
+from jackfield.values.findings import Finding
+from jackfield.values.formats import AudioEncoding, Encoding, MediaFormat, VideoEncoding, VideoFormat
+from jackfield.values.media import AudioBlock, VideoFrame
+from jackfield.values.settings import SessionSettings
+
+logger = logging.getLogger("jackfield.publish")
+
+
+class Route:
+    """From ``intake`` to ``send``, which is called on the event loop. ``codec`` is the track's.
+
+    What comes encoded is sent as it is; what comes raw waits for `take_encoder`. ``ask`` gets a keyframe from the
+    source, ``turned_raw`` is told where one that encoded gives raw pictures.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        kind: Literal["audio", "video"],
+        settings: SessionSettings,
+        plugins: Plugins,
+        send: Callable[[Encoded], None],
+        ask: Callable[[], None],
+        turned_raw: Callable[[], None],
+    ) -> None:
+        self.codec = ""
+        self.on_failed: Callable[[CallError], None] = lambda error: None
+        self.on_unfit: Callable[[Finding], None] = lambda finding: None
+        self.on_encoder_changed: Callable[[str, str, str], None] = lambda before, now, reason: None
+        self._what, self._kind, self._settings, self._plugins, self._send = what, kind, settings, plugins, send
+        self._loop = asyncio.get_running_loop()
+        self._counts = EncodeCounts()
+        self._path: EncodePath | None = None
+        self._passthrough = Passthrough(what, send, ask, lambda finding: self.on_unfit(finding))
+        self.intake = Intake(kind, self._passthrough.take, lambda: self.on_loop(turned_raw))
+        self._bitrate_bps: int | None = None
+
+    @property
+    def encodes(self) -> bool:
+        """Whether an encoder is at hand."""
+        return self._path is not None
+
+    @property
+    def encoder(self) -> str:
+        """Who encodes it; "" where nobody does."""
+        return self._path.encoder if self._path else ""
+
+    @property
+    def sent_size(self) -> tuple[int, int] | None:
+        """Width and height of what was encoded last."""
+        return (self._counts.width, self._counts.height) if self._counts.width else None
+
+    def size(self, format: MediaFormat) -> tuple[int, int]:
+        """Width and height of what comes, of a source of this format; zeros for sound."""
+        if not isinstance(format, VideoFormat):
+            return 0, 0
+        return self.intake.size or (format.width, format.height)
+
+    async def take_encoder(
+        self, codecs: Sequence[str], format: MediaFormat, treatment: Treatment, *, hurry: bool
+    ) -> None:
+        """What comes raw is encoded to the first of ``codecs`` for which an encoder opens; in a ``hurry``, only what
+        is known to work is taken."""
+        encodings, prefer, size = (
+            [self._encoding(codec, format) for codec in codecs],
+            self._settings.encoders,
+            self.size(format),
+        )
+        encoders, encoder = await opened(
+            lambda: first_of(self._plugins, encodings, prefer, size, viewers_wait=hurry), lambda found: found[1].close()
+        )
+        self.codec = encoders.encoding.codec
+        self._path = EncodePath(
+            self._what,
+            encoders,
+            encoder,
+            self._send,
+            lambda error: self.on_loop(lambda: self.on_failed(error)),
+            lambda *change: self.on_loop(lambda: self.on_encoder_changed(*change)),
+            self._counts,
+            treatment,
+        )
+        self.intake.raw = self._path.raw
+        if self._passthrough.is_open:
+            self._path.start(self._bitrate_bps)
+
+    def _encoding(self, codec: str, format: MediaFormat) -> Encoding:
+        if self._kind == "audio":
+            return AudioEncoding()
+        wish = self._settings.video
+        width, height = self.size(format)
+        fps = format.fps if isinstance(format, VideoFormat) else wish.fps
+        return VideoEncoding(codec, width, height, fps or wish.fps, wish.bitrate_bps)
+
+    def open(self) -> None:
+        """Media goes out from now on."""
+        self._passthrough.is_open = True
+        if self._path is not None:
+            self._path.start(self._bitrate_bps)
+
+    async def leave_encoder(self) -> None:
+        """The encoder is given back."""
+        path, self._path, self.intake.raw = self._path, None, None
+        if path is not None:
+            await path.stop()
+
+    def put(self, media: VideoFrame | AudioBlock) -> None:
+        """Encoded in the source's place."""
+        if self._path is not None:
+            self._path.raw.put(media)
+
+    def silence_encoder(self) -> None:
+        """Nothing more comes from the encoder. Any thread; `leave_encoder` is still due."""
+        if self._path is not None:
+            self._path.silence()
+
+    def forget_picture(self) -> None:
+        """Nothing of what was taken is sent again: the source was paused."""
+        if self._path is not None:
+            self._path.forget_picture()
+
+    def renew(self) -> None:
+        """Another source's frames come from now on."""
+        self._passthrough.renew()
+
+    def force_keyframe(self) -> None:
+        """The encoder's next frame is a keyframe."""
+        if self._path is not None:
+            self._path.force_keyframe()
+
+    def steer(self, bitrate_bps: int) -> None:
+        """The encoder, and each that comes after it, aims at this bitrate."""
+        self._bitrate_bps = bitrate_bps
+        if self._path is not None:
+            self._path.set_bitrate_bps(bitrate_bps)
+
+    def on_loop(self, call: Callable[[], None]) -> None:
+        """Calls on the event loop, from any thread."""
+        try:
+            self._loop.call_soon_threadsafe(call)
+        except RuntimeError:
+            logger.debug("the loop is closed")
+
+    def stats(self) -> dict[str, Any]:
+        """What was encoded, and dropped, by W3C name."""
+        counts = self._counts
+        if self._path is None and not counts.frames:
+            return {"framesDropped": self._passthrough.dropped}
+        return {
+            "framesEncoded": counts.frames,
+            "keyFramesEncoded": counts.keyframes,
+            "framesDropped": counts.dropped + self._passthrough.dropped,
+            "totalEncodeTime": counts.seconds,
+            "frameWidth": counts.width,
+            "frameHeight": counts.height,
+        }
+
+    def close(self) -> None:
+        """Nothing more comes out; the encoder was left before."""
+        self._passthrough.close()

@@ -1,0 +1,327 @@
+"""Where one publication's media comes from: a device or a source, opened, covered while it is away, and swapped."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from jackfield.media.far_end import FarEnd
+from jackfield.plugins import Plugins
+from jackfield.roles import ForcesKeyframe, SetsBitrate
+from jackfield.session.absence import Absence, stalls
+from jackfield.session.encode import Encoded
+from jackfield.session.feed import Feed
+from jackfield.session.fitting import Fitting, Heed
+from jackfield.session.opening import aside
+from jackfield.session.route import Route
+from jackfield.values.devices import Device
+from jackfield.values.errors import CallError, EncoderError
+from jackfield.values.formats import VideoFormat
+from jackfield.values.media import EncodedFrame, Media
+from jackfield.values.settings import SessionSettings
+
+logger = logging.getLogger("jackfield.publish")
+
+#: A device that opens, and gives nothing for this long, has not come back.
+FIRST_MEDIA_S = 5.0
+
+
+class Supply:
+    """The device or program's source of one track, and its ``route`` to ``send``. Used on the event loop.
+
+    One thing is done to it at a time: ``turn`` is held meanwhile. While the source gives nothing (``is_away``), a
+    placeholder or silence goes out in its place.
+    """
+
+    def __init__(
+        self,
+        feed: Feed,
+        kind: Literal["audio", "video"],
+        what: str,
+        settings: SessionSettings,
+        plugins: Plugins,
+        send: Callable[[Encoded], None],
+        *,
+        muted: bool = False,
+        far_end: FarEnd | None = None,
+    ) -> None:
+        self.muted, self.ended = muted, False
+        self.turn = asyncio.Lock()
+        self.on_lost: Callable[[CallError], None] = lambda error: None
+        self.on_processor_failed: Callable[[CallError, str], None] = lambda error, name: None
+        self.on_no_input: Callable[[float, bool], None] = lambda seconds, ended: None
+        self.on_talking: Callable[[], None] = lambda: None
+        self._feed, self._kind, self._what = feed, kind, what
+        self._loop = asyncio.get_running_loop()
+        self.route = Route(what, kind, settings, plugins, send, self.force_keyframe, self._turned_raw)
+        self._intake = self.route.intake
+        self._absence = Absence(self._intake, self.route.put, self._back, self._is_back)
+        self._fitting = Fitting(
+            kind, settings, plugins, self._heed(), far_end=far_end, away=lambda: self._absence.broken is not None
+        )
+        self._fitting.mute(muted)
+        self._adapting: set[asyncio.Task[None]] = set()
+
+    def _heed(self) -> Heed:
+        return Heed(
+            lambda error, name: self.route.on_loop(lambda: self.on_processor_failed(error, name)),
+            lambda seconds, ended: self.on_no_input(seconds, ended),
+            lambda: self.on_talking(),
+        )
+
+    @property
+    def device(self) -> Device | None:
+        """The device in use; None for a program's source."""
+        return self._feed.device
+
+    @property
+    def is_away(self) -> bool:
+        """Whether its source gives nothing, and a placeholder stands in."""
+        return self._absence.is_on
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of what comes; zeros for sound."""
+        return self.route.size(self._feed.format)
+
+    @property
+    def is_camera(self) -> bool:
+        """Whether a device's pictures come: it is closed while it is muted."""
+        return self._feed.device is not None and self._kind == "video"
+
+    # --- beginning
+    async def prepare(self, codecs: Sequence[str]) -> None:
+        """The device is open, and an encoder for the first of ``codecs`` that can be had. Neither blocks the loop."""
+        if not (self.muted and self.is_camera):
+            await self._feed.open()
+        if self._feed.codec is not None:
+            self.route.codec = self._feed.codec
+        else:
+            await self._take_encoder(codecs)
+            self._feed.narrow(self.route.codec)
+        await self._fitting.to(self._feed)
+        self._intake.open = self._fitting.listens or not self.muted
+        await self._start(self._feed)
+
+    async def _start(self, feed: Feed) -> None:
+        await feed.start(self._intake, lambda error: self.route.on_loop(lambda: self._lost(feed, error)))
+
+    async def choose_again(self, codecs: Sequence[str]) -> None:
+        """Another of ``codecs``, the server does not take the one that was ready: a device that encodes by itself is
+        asked for raw pictures instead."""
+        async with self.turn:
+            if self._feed.codec is not None:
+                if self._feed.device is None:
+                    raise EncoderError(f"the server does not take {self.route.codec}, which this source comes in")
+                await self._feed.stop()
+                self._feed.codecs = ()
+                if not (self.muted and self.is_camera):
+                    await self._feed.open()
+            await self.route.leave_encoder()
+            await self._take_encoder(codecs)
+            self._feed.narrow(self.route.codec)
+            await self._fitting.to(self._feed)
+            await self._start(self._feed)
+
+    async def _take_encoder(self, codecs: Sequence[str]) -> None:
+        feed = self._feed
+        hurry = feed.codec is not None  # a placeholder, in a stream that its device encodes
+        await self.route.take_encoder(codecs, feed.format, self._fitting.treatment, hurry=hurry)
+
+    async def flow(self) -> None:
+        """Media goes out from now on; returns for a program's source, else watches for stalls and never returns."""
+        async with self.turn:
+            self.route.open()
+        self.force_keyframe()
+        self._fitting.start()
+        if self._feed.device is not None:
+            await stalls(self._intake, self._fps, self.stand_in)
+
+    def _fps(self) -> float | None:
+        return self._feed.format.fps if isinstance(self._feed.format, VideoFormat) else None
+
+    # --- while it runs
+    async def close_intake(self) -> None:
+        """Nothing is taken while it is muted, and a camera is closed."""
+        self._intake.open = self._fitting.listens
+        self._fitting.mute(True)
+        self.route.forget_picture()
+        if self.is_camera:
+            self._absence.end()
+            await self._feed.stop()
+
+    async def open_intake(self) -> None:
+        """Taken again; `DeviceError` when the camera cannot be opened any more."""
+        if not self.is_away:
+            await self._feed.open()
+            await self._adapt()
+        self._fitting.mute(False)
+        self._intake.open = True
+        await self._start(self._feed)
+
+    async def swap(self, feed: Feed) -> None:
+        """Takes its media from another device or source; the track stays published. While the source is away, the
+        placeholder stays until the first media of the new one. Where it fails, the old one goes on."""
+        is_closed = self.muted and self.is_camera
+        async with self.turn:
+            old, was_open = self._feed, self._feed.capture is not None
+            try:
+                if feed.device is not None and old.device is not None and feed.device.id == old.device.id:
+                    await old.stop()
+                if not is_closed:
+                    await feed.open()
+                if feed.codec not in (None, self.route.codec):
+                    raise EncoderError(f"{self._what} is published as {self.route.codec} and cannot change while it is")
+                self._feed, self._absence.broken = feed, None
+                await self._adapt()
+                await old.stop()
+                self.route.renew()
+                if not is_closed:
+                    await self._start(feed)
+            except BaseException:
+                await self._put_back(old, feed, was_open=was_open)
+                raise
+        self.force_keyframe()
+
+    async def _put_back(self, old: Feed, feed: Feed, *, was_open: bool) -> None:
+        """The new source could not be taken: the old one goes on where it was before, or is lost."""
+        await feed.stop()
+        self._feed = old
+        if not was_open:
+            return
+        try:
+            await old.open()
+            await self._adapt()
+            self.route.renew()
+            await self._start(old)
+        except CallError as error:
+            self._loop.call_soon(self._lost, old, error)
+
+    async def take_up(self, feed: Feed) -> None:
+        """As `swap`, and returns when the first media has come; `DeviceGone` when none does in `FIRST_MEDIA_S`."""
+        taken = self._intake.taken
+        await self.swap(feed)
+        try:
+            await self._absence.until_media(taken, FIRST_MEDIA_S)
+        except CallError:
+            async with self.turn:
+                await feed.stop()
+            raise
+
+    async def take_raw(self) -> None:
+        """A device that encodes by itself is asked for raw pictures from now on, and they are encoded here."""
+        async with self.turn:
+            feed = self._feed
+            await feed.stop()
+            feed.codecs = ()
+            try:
+                await feed.open()
+                await self._adapt()
+                await self._start(feed)
+            except CallError as error:
+                self._loop.call_soon(self._lost, feed, error)
+        self.force_keyframe()
+
+    async def _adapt(self) -> None:
+        """An encoder where the feed is raw, none where it is encoded and nothing stands in for it."""
+        await self._fitting.to(self._feed)
+        if self._feed.codec is None and not self.route.encodes:
+            await self._take_encoder([self.route.codec])
+        elif self._feed.codec is not None and not self.is_away:
+            await self.route.leave_encoder()
+
+    def _turned_raw(self) -> None:
+        """A source that encoded by itself gives raw pictures: one whose stream has changed to what nobody decodes."""
+        if self._feed.codec is not None and not self.ended:
+            logger.warning("%s gives raw pictures from now on: they are encoded here", self._what)
+            self._feed.turned_raw()
+            self._adapt_soon()
+
+    # --- while the source is away
+    @property
+    def broken(self) -> CallError | None:
+        """Why the device in use has ended by itself; None while it has not."""
+        return self._absence.broken
+
+    def _lost(self, feed: Feed, error: CallError) -> None:
+        if feed is self._feed and not self.ended:
+            self._absence.broken = error
+            self.on_lost(error)
+
+    async def stand_in(self) -> None:
+        """Others see a placeholder, or hear silence, until media comes again."""
+        async with self.turn:
+            if self.ended or (self.muted and self.is_camera) or self.is_away:
+                return
+            if not self.route.encodes:
+                try:
+                    await self._take_encoder([self.route.codec])
+                except EncoderError as error:
+                    logger.warning("nothing stands in for %s: %s", self._what, error.message)
+                    return
+            self._absence.begin((self.route.sent_size or self.size) if self._kind == "video" else None)
+        self.force_keyframe()
+
+    async def give_back(self) -> None:
+        """The device that failed is closed; something stands in for it."""
+        feed = self._feed
+        await self.stand_in()
+        async with self.turn:
+            if feed is self._feed:
+                await feed.stop()
+
+    def _back(self, media: Media) -> bool:
+        """Whether the absence ends with this, on the capture's thread: an encoded source is back with a keyframe."""
+        if not isinstance(media, EncodedFrame):
+            return True
+        if not media.keyframe:
+            self.force_keyframe()
+            return False
+        self.route.silence_encoder()
+        return True
+
+    def _is_back(self) -> None:
+        if self._feed.codec is not None:
+            self._adapt_soon()
+
+    def _adapt_soon(self) -> None:
+        task = asyncio.create_task(self._adapt_in_turn(), name=f"adapt {self._what}")
+        self._adapting.add(task)
+        task.add_done_callback(self._adapting.discard)
+
+    async def _adapt_in_turn(self) -> None:
+        async with self.turn:
+            if not self.ended:
+                try:
+                    await self._adapt()
+                except CallError as error:
+                    self.route.on_failed(error)
+
+    # --- the loop closed: keyframes and bitrate
+    def force_keyframe(self) -> None:
+        """The far end needs one: from the encoder, or from the source where it can."""
+        self.route.force_keyframe()
+        capture: object = self._feed.capture
+        if isinstance(capture, ForcesKeyframe) and (self._feed.codec is not None or not self.route.encodes):
+            capture.force_keyframe()
+
+    def steer(self, bitrate_bps: int) -> None:
+        """The encoder, or the device that encodes, aims at this bitrate."""
+        self.route.steer(bitrate_bps)
+        capture: object = self._feed.capture
+        if isinstance(capture, SetsBitrate):
+            capture.set_bitrate_bps(bitrate_bps)
+
+    async def end(self) -> None:
+        """Device and encoder are given back."""
+        self.ended, self._intake.open = True, False
+        for task in self._adapting:
+            task.cancel()
+        async with self.turn:
+            self._absence.end()
+            await self._feed.stop()
+            await self.route.leave_encoder()
+            await aside(self._fitting.close)
+            self.route.close()
