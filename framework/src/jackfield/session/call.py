@@ -15,6 +15,7 @@ from jackfield.roles import CaptureDriver, Control, Unwatch
 from jackfield.rtc import signalling
 from jackfield.session.connection import Connection
 from jackfield.session.decoders import DecoderSource
+from jackfield.session.early import Early
 from jackfield.session.listeners import Callback, EventStream, Listeners
 from jackfield.session.moderation import Moderation
 from jackfield.session.outputs import Outputs
@@ -74,18 +75,21 @@ class CallSession:
         self._joined = False
 
     # --- beginning
-    async def begin(self, container: Any = None) -> None:
-        """Messages are acted on, our media is published, renderers and loudspeaker are open."""
+    async def begin(self, early: Early, container: Any = None) -> None:
+        """Messages are acted on, our media is published, renderers and loudspeaker are open. `NetworkError` where the
+        server has ended the call while our devices opened."""
         connection = self._connection
         connection.on_message, connection.on_end = self._message, self._ended_by_server
         connection.on_track = lambda receiver: self._subscriptions.receiver_came(receiver, self._room)
         connection.on_track_ended = self._subscriptions.receiver_went
         connection.on_data = self._data
-        connection.start()
         self._joined = True
         self._emit(events.SessionJoined(self))
         for event in self._room.first_events:
             self._emit(event)
+        early.pass_on()
+        if not self.is_active:
+            raise NetworkError("the server ended the call while it was being joined; join again")
         async with asyncio.TaskGroup() as jobs:
             jobs.create_task(self._own.connect(connection))
             jobs.create_task(self._outputs.open(container))

@@ -1,4 +1,5 @@
-"""Joining, as parallel as it can be: devices and encoders open while the token is fetched and the server answers."""
+"""Joining, as parallel as it can be: devices and encoders open while the token is fetched, and the server answers and is
+answered."""
 
 from __future__ import annotations
 
@@ -16,6 +17,7 @@ from jackfield.rtc.transport import Certificate
 from jackfield.session import signal_client
 from jackfield.session.call import CallSession
 from jackfield.session.connection import Connection
+from jackfield.session.early import Early
 from jackfield.session.hotplug import HotPlug
 from jackfield.session.listeners import Listeners
 from jackfield.session.moderation import Moderation
@@ -53,12 +55,12 @@ class Join:
         except BaseException:
             await self._undo(own, connecting, where, minted)
             raise
-        http, connection, moderation, held = connecting.result()
+        http, connection, early, moderation, held = connecting.result()
         session = CallSession(connection, self._own, moderation, held, self._listeners, self._plugins, self._findings)
         session.on_over = http.close
         begins(session)
         try:
-            await session.begin(container)
+            await session.begin(early, container)
         except BaseException as exc:
             await session.leave()
             raise exc.exceptions[0] if isinstance(exc, BaseExceptionGroup) else exc from None
@@ -66,7 +68,7 @@ class Join:
 
     async def _connect(
         self, place: Awaitable[Place], token: Awaitable[CallToken]
-    ) -> tuple[aiohttp.ClientSession, Connection, Moderation, CallToken]:
+    ) -> tuple[aiohttp.ClientSession, Connection, Early, Moderation, CallToken]:
         where, held = await asyncio.gather(place, token)
         server = where.url or held.url or ""
         http = aiohttp.ClientSession()
@@ -81,7 +83,7 @@ class Join:
             *(http, server, held.token, held.session_id, held.role, where.fingerprint),
             ending_token=partial(tokens.mint_ending_token, *pair, held.session_id) if pair else None,
         )
-        return http, connection, moderation, held
+        return http, connection, Early(connection), moderation, held
 
     async def _undo(
         self, own: asyncio.Future[Any], connecting: asyncio.Future[Any], *asked: asyncio.Future[Any]
