@@ -1,5 +1,5 @@
-"""Joining, as parallel as it can be: devices and encoders open while the token is fetched, and the server answers and is
-answered."""
+"""Joining, as parallel as it can be: devices and encoders open while the token is fetched, and the server answers and
+is answered."""
 
 from __future__ import annotations
 
