@@ -270,7 +270,7 @@ async def test_a_moderator_mutes_removes_and_ends(people: People) -> None:
     assert [event.by_moderator for event in told if event.name == "audio_muted"] == [True]
     microphone = bob._own.of("microphone")
     assert microphone is not None
-    bob._message("mute", MuteTrackRequest(sid=microphone.sid, muted=False))
+    bob._server_words.take("mute", MuteTrackRequest(sid=microphone.sid, muted=False))
     await asyncio.sleep(0.1)
     assert bob.is_audio_muted, "what is off, nobody else switches on"
     await ada.remove_participant("bob")

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
-from livekit.protocol.models import DataPacket, DisconnectReason, UserPacket
+from livekit.protocol.models import DisconnectReason
 from livekit.protocol.rtc import LeaveRequest
 
 from jackfield.plugins import Choice, Plugins
@@ -16,7 +16,9 @@ from jackfield.rtc import signalling
 from jackfield.session.connection import Connection
 from jackfield.session.decoders import DecoderSource
 from jackfield.session.early import Early
+from jackfield.session.ending import within
 from jackfield.session.listeners import Callback, EventStream, Listeners
+from jackfield.session.messages import Messages
 from jackfield.session.moderation import Moderation
 from jackfield.session.outputs import Outputs
 from jackfield.session.own_media import OwnMedia, Publishable
@@ -25,21 +27,18 @@ from jackfield.session.participant import Participant
 from jackfield.session.publication import Publication
 from jackfield.session.remote_track import RemoteTrack
 from jackfield.session.room import Room
-from jackfield.session.statistics import w3c
+from jackfield.session.server_words import ServerWords
+from jackfield.session.statistics import track_stats, transport_stats
 from jackfield.session.subscriptions import Subscriptions
 from jackfield.values import events
 from jackfield.values.devices import Device, DeviceKind
-from jackfield.values.errors import CallError, NetworkError, NotAllowed
+from jackfield.values.errors import CallError, NetworkError
 from jackfield.values.events import Event, LeaveReason
 from jackfield.values.findings import Finding
 from jackfield.values.people import CallToken, Role
 from jackfield.values.settings import Layout, SessionSettings
 
 logger = logging.getLogger("jackfield.call")
-
-#: Application data of one message; more does not fit every path (LiveKit's own limit for reliable packets is 15 KiB).
-DATA_LIMIT = 60_000
-END_TIMEOUT_S = 6.0
 
 
 class CallSession:
@@ -68,10 +67,13 @@ class CallSession:
         self._subscriptions = Subscriptions(self._emit, lambda channels: DecoderSource(plugins, channels), self._failed)
         self._room = Room(connection.signal.joined, token.role, self._subscriptions.furnish)
         self._own_state = OwnState(self._room.local, lambda wanted: connection.signal.send(update_metadata=wanted))
+        self._messages = Messages(connection, self._room, self._emit)
+        self._server_words = ServerWords(
+            self._room, own, self._own_state, self._subscriptions, moderation, self._emit, self._failed
+        )
         self._outputs = Outputs(self, plugins, self._failed, self._emit, own.hotplug, own.far_end)
         self._left: asyncio.Future[LeaveReason] = asyncio.get_running_loop().create_future()
         self._ending: asyncio.Task[None] | None = None
-        self._tasks: set[asyncio.Task[Any]] = set()
         self._joined = False
 
     # --- beginning
@@ -79,10 +81,10 @@ class CallSession:
         """Messages are acted on, our media is published, renderers and loudspeaker are open. `NetworkError` where the
         server has ended the call while our devices opened."""
         connection = self._connection
-        connection.on_message, connection.on_end = self._message, self._ended_by_server
+        connection.on_message, connection.on_end = self._server_words.take, self._ended_by_server
         connection.on_track = lambda receiver: self._subscriptions.receiver_came(receiver, self._room)
         connection.on_track_ended = self._subscriptions.receiver_went
-        connection.on_data = self._data
+        connection.on_data = self._messages.came
         self._joined = True
         self._emit(events.SessionJoined(self))
         for event in self._room.first_events:
@@ -266,24 +268,7 @@ class CallSession:
         ``reliable``: in order, sent again when lost. `NotAllowed` when the token does not let us.
         """
         self._check_active()
-        data = payload.encode() if isinstance(payload, str) else bytes(payload)
-        if len(data) > DATA_LIMIT:
-            raise ValueError(f"a message holds at most {DATA_LIMIT} bytes; this one has {len(data)}")
-        permission = self._room.permission
-        if self._connection.signal.joined.participant.HasField("permission") and not permission.can_publish_data:
-            raise NotAllowed("this token does not let us send data")
-        user = UserPacket(payload=data, participant_sid=self.local.pid, participant_identity=self.uid)
-        user.destination_identities.extend(to)
-        if topic:
-            user.topic = topic
-        packet = DataPacket(
-            kind=DataPacket.Kind.RELIABLE if reliable else DataPacket.Kind.LOSSY,
-            user=user,
-            participant_identity=self.uid,
-            participant_sid=self.local.pid,
-            destination_identities=list(to),
-        )
-        await self._connection.send_data(packet, reliable=reliable)
+        await self._messages.send(payload, reliable=reliable, topic=topic, to=to)
 
     async def set_attributes(self, attributes: Mapping[str, str]) -> None:
         """Adds to our attributes, which everyone sees; "" takes one away. `NotAllowed` when the token forbids it."""
@@ -320,10 +305,7 @@ class CallSession:
         self._check_active()
         uid = participant if isinstance(participant, str) else participant.uid
         person = self._room.by_uid(uid)
-        infos = person.track_infos.values() if person else ()
-        found = [info.sid for info in infos if signalling.source_name(info.source) == source and not info.muted]
-        for sid in found or ([""] if self.role != "moderator" else []):
-            await self._moderation.mute(uid, sid)
+        await self._moderation.mute_source(uid, person.track_infos.values() if person else (), source)
 
     async def end_for_all(self) -> None:
         """The call is over for everybody. `NotAllowed` for whom the token makes no moderator.
@@ -342,100 +324,27 @@ class CallSession:
     def stats(self) -> dict[str, Any]:
         """Counts of the connection, each publication and each remote track, and rates over the last second, by W3C name
         and in W3C units."""
-        publications = [each.stats() for each in self._own.publications]
-        tracks = [
-            {
-                "sid": track.sid,
-                "name": track.name,
-                "uid": track.participant.uid,
-                "participant": track.participant.name,
-                **track.stats(),
-            }
-            for track in self.tracks()
-        ]
+        signal, publisher, subscriber = self._connection.signal, self._connection.publisher, self._connection.subscriber
         return {
             "session_id": self.session_id,
             "uid": self.uid,
             "participants": 1 + len(self.participants),
             "connection": {
-                "signalRoundTripTime": self._connection.signal.rtt_ms / 1000,
-                "publisher": _transport(self._connection.publisher.stats()),
-                "subscriber": _transport(self._connection.subscriber.stats()),
+                "signalRoundTripTime": signal.rtt_ms / 1000,
+                "publisher": transport_stats(publisher.stats()),
+                "subscriber": transport_stats(subscriber.stats()),
             },
-            "publications": publications,
-            "tracks": tracks,
+            "publications": [each.stats() for each in self._own.publications],
+            "tracks": [track_stats(track) for track in self.tracks()],
         }
 
     def explain(self) -> list[Choice]:
         """Which plugin serves each role, and why each other was passed over; `str` of one is for people."""
         return self._plugins.explain()
 
-    # --- what the server says
-    def _message(self, kind: str, message: Any) -> None:
-        match kind:
-            case "update":
-                self._take(self._room.update(message.participants))
-                if any(info.sid == self.local.pid for info in message.participants):
-                    self._own_state.told()
-            case "speakers_changed":
-                self._take(self._room.speakers(message.speakers))
-            case "connection_quality":
-                self._take(self._room.qualities(message.updates))
-            case "mute" if message.muted:  # what is off, only we switch on
-                self._muted_by_server(message.sid)
-            case "track_unpublished":
-                self._unpublished_by_server(message.track_sid)
-            case "room_update":
-                self._room.metadata = message.room.metadata
-            case "refresh_token":
-                self._moderation.token = message
-            case "request_response":
-                self._own_state.answered(message)
-            case "subscription_response":
-                logger.warning("the server cannot give us track %s (error %s)", message.track_sid, message.err)
-
-    def _take(self, happened: Sequence[Event]) -> None:
-        self._subscriptions.match(self._room)
-        for event in happened:
-            if isinstance(event, events.ParticipantLeft):
-                self._subscriptions.forget(event.participant)
-            self._emit(event)
-
-    def _muted_by_server(self, sid: str) -> None:
-        publication = next((each for each in self._own.publications if each.sid == sid), None)
-        if publication is None or publication.muted:
-            return
-        if publication is self._own.of(publication.source):
-            self._task(self._own.set_muted(publication.source, True, by_moderator=True))
-        else:
-            self._task(publication.mute())
-
-    def _unpublished_by_server(self, sid: str) -> None:
-        for publication in [each for each in self._own.publications if each.sid == sid]:
-            self._task(self._own.unpublish(publication))
-
-    def _data(self, packet: DataPacket) -> None:
-        if packet.WhichOneof("value") != "user":
-            return
-        uid = packet.participant_identity or packet.user.participant_identity
-        person = self._room.sender(uid, packet.participant_sid or packet.user.participant_sid)
-        reliable = packet.kind == DataPacket.Kind.RELIABLE
-        self._emit(events.Data(packet.user.payload, person, packet.user.topic, reliable))
-
     def _failed(self, error: CallError, source: str) -> None:
         logger.warning("%s: %s", source, error)
         self._emit(events.Error(error, source))
-
-    def _task(self, job: Coroutine[Any, Any, Any]) -> None:
-        task = asyncio.create_task(self._reported(job))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _reported(self, job: Coroutine[Any, Any, Any]) -> None:
-        try:
-            await job
-        except CallError as error:
-            self._failed(error, "a moderator's wish")
 
     # --- the end
     def _check_active(self) -> None:
@@ -467,14 +376,13 @@ class CallSession:
             self._own.hotplug.close(),
             self._connection.close(leave=said),
         ):
-            await _within(step)
-        for task in self._tasks:
-            task.cancel()
-        await _within(self._subscriptions.close())
+            await within(step)
+        self._server_words.end()
+        await within(self._subscriptions.close())
         for person in list(self._room.participants.values()):
             self._subscriptions.forget(person)
         if self.on_over is not None:
-            await _within(self.on_over())
+            await within(self.on_over())
         self._emit(events.ConnectionClosed(message))
         self._emit(events.SessionLeft(reason, message))
         self._left.set_result(reason)
@@ -491,18 +399,3 @@ def _said(what: str, text: str) -> str:
     if not text:
         raise ValueError(f"{what} cannot be empty: the server takes that for no change")
     return text
-
-
-def _transport(counters: Mapping[str, Any]) -> dict[str, Any]:
-    return w3c({name: value for name, value in counters.items() if name != "tracks"})
-
-
-async def _within(step: Coroutine[Any, Any, Any]) -> None:
-    """One step of leaving, which neither hangs nor stops the next."""
-    try:
-        async with asyncio.timeout(END_TIMEOUT_S):
-            await step
-    except TimeoutError:
-        logger.warning("a step of leaving took longer than %g s, and is left to itself", END_TIMEOUT_S)
-    except Exception:
-        logger.warning("a step of leaving failed", exc_info=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
 from google.protobuf.message import Message
+from livekit.protocol.models import TrackInfo
 from livekit.protocol.room import (
     DeleteRoomRequest,
     ListParticipantsRequest,
@@ -16,6 +17,7 @@ from livekit.protocol.room import (
     RoomParticipantIdentity,
 )
 
+from jackfield.rtc.signalling import Source, source_name
 from jackfield.session.signal_client import tls, unreachable
 from jackfield.values.errors import CallError, NetworkError, NotAllowed, ResponseError
 from jackfield.values.people import Role
@@ -49,6 +51,12 @@ class Moderation:
         """Their track is off; they can turn it on again themselves."""
         request = MuteRoomTrackRequest(room=self._session_id, identity=uid, track_sid=track_sid, muted=True)
         await self._call("MutePublishedTrack", request)
+
+    async def mute_source(self, uid: str, tracks: Iterable[TrackInfo], source: Source) -> None:
+        """Of their ``tracks``, each of this source that is on is off."""
+        found = [info.sid for info in tracks if source_name(info.source) == source and not info.muted]
+        for sid in found or ([""] if self._role != "moderator" else []):
+            await self.mute(uid, sid)
 
     async def end(self, own_uid: str) -> None:
         """The call is over for everybody.

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jackfield.session.remote_track import RemoteTrack
 
 _MS = 0.001
 #: What the RTP layer calls it → the W3C's name, and the factor to its unit.
@@ -50,3 +53,19 @@ def w3c(counters: Mapping[str, Any]) -> dict[str, Any]:
         scaled = isinstance(value, int | float) and not isinstance(value, bool) and factor != 1
         found[known] = value * factor if scaled else value
     return found
+
+
+def transport_stats(counters: Mapping[str, Any]) -> dict[str, Any]:
+    """Counters of a peer connection by W3C name, without those of its tracks."""
+    return w3c({name: value for name, value in counters.items() if name != "tracks"})
+
+
+def track_stats(track: RemoteTrack) -> dict[str, Any]:
+    """Counters of a remote track, and whose it is."""
+    return {
+        "sid": track.sid,
+        "name": track.name,
+        "uid": track.participant.uid,
+        "participant": track.participant.name,
+        **track.stats(),
+    }

@@ -1,0 +1,99 @@
+"""What the server says during a call, and what becomes of it: who is here, who may hear whom, what we must turn off."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from jackfield.session.moderation import Moderation
+from jackfield.session.own_media import OwnMedia
+from jackfield.session.own_state import OwnState
+from jackfield.session.room import Room
+from jackfield.session.subscriptions import Subscriptions
+from jackfield.values import events
+from jackfield.values.errors import CallError
+from jackfield.values.events import Event
+
+logger = logging.getLogger("jackfield.call")
+
+
+class ServerWords:
+    """Acts on each message of the signalling connection, on the event loop. ``failed`` is told what went wrong, and
+    with what."""
+
+    def __init__(
+        self,
+        room: Room,
+        own: OwnMedia,
+        own_state: OwnState,
+        subscriptions: Subscriptions,
+        moderation: Moderation,
+        emit: Callable[[Event], None],
+        failed: Callable[[CallError, str], None],
+    ) -> None:
+        self._room, self._own, self._own_state = room, own, own_state
+        self._subscriptions, self._moderation = subscriptions, moderation
+        self._emit, self._failed = emit, failed
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def take(self, kind: str, message: Any) -> None:
+        """Acts on one message, whose kind is its field in LiveKit's ``SignalResponse``."""
+        match kind:
+            case "update":
+                self._happened(self._room.update(message.participants))
+                if any(info.sid == self._room.local.pid for info in message.participants):
+                    self._own_state.told()
+            case "speakers_changed":
+                self._happened(self._room.speakers(message.speakers))
+            case "connection_quality":
+                self._happened(self._room.qualities(message.updates))
+            case "mute" if message.muted:  # what is off, only we switch on
+                self._muted(message.sid)
+            case "track_unpublished":
+                self._unpublished(message.track_sid)
+            case "room_update":
+                self._room.metadata = message.room.metadata
+            case "refresh_token":
+                self._moderation.token = message
+            case "request_response":
+                self._own_state.answered(message)
+            case "subscription_response":
+                logger.warning("the server cannot give us track %s (error %s)", message.track_sid, message.err)
+
+    def _happened(self, happened: Sequence[Event]) -> None:
+        self._subscriptions.match(self._room)
+        for event in happened:
+            if isinstance(event, events.ParticipantLeft):
+                self._subscriptions.forget(event.participant)
+            self._emit(event)
+
+    def _muted(self, sid: str) -> None:
+        publication = next((each for each in self._own.publications if each.sid == sid), None)
+        if publication is None or publication.muted:
+            return
+        if publication is self._own.of(publication.source):
+            self._task(self._own.set_muted(publication.source, True, by_moderator=True))
+        else:
+            self._task(publication.mute())
+
+    def _unpublished(self, sid: str) -> None:
+        for publication in [each for each in self._own.publications if each.sid == sid]:
+            self._task(self._own.unpublish(publication))
+
+    def _task(self, job: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.create_task(self._reported(job))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _reported(self, job: Coroutine[Any, Any, Any]) -> None:
+        try:
+            await job
+        except CallError as error:
+            self._failed(error, "a moderator's wish")
+
+    def end(self) -> None:
+        """Nothing is acted on any more."""
+        for task in self._tasks:
+            task.cancel()
