@@ -11,6 +11,8 @@ import attrs
 from attrs import define, field
 
 from jackfield.plugins import config as configuration
+from jackfield.plugins.absent import absent
+from jackfield.plugins.checks import idle, plugins_findings, unknown_encoders, unknown_renderers
 from jackfield.plugins.config import Config
 from jackfield.plugins.devices import Found, Wish, ailment
 from jackfield.plugins.diagnoses import diagnose
@@ -28,15 +30,11 @@ from jackfield.values.findings import Finding
 from jackfield.values.formats import Encoding, MediaFormat, VideoEncoding
 from jackfield.values.people import Place
 from jackfield.values.settings import SessionSettings
-from jackfield.values.settings_rules import nearest
 
 _log = logging.getLogger(__name__)
 
 #: How long a call waits for hardware that was never tried out here, and then for a driver to open.
 PATIENCE_S, OPEN_S = 2.0, 1.0
-
-#: Settings without which a call is less safe than its caller believes, and why.
-UNSAFE: Mapping[str, str] = {"e2ee_key": "the call would not be encrypted end to end"}
 
 
 @define(eq=False)
@@ -77,15 +75,15 @@ class Plugins:
         ``acted_on`` are the settings that the caller itself acts on: with it, a changed setting on which neither the
         caller nor a plugin (its ``acts_on``) acts is a warning; an error where a call without it is not safe.
         """
-        findings = self._unknown_names(settings)
-        for loaded in self.loaded:
-            if "check_settings" in loaded.hooks:
-                findings += _checked(loaded, settings, place)
-        if acted_on is not None:
-            findings += self._idle(settings, acted_on)
-        return findings
+        findings = [
+            *unknown_encoders(settings.encoders, self._codecs("encoder")),
+            *unknown_renderers(settings.renderers, self.offers("register_renderers")),
+            *plugins_findings(self.loaded, settings, place),
+        ]
+        return findings if acted_on is None else [*findings, *idle(settings, self._active(settings, acted_on))]
 
-    def _idle(self, settings: SessionSettings, acted_on: Collection[str]) -> list[Finding]:
+    def _active(self, settings: SessionSettings, acted_on: Collection[str]) -> set[str]:
+        """The settings on which the caller or a plugin acts."""
         active = set(acted_on)
         for loaded in self.loaded:
             active.update(getattr(loaded.plugin, "acts_on", ()))
@@ -94,30 +92,7 @@ class Plugins:
         for offer in self.offers("register_renderers"):
             if {offer.thing.name, offer.plugin} & set(settings.renderers):
                 active.update(getattr(offer.thing, "acts_on", ()))
-        fix = "leave it out, or install a plugin that acts on it"
-        idle = [name for name in settings.changed() if name not in active]
-        found = "nothing in this installation acts on it"
-        return [
-            Finding("error", name, f"{found}: {UNSAFE[name]}", fix)
-            if name in UNSAFE
-            else Finding("warning", name, found, fix)
-            for name in idle
-        ]
-
-    def _unknown_names(self, settings: SessionSettings) -> list[Finding]:
-        findings = []
-        encoders = {name for offer in self._codecs("encoder") for name in offer.names} | {"hardware", "software"}
-        for name in settings.encoders:
-            if name.lower() not in encoders:
-                found = f"no encoder here is called {name!r}"
-                findings.append(Finding("warning", "encoders", found, _instead(name, encoders, name)))
-        renderers = {name for offer in self.offers("register_renderers") for name in (offer.thing.name, offer.plugin)}
-        for name in settings.renderers:
-            if name not in renderers:
-                found = f"no renderer here is called {name!r}"
-                fix = _instead(name, renderers, f"render-{name.removeprefix('render-')}")
-                findings.append(Finding("error", "renderers", found, fix))
-        return findings
+        return active
 
     # --- cameras, microphones, screens, loudspeakers
     @property
@@ -297,8 +272,7 @@ class Plugins:
         offers = self.offers("register_renderers")
         mine = [offer for offer in offers if name in (offer.thing.name, offer.plugin)]
         if not mine:
-            wanted = SessionSettings(renderers=(name,))
-            raise SettingsError([f for f in self._unknown_names(wanted) if f.key == "renderers"])
+            raise SettingsError(unknown_renderers([name], offers))
         ordered = Preference((), self.config.plugins.prefer).order(mine)
         factory: RendererFactory = ordered[0].thing
         return factory
@@ -334,62 +308,8 @@ def load(config: Config | None = None, *, only: Collection[str] | None = None) -
     findings = [*config.findings, *loading.findings]
     if only is None:
         names = [row.name for row in loading.rows]
-        findings += [*_absent(config, loading.rows), *configuration.unknown_variables(config, names)]
+        findings += [*absent(config, loading.rows), *configuration.unknown_variables(config, names)]
     return Plugins(config, loading.loaded, loading.rows, tuple(findings), Prober(config=config.path))
-
-
-def _absent(config: Config, rows: Sequence[PluginRow]) -> list[Finding]:
-    """One finding for each plugin that the configuration names and that is not there or does not work."""
-    named: dict[str, list[str]] = {}
-    for section in config.sections():
-        named.setdefault(section, []).append(f"[{section}]")
-    for name in config.plugins.prefer:
-        named.setdefault(name, []).append("[plugins] prefer")
-    for name in config.plugins.disable:
-        named.setdefault(name, []).append("[plugins] disable")
-    for key, plugin in _device_prefixes(config).items():
-        named.setdefault(plugin, []).append(f"[call] {key}")
-    by_name = {row.name: row for row in rows}
-    works = {row.name for row in rows if row.state == "ok"}
-    absent = [(name, where) for name, where in named.items() if name not in works]
-    return [found for name, where in absent if (found := _absent_one(config, name, where, by_name)) is not None]
-
-
-def _absent_one(config: Config, name: str, where: Sequence[str], rows: Mapping[str, PluginRow]) -> Finding | None:
-    source = str(config.path or configuration.FILE_NAME)
-    places = ", ".join(where)
-    row = rows.get(name)
-    if row is None:
-        severity: Any = "warning" if list(where) == ["[plugins] disable"] else "error"
-        near = nearest(name, [*rows, *configuration.FIXED_SECTIONS, "call"])
-        # A name that looks mistyped is not one to install: somebody else may have taken it.
-        if near:
-            return Finding(severity, places, f"plugin {name!r} is not installed", f"did you mean {near}?", source)
-        fix = f"pip install jackfield-{name}, or remove what names it"
-        return Finding(severity, places, f"plugin {name!r} is not installed", fix, source)
-    if row.state == "disabled":
-        wanted = [place for place in where if place.startswith(("[call]", "[plugins] prefer"))]
-        fix = "take it out of [plugins] disable, or remove what names it"
-        return Finding("warning", ", ".join(wanted), f"plugin {name!r} is disabled", fix, source) if wanted else None
-    found = f"plugin {name!r} does not work: {row.reason}"
-    return Finding("warning", places, found, "see `jackfield plugins`", source)
-
-
-def _device_prefixes(config: Config) -> dict[str, str]:
-    """Settings of ``[call]`` that name one device by an id → the plugin that the id begins with."""
-    call = config.tables.get("call", {})
-    wishes = {key: call.get(key) for key in ("camera", "microphone", "speaker")}
-    found = {key: wish.partition(":") for key, wish in wishes.items() if isinstance(wish, str)}
-    return {
-        key: plugin
-        for key, (plugin, colon, rest) in found.items()
-        if colon
-        and rest
-        and not rest.startswith((" ", "/"))
-        and plugin == plugin.lower()
-        and len(plugin) > 1
-        and plugin.replace("-", "").isalnum()
-    }
 
 
 def _opened_soon(thing: Any, open: Callable[[Any], Any], limit_s: float) -> Any:
@@ -432,29 +352,6 @@ def _kinds(offer: Offer) -> Collection[str]:
 def _raise_if(reason: str | None) -> None:
     if reason is not None:
         raise Unusable(reason)
-
-
-def _checked(loaded: LoadedPlugin, settings: SessionSettings, place: Place) -> list[Finding]:
-    try:
-        answer = loaded.ask("check_settings", settings=settings, place=place)
-        findings = list(() if answer is None else answer)
-        if not all(isinstance(finding, Finding) for finding in findings):
-            raise TypeError("it answered with something other than findings")
-    except Exception as exc:
-        found = f"its check of the settings failed: {type(exc).__name__}: {exc}"
-        fix = f'mend it, or leave it out with [plugins] disable = ["{loaded.name}"]'
-        return [Finding("error", f"plugin {loaded.name}", found, fix, loaded.name)]
-    named = [finding if finding.source else _from(loaded.name, finding) for finding in findings]
-    return named
-
-
-def _from(plugin: str, finding: Finding) -> Finding:
-    return Finding(finding.severity, finding.key, finding.found, finding.fix, plugin)
-
-
-def _instead(name: str, known: Collection[str], plugin: str) -> str:
-    near = nearest(name, known)
-    return f"did you mean {near}?" if near else f"pip install jackfield-{plugin}, or leave it out"
 
 
 def _nothing(what: str, choice: Choice, plugin: str, here: str = "") -> str:
