@@ -16,8 +16,10 @@ from pathlib import Path
 import pytest
 
 from jackfield.cli import main
+from jackfield.cli.frame.device_table import in_full, summary
 from jackfield.cli.frame.exits import Exit
 from jackfield.testing import install
+from jackfield.values.formats import VideoFormat
 
 FRONT = "cam:usb-046d_HD_Pro_Webcam_C920_5F3A6D2F-usb-0000:00:14.0-1.2:1.0"
 REAR = FRONT.replace("-1.2:", "-1.3:")
@@ -137,6 +139,18 @@ def test_modes_are_shown_in_full_and_asked_for(site: Path, capsys: pytest.Captur
     main(["devices", "camera", "--modes", "--json"])
     rear = next(device for device in json.loads(capsys.readouterr().out) if device["id"] == REAR)
     assert [(mode["width"], mode["pixel_format"]) for mode in rear["modes"]] == [(800, "yuyv422")]
+
+
+def test_modes_of_no_known_size_say_so() -> None:
+    """A command or an IP camera is listed before anybody knows how large its pictures are."""
+    unknown, rated = VideoFormat(0, 0, 0.0, codec="H264"), VideoFormat(0, 0, 30.0, "yuv420p")
+    half = VideoFormat(640, 0, 15.0, codec="H264")
+    assert list(in_full([unknown, rated])) == ["H264 its own size", "yuv420p its own size@30"]
+    assert [summary([each]) for each in (unknown, rated, half)] == [
+        "its own size H264",
+        "its own size@30 yuv420p",
+        "its own size@15 H264",
+    ]
 
 
 def test_where_nothing_is_attached_it_says_where_to_look(site: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -446,6 +446,8 @@ async def test_what_a_camera_encodes_is_sent_as_it_is() -> None:
         assert now.capture.keyframes_asked == asked + 1
         assert now.capture.bitrates == [250_000]
         assert bench.choices["encoder H264"].chosen == "passthrough"
+        stats = now.own.publications[0].stats()
+        assert (stats["frameWidth"], stats["frameHeight"], stats["encoderImplementation"]) == (320, 180, "")
 
 
 async def test_an_encoding_camera_that_is_pulled_is_covered_too() -> None:
@@ -741,6 +743,18 @@ async def test_of_several_named_cameras_the_first_that_opens_is_taken() -> None:
         with pytest.raises(DeviceBusy):
             await now.own.switch_camera()
         assert now.own.publications[0].device.id == FRONT.id  # type: ignore[union-attr]
+
+
+async def test_choosing_the_camera_in_use_changes_nothing() -> None:
+    """Nobody is told of a change, and the device stays open; one that is away is opened anew."""
+    bench = Bench(FRONT, REAR)
+    async with call(bench) as now:
+        await now.own.set_device("camera", FRONT.id)
+        assert now.names() == []
+        assert (len(bench.captures), now.capture.stopped) == (1, False)
+        await now.own.set_device("camera", "none")
+        await now.own.set_device("camera", "none")
+        assert now.names() == ["camera_changed"]
 
 
 async def test_who_chooses_another_device_waits_for_the_lost_one_no_more() -> None:

@@ -306,6 +306,18 @@ def test_a_device_that_is_missing_says_what_is_there_and_what_to_install(tmp_pat
         plugins.device("camera", "C930")
 
 
+@pytest.mark.parametrize(
+    ("wish", "meant"), [("cam:frnt", "cam:front"), ("Rear camra", "Rear camera"), ("cam:other", ""), ("Screen", "")]
+)
+def test_a_mistyped_device_is_answered_with_the_one_that_was_meant(tmp_path: Path, wish: str, meant: str) -> None:
+    """What the ids share, which is the plugin's name, makes none of them near."""
+    with pytest.raises(DeviceGone) as caught:
+        cameras(tmp_path, FRONT, REAR).device("camera", wish)
+    assert ("did you mean" in caught.value.message) is bool(meant)
+    assert meant in caught.value.message
+    assert "there are cam:front (Logitech C920); cam:rear (Rear camera)" in caught.value.message
+
+
 def test_a_device_that_is_not_ready_says_so_when_it_was_named(tmp_path: Path) -> None:
     """Named alone it is an error with its note; in a list, or unnamed, the next is taken."""
     busy = camera("cam:busy", "Busy", rank=99, state="busy", note="held by zoom")

@@ -16,7 +16,9 @@ from rich.console import Console
 
 from jackfield.cli.frame import output
 from jackfield.cli.live import watching
-from jackfield.values.events import ParticipantJoined, ParticipantLeft
+from jackfield.values.devices import Device
+from jackfield.values.errors import DeviceGone
+from jackfield.values.events import DeviceLost, Error, ParticipantJoined, ParticipantLeft
 
 SENT: dict[str, Any] = {
     "kind": "video", "name": "", "source": "camera", "codec": "H264", "frameWidth": 1280, "frameHeight": 720,
@@ -62,6 +64,16 @@ def test_the_last_lines_have_units() -> None:
     assert received == "from somebody-with-a-long-name: microphone opus, off"
 
 
+def test_what_a_camera_encodes_is_called_passthrough() -> None:
+    """It has a size like any other, and somebody to thank for it; sound that nobody encodes says nothing."""
+    sent = {**SENT, "encoderImplementation": ""}
+    sound = {**RECEIVED, "encoderImplementation": "", "packetsSent": 1}
+    said = watching.summary({"publications": [sent, sound], "tracks": []})
+    assert said[0].startswith("sent camera H264 1280x720, 30 fps")
+    assert said[0].endswith(", passthrough")
+    assert "passthrough" not in said[1]
+
+
 def test_people_are_shown_by_name() -> None:
     """A name that two have comes with the uid; who has none is shown by uid."""
     people = [("u1", "Ada"), ("u2", "Bob"), ("u3", "Bob"), ("u4", "u4")]
@@ -98,6 +110,20 @@ def everything(terminal: int) -> str:
             quiet += 1
             time.sleep(0.02)
     return b"".join(pieces).decode()
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_lost_device_is_one_line_for_people(as_json: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its error is told with it; programs get both events, and another error is told in any case."""
+    lines = watching.EventLines(as_json)
+    lines.begin()
+    lost = DeviceGone("Front was unplugged")
+    for event in (DeviceLost(Device("cam:front", "camera", "Front"), lost), Error(lost, "camera")):
+        lines._take(event)
+    lines._take(Error(DeviceGone("Front was unplugged"), "camera"))
+    said = capsys.readouterr().out.splitlines()
+    assert len([line for line in said if "device" in line and "lost" in line]) == 1
+    assert len([line for line in said if "unplugged" in line]) == (3 if as_json else 2)
 
 
 def test_what_is_said_goes_above_the_table(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -134,15 +134,25 @@ class Wish:
 
     def _instead(self, wish: str) -> str:
         plugin = wish.partition(":")[0]
-        if ":" in wish and plugin and not self.installed(plugin):
-            near = nearest(plugin, {item.plugin for item in self.found})
+        plugins = {item.plugin for item in self.found}
+        if ":" in wish and plugin and plugin not in plugins and not self.installed(plugin):
+            near = nearest(plugin, plugins)
             if near:  # a name that looks mistyped is not one to install
                 return f"plugin {plugin} is not installed; did you mean {near}:{wish.partition(':')[2]}?"
             return f"plugin {plugin} is not installed: pip install jackfield-{plugin}"
         if not self.found:
             reasons = "".join(f"; {driver}" for driver in self.broken)
             return f"none is there: `jackfield doctor` says what is missing{reasons}"
-        return "there are " + "; ".join(f"{item.device.id} ({item.device.label})" for item in self.found)
+        there = "there are " + "; ".join(f"{item.device.id} ({item.device.label})" for item in self.found)
+        near = self._nearest(wish)
+        return f"did you mean {near}? {there}" if near else there
+
+    def _nearest(self, wish: str) -> str:
+        """The id or label that was meant where this one is mistyped; of an id, what stands behind the plugin's name."""
+        plugin, colon, name = wish.partition(":")
+        ids = [item.device.id.partition(":") for item in self.found]
+        near = nearest(name, [rest for mine, _, rest in ids if mine == plugin]) if colon else ""
+        return f"{plugin}:{near}" if near else nearest(wish, [item.device.label for item in self.found])
 
     def _details(self) -> dict[str, Any]:
         return {"kind": self.kind, "found": [item.device.id for item in self.found]}

@@ -254,25 +254,31 @@ class OwnMedia:
         while True:
             device, driver, _ = await aside(lambda: self._plugins.device(kind, wish, failed=failed))
             try:
-                await self._use(kind, device, driver)
+                changed = await self._use(kind, device, driver)
                 break
             except DeviceError as error:
                 if device is None or wish is None or isinstance(wish, str):
                     raise
                 failed[device.id] = error.message
         self._wishes[kind] = wish
-        self._emit(_CHANGED[kind](device))
+        if changed:
+            self._emit(_CHANGED[kind](device))
         return device
 
-    async def _use(self, kind: Any, device: Device | None, driver: Any) -> None:
+    async def _use(self, kind: Any, device: Device | None, driver: Any) -> bool:
+        """Whether that is another one than before."""
         publication = self.of(kind)
         if device is None:
-            if publication is not None:
-                await self.unpublish(publication)
+            if publication is None:
+                return False
+            await self.unpublish(publication)
         elif publication is None:
             await self.publish(device, source=kind)
         elif publication.device is None or publication.device.id != device.id or publication.is_away:
             await self._swap(publication, device, driver)
+        else:
+            return False
+        return True
 
     async def _swap(self, publication: Publication, device: Device, driver: Any) -> None:
         recovery = self._recoveries.get(publication)

@@ -28,7 +28,8 @@ class Passthrough:
 
     When the loop is behind, all up to the next keyframe go, and ``force_keyframe`` asks for one, some three times a
     second. ``unfit`` is told, once and on the loop, when browsers could not decode what comes; nothing of it is sent.
-    Nor is H.264 before its parameter sets, which is logged once. ``now`` is in seconds.
+    Nor is H.264 before its parameter sets, which is logged once. ``size`` is that of the last picture that told it.
+    ``now`` is in seconds.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Passthrough:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.dropped = 0
+        self.size = (0, 0)
         self.is_open = False
         self._what, self._force_keyframe, self._unfit = what, force_keyframe, unfit
         self._loop = asyncio.get_running_loop()
@@ -58,6 +60,8 @@ class Passthrough:
             frame = self._whole(frame)
         if self._is_unfit:
             return
+        if frame.width:
+            self.size = frame.width, frame.height
         begins = frame.keyframe and not self._lacks_sets(frame)
         self._waits = (self._waits and not begins) or self._outlet.full or not self.is_open
         if not self._waits:

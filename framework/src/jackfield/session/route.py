@@ -162,8 +162,10 @@ class Route:
     def stats(self) -> dict[str, Any]:
         """What was encoded, and dropped, by W3C name."""
         counts = self._counts
+        width, height = self._passthrough.size
         if self._path is None and not counts.frames:
-            return {"framesDropped": self._passthrough.dropped}
+            size = {"frameWidth": width, "frameHeight": height} if width else {}
+            return {"framesDropped": self._passthrough.dropped, **size}
         return {
             "framesEncoded": counts.frames,
             "keyFramesEncoded": counts.keyframes,

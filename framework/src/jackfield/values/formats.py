@@ -22,7 +22,7 @@ class VideoFormat:
     codec: CodecName | None = None
 
     def __str__(self) -> str:
-        size = f"{self.width}x{self.height}" if self.width else "its own size"
+        size = f"{self.width}x{self.height}" if self.width and self.height else "its own size"
         rate = f"@{self.fps:g}" if self.fps else ""
         return f"{size}{rate} {self.codec or self.pixel_format}".rstrip()
 

@@ -101,8 +101,9 @@ def in_full(modes: Sequence[MediaFormat]) -> Iterator[str]:
     for (layout, width, height), same in groupby(
         ordered, lambda mode: (mode.codec or mode.pixel_format, mode.width, mode.height)
     ):
-        rates = sorted({mode.fps for mode in same}, reverse=True)
-        yield f"{layout or 'any'} {width}x{height}@{','.join(f'{rate:g}' for rate in rates)}"
+        rates = ",".join(f"{rate:g}" for rate in sorted({mode.fps for mode in same if mode.fps}, reverse=True))
+        size = f"{width}x{height}" if width and height else "its own size"
+        yield f"{layout or 'any'} {size}" + (f"@{rates}" if rates else "")
     for mode in modes:
         if isinstance(mode, AudioFormat):
             yield f"{mode.rate} Hz {mode.channels} ch"

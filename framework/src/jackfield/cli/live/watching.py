@@ -110,6 +110,7 @@ class EventLines:
     def __init__(self, as_json: bool) -> None:
         self._as_json = as_json
         self._held: list[Event] | None = []
+        self._error: object = None
 
     def hear(self, calls: Calls) -> None:
         """What happens in calls that are joined from now on."""
@@ -126,6 +127,10 @@ class EventLines:
         if self._held is not None:
             self._held.append(event)
             return
+        error = getattr(event, "error", None)
+        if error is not None and error is self._error and not self._as_json:
+            return  # a lost device is an error as well, and was just told of
+        self._error = error
         with contextlib.suppress(OSError):  # nobody reads any more: no business of the call's
             _tell(event, self._as_json)
 
@@ -235,8 +240,15 @@ def row(who: str, track: dict[str, Any]) -> list[str]:
         f"{share:.1f} %",
         f"{1000 * track.get('jitter', 0):.1f} ms",
         f"{1000 * (track.get('roundTripTime') or 0):.1f} ms" if "packetsSent" in track else "",
-        track.get("encoderImplementation", ""),
+        _by(track),
     ]
+
+
+def _by(track: dict[str, Any]) -> str:
+    """Who encoded one of our tracks; "passthrough" where its source did."""
+    by: str = track.get("encoderImplementation", "")
+    sends_as_it_is = not by and "encoderImplementation" in track and track["kind"] == "video"
+    return "passthrough" if sends_as_it_is else by
 
 
 def line(who: str, track: dict[str, Any]) -> str:
