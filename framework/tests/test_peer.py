@@ -355,7 +355,7 @@ async def test_whatever_goes_wrong_on_the_way_is_a_failed_connection(
     async def breaks(_: object) -> None:
         raise ZeroDivisionError("nobody thought of it")
 
-    monkeypatch.setattr("jackfield.rtc.connection.IceAgent.connect", breaks)
+    monkeypatch.setattr("jackfield.rtc.path.IceAgent.connect", breaks)
     async with pair() as (publisher, subscriber):
         publisher.add_track("audio", cid="TR_a", stream_id="PA_a|TR_a", codec="opus")
         states: list[str] = []
@@ -364,3 +364,67 @@ async def test_whatever_goes_wrong_on_the_way_is_a_failed_connection(
         await until(lambda: publisher.state == subscriber.state == "failed")
     assert states == ["connecting", "failed", "closed"]
     assert "nobody thought of it" in caplog.text
+
+
+# --- another path ---------------------------------------------------------------------------------------------------
+async def test_an_ice_restart_loses_no_picture_and_keeps_the_handshake() -> None:
+    """Both ends have new credentials and sockets; what is sent meanwhile arrives, under the keys of before."""
+    async with pair() as (publisher, subscriber):
+        video = publisher.add_track("video", cid="c", stream_id="s", codec="VP8")
+        channel, messages = publisher.open_channel("_reliable"), list[bytes]()
+        subscriber.on_channel = lambda remote: setattr(remote, "on_message", messages.append)
+        frames: list[EncodedFrame] = []
+        subscriber.on_track = lambda receiver: setattr(receiver, "on_frame", frames.append)
+        await negotiate(publisher, subscriber)
+        await until(lambda: publisher.state == subscriber.state == "connected" and channel.state == "open")
+        before, transport = publisher.stats()["path"], publisher._connection.transport
+        states: list[str] = []
+        publisher.on_state = states.append
+        for number in range(60):
+            video.send(picture(number, keyframe=number == 0))
+            if number == 20:
+                offer = await publisher.create_offer(restart_ice=True)
+                await publisher.set_answer(await subscriber.answer(offer))
+                assert publisher.is_restarting
+            await asyncio.sleep(0.01)
+        await until(lambda: not publisher.is_restarting and not subscriber.is_restarting)
+        channel.send(b"still the same association")
+        await until(lambda: messages)
+        await until(lambda: len(frames) == 60)
+        assert [int.from_bytes(frame.data[-4:], "big") for frame in frames] == list(range(60))
+        assert publisher.stats()["path"] != before
+        assert publisher._connection.transport is transport
+        assert states == ["connected"]
+
+
+async def test_a_path_that_carries_nothing_is_told_and_found_again() -> None:
+    """What both send is lost: ``disconnected``; a restart over another path is ``connected``, and media flows."""
+    async with pair() as (publisher, subscriber):
+        video = publisher.add_track("video", cid="c", stream_id="s", codec="VP8")
+        frames: list[EncodedFrame] = []
+        subscriber.on_track = lambda receiver: setattr(receiver, "on_frame", frames.append)
+        await negotiate(publisher, subscriber)
+        await until(lambda: publisher.state == subscriber.state == "connected")
+        for peer in (publisher, subscriber):
+            for protocol in peer._connection._path._used.agent._connection._protocols:
+                protocol.transport.sendto = lambda *_: None
+        await until(lambda: publisher.state == subscriber.state == "disconnected")
+        await publisher.set_answer(await subscriber.answer(await publisher.create_offer(restart_ice=True)))
+        await until(lambda: publisher.state == subscriber.state == "connected")
+        await send_until(video, frames, count=3)
+
+
+async def test_a_restart_that_the_other_end_does_not_take_part_in_changes_nothing() -> None:
+    """An answer with the credentials of before: the path stays, and later offers have the credentials of it."""
+    async with pair() as (publisher, subscriber):
+        publisher.add_track("audio", cid="c", stream_id="s", codec="opus")
+        first = await publisher.create_offer()
+        answer = await subscriber.answer(first)
+        await publisher.set_answer(answer)
+        await until(lambda: publisher.state == "connected")
+        again = await publisher.create_offer(restart_ice=True)
+        await publisher.set_answer(answer)
+        assert not publisher.is_restarting
+        ufrags = [sdp.parse(text).media[0].ice_ufrag for text in (first, again, await publisher.create_offer())]
+        assert ufrags[0] == ufrags[2] != ufrags[1]
+        assert publisher.state == "connected"

@@ -1,7 +1,8 @@
 """The private names of aioice that Jackfield uses, and a full ICE agent over it. Read against aioice 0.10–0.13.
 
-aioice never gathers 127.0.0.1, hands every datagram through a queue, and notices that a pair is nominated up to 20 ms
-late, when it looks at its check list again; all three are mended here by its own methods.
+aioice never gathers 127.0.0.1, hands every datagram through a queue, notices that a pair is nominated up to 20 ms late,
+when it looks at its check list again, asks ever more rarely where nobody answers, and notices after half a minute that
+a path is lost; all five are mended here by its own methods.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import ipaddress
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
-from aioice import Candidate, Connection
+from aioice import Candidate, Connection, stun
 from aioice.ice import CandidatePair, StunProtocol, get_host_addresses, server_reflexive_candidate
 
 from jackfield.rtc.link import IceServer, ignore
@@ -19,6 +20,11 @@ from jackfield.rtc.link import IceServer, ignore
 CONNECT_TIMEOUT_S = 15.0
 #: aioice asks one STUN and one TURN server, and waits for neither longer than this.
 GATHER_TIMEOUT_S = 3
+#: A check that is not answered is sent again this often, and not ever more rarely: a network that is back is found at
+#: once (RFC 8445 section 14.3 asks for 500 ms at least).
+RETRY_S = 0.5
+
+_QUESTIONS_MAX = 8
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +34,36 @@ class _Connection(Connection):
 
     on_datagram: Callable[[bytes], None] = staticmethod(ignore)
     on_nominated: Callable[[], None] = staticmethod(ignore)
+    #: Questions on the nominated pair that were answered.
+    answered = 0
+    _asked: dict[CandidatePair, stun.Message]
+
+    def build_request(self, pair: CandidatePair, nominate: bool) -> stun.Message:
+        request = super().build_request(pair, nominate)
+        if not self._nominated:
+            self._asked[pair] = request
+        return request
+
+    def check_again(self) -> None:
+        """Every check that waits for its answer is sent once more, in the same transaction."""
+        for pair, request in self._asked.items():
+            if pair.state == CandidatePair.State.IN_PROGRESS and pair.protocol.transport is not None:
+                pair.protocol.send_stun(request, pair.remote_addr)
+
+    async def query_consent(self) -> None:
+        """Consent is `PathWatch`'s matter, which asks by `ask_consent`."""
+
+    async def ask_consent(self) -> None:
+        pair = self._nominated.get(1)
+        if pair is None or self.remote_password is None:
+            return
+        request = self.build_request(pair, nominate=False)
+        key = self.remote_password.encode()
+        try:
+            await pair.protocol.request(request, pair.remote_addr, integrity_key=key, retransmissions=1)
+        except stun.TransactionError:
+            return
+        self.answered += 1
 
     def check_complete(self, pair: CandidatePair) -> None:
         super().check_complete(pair)
@@ -109,6 +145,11 @@ class _Connection(Connection):
         pair = self._nominated.get(1)
         return (pair.local_candidate.to_sdp(), pair.remote_candidate.to_sdp()) if pair else None
 
+    def local_host(self) -> str | None:
+        """The address of this machine that the nominated pair begins at; None where a relay stands between."""
+        pair = self._nominated.get(1)
+        return pair.local_candidate.host if pair is not None and pair.local_candidate.type == "host" else None
+
 
 class IceAgent:
     """Full ICE for one peer (RFC 8445), trickling; a `Link`.
@@ -124,6 +165,8 @@ class IceAgent:
         self._loopback = loopback
         self._connection = _Connection(ice_controlling=controlling, **_servers(ice_servers))  # type: ignore[arg-type]
         self._connection.on_datagram = self._received
+        self._connection._asked = {}
+        self._asking_consent: set[asyncio.Task[None]] = set()
         self._nominated = asyncio.Event()
         self._connection.on_nominated = self._nominated.set
         self._life: asyncio.Task[None] | None = None
@@ -149,7 +192,7 @@ class IceAgent:
 
     async def gather(self) -> list[str]:
         """Our own addresses as ``candidate:…`` lines: enough for checks to begin."""
-        addresses = get_host_addresses(use_ipv4=True, use_ipv6=True)
+        addresses = local_addresses()
         if self._loopback:
             addresses = ["127.0.0.1", *addresses]
         await self._connection.gather_on(addresses)
@@ -187,12 +230,14 @@ class IceAgent:
         """A pair is nominated; `ConnectionError` when none works within fifteen seconds."""
         loop = asyncio.get_running_loop()
         self._life = loop.create_task(self._live())
-        nominated = loop.create_task(self._nominated.wait())
+        nominated, again = loop.create_task(self._nominated.wait()), loop.create_task(self._check_again())
         try:
             either = (self._life, nominated)
             done, _ = await asyncio.wait(either, timeout=CONNECT_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
         finally:
             nominated.cancel()
+            again.cancel()
+            self._connection._asked.clear()
         if not self._nominated.is_set():
             self._ended = True
             if self._life in done and (exc := self._life.exception()) is not None:
@@ -200,12 +245,34 @@ class IceAgent:
             self._life.cancel()
             raise ConnectionError(f"no candidate pair worked within {CONNECT_TIMEOUT_S:g} s")
 
+    async def _check_again(self) -> None:
+        while True:
+            await asyncio.sleep(RETRY_S)
+            self._connection.check_again()
+
     async def _live(self) -> None:
-        """From the first check until the path is lost."""
+        """From the first check until the agent is closed."""
         await self._connection.connect()
         await self._connection.get_event()
         if not self._ended:
             self.on_closed()
+
+    @property
+    def answered(self) -> int:
+        """How often the peer has answered `ask`."""
+        return self._connection.answered
+
+    def ask(self) -> None:
+        """Asks the peer whether it is still there, and takes what we send (RFC 7675); does not block."""
+        if len(self._asking_consent) < _QUESTIONS_MAX:
+            task = asyncio.get_running_loop().create_task(self._connection.ask_consent())
+            self._asking_consent.add(task)
+            task.add_done_callback(self._asking_consent.discard)
+
+    def address_gone(self) -> bool:
+        """Whether the path begins at an address that is not this machine's any more."""
+        host = self._connection.local_host()
+        return host is not None and host not in ("127.0.0.1", "::1", *local_addresses())
 
     def _received(self, data: bytes) -> None:
         self.on_datagram(data)
@@ -217,10 +284,17 @@ class IceAgent:
     async def close(self) -> None:
         """Its sockets are closed. May be called twice."""
         self._ended = True
-        if self._life is not None:
-            self._life.cancel()
-            await asyncio.wait([self._life])
+        running = [*self._asking_consent, *([self._life] if self._life is not None else [])]
+        for task in running:
+            task.cancel()
+        if running:
+            await asyncio.wait(running)
         await self._connection.close()
+
+
+def local_addresses() -> list[str]:
+    """This machine's addresses on all its networks, loopback left out."""
+    return get_host_addresses(use_ipv4=True, use_ipv6=True)
 
 
 def _candidate(line: str) -> Candidate | None:

@@ -1,45 +1,30 @@
-"""One peer connection's path and the packets on it: ICE, then DTLS, then RTP out and in."""
+"""One peer connection: its path, and the packets on it: RTP and RTCP out and in."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Literal
 
 from jackfield.media.clock import Clock, LoopClock
 from jackfield.rtc import rtp
-from jackfield.rtc.aioice_shim import IceAgent
 from jackfield.rtc.bandwidth import BandwidthEstimator, QueueWatcher
-from jackfield.rtc.candidates import candidate_init, candidate_line
 from jackfield.rtc.link import IceServer, ignore
 from jackfield.rtc.negotiation import LocalTransport
+from jackfield.rtc.path import Path, PathOptions
 from jackfield.rtc.reports import Reports
 from jackfield.rtc.router import Router
-from jackfield.rtc.sdp import Fingerprint, SessionDescription
+from jackfield.rtc.sdp import SessionDescription
 from jackfield.rtc.sender import RtpSender
 from jackfield.rtc.transport import Certificate, DataChannel, DataChannels, Transport
 
-logger = logging.getLogger(__name__)
-
-#: How long an offer or answer waits for candidates; what comes later is trickled.
-GATHER_WAIT_S = 0.1
-_CLOSE_WAIT_S = 2.0
-_CANCEL_ROUNDS, _CANCEL_WAIT_S = 20, 0.05
 _EARLY_CANDIDATES_MAX = 64
-
-
-class _Path(NamedTuple):
-    agent: IceAgent
-    gathering: asyncio.Task[list[str]]
-    transport: Transport
 
 
 class Connection:
     """The path to one peer. Everything runs on the event loop.
 
     ``on_candidate`` gets candidates that no description carries, as JSON of an RTCIceCandidateInit; the last one is
-    empty. ``on_state`` gets ``connecting``, ``connected``, ``failed`` and ``closed``.
+    empty. ``on_state`` gets the states of a `Path`: ``connected`` again after each ICE restart.
     """
 
     def __init__(
@@ -62,30 +47,23 @@ class Connection:
         self.reports = Reports(self.clock, self.estimator, self.senders, self.router, self._send_rtcp)
         #: The id of the transport-wide number in packets that come in.
         self.transport_cc_extension: int | None = None
-        self._certificate = certificate or Certificate.generate()
-        self._ice_servers = ice_servers
-        self._loopback = loopback
-        self._path: _Path | None = None
-        self._remote: tuple[str, str] | None = None
+        self._options = PathOptions(certificate or Certificate.generate(), ice_servers, loopback, self.clock)
+        self._path: Path | None = None
         self._early: list[str] = []
-        self._trickles_all = False
-        self._tasks: set[asyncio.Task[None]] = set()
         self._number = 0
 
     # --- the path ---------------------------------------------------------------------------------------------------
-    async def prepare(self, *, controlling: bool) -> LocalTransport:
-        """Our end of the path, with the candidates found within a tenth of a second."""
-        agent, gathering, _ = self._path or self._open(controlling)
-        await asyncio.wait([gathering], timeout=GATHER_WAIT_S)
-        gathered = gathering.done()
-        if not gathered and not self._trickles_all:
-            self._trickles_all = True
-            if not agent.has_servers:
-                self._run(self._trickle(agent, gathering))
-        candidates = tuple(gathering.result()) if gathered else ()
-        fingerprints = tuple(self._certificate.fingerprints)
-        complete = gathered and not agent.has_servers
-        return LocalTransport(agent.local_ufrag, agent.local_pwd, fingerprints, candidates, complete)
+    async def prepare(
+        self, *, controlling: bool, restart: bool = False, remote: SessionDescription | None = None
+    ) -> LocalTransport:
+        """Our end of the path, with the candidates found within a tenth of a second.
+
+        ``restart``, or other credentials in the peer's description ``remote``: with new credentials of ours.
+        """
+        path = self._path or self._open(controlling)
+        if restart or (remote is not None and path.restarts(remote)):
+            path.restart()
+        return await path.prepare()
 
     def channels(self, *, controlling: bool) -> DataChannels:
         """The data channels of the path, which is begun where it is not yet."""
@@ -99,102 +77,43 @@ class Connection:
     @property
     def selected_pair(self) -> tuple[str, str] | None:
         """The candidates in use, ours and theirs; None while there is no path."""
-        return self._path.agent.selected_pair if self._path else None
+        return self._path.selected_pair if self._path else None
 
-    def _open(self, controlling: bool) -> _Path:
-        agent = IceAgent(controlling=controlling, ice_servers=self._ice_servers, loopback=self._loopback)
-        transport = Transport(agent, self._certificate)
-        transport.on_rtp = self._received
-        transport.on_rtcp = self.reports.receive
-        transport.on_state = self._transport_changed
-        transport.channels.on_channel = lambda channel: self.on_channel(channel)
-        gathering = asyncio.get_running_loop().create_task(_gather(agent))
-        self._path = _Path(agent, gathering, transport)
-        if agent.has_servers:
-            self._run(self._trickle(agent, gathering))
-        return self._path
+    @property
+    def is_restarting(self) -> bool:
+        """Whether an ICE restart is under way."""
+        return self._path is not None and self._path.is_restarting
 
-    async def _trickle(self, agent: IceAgent, gathering: asyncio.Task[list[str]]) -> None:
-        """Tells of the candidates that no description carries: what servers say, and all where gathering was slow."""
-        lines = await gathering
-        for line in lines if self._trickles_all else ():
-            self._tell(line)
-        await agent.ask_servers(self._tell)
-        self._tell("")
-
-    def _tell(self, line: str) -> None:
-        self.on_candidate(candidate_init(line))
+    def _open(self, controlling: bool) -> Path:
+        path = self._path = Path(controlling=controlling, options=self._options)
+        path.on_candidate = lambda init: self.on_candidate(init)
+        path.on_state = self._path_changed
+        path.transport.on_rtp = self._received
+        path.transport.on_rtcp = self.reports.receive
+        path.transport.channels.on_channel = lambda channel: self.on_channel(channel)
+        return path
 
     async def set_remote(self, remote: SessionDescription, role: Literal["client", "server"]) -> None:
-        """The peer's description: the first one makes the connection, later ones add channels."""
-        section, path = remote.transport_section, self._path
-        if section is None or path is None:
-            return
-        agent, _, transport = path
-        for item in remote.media:
-            if item.kind == "application" and not item.rejected:
-                transport.channels.start(item.sctp_port or 5000, item.max_message_size or 65536)
-        if self._remote is not None:
-            await transport.channels.associate()
-            return
-        self._remote = (section.ice_ufrag, section.ice_pwd)
-        agent.set_remote(section.ice_ufrag, section.ice_pwd, lite=remote.ice_lite)
-        lines = dict.fromkeys(line for item in remote.media for line in item.candidates)
-        for line in [*lines, *self._early]:
-            await agent.add_remote_candidate(line)
-        self._early.clear()
-        if any(item.end_of_candidates for item in remote.media):
-            await agent.add_remote_candidate(None)
-        self._set_state("connecting")
-        self._run(self._connect(path, section.fingerprints, role))
-
-    async def _connect(
-        self, path: _Path, fingerprints: Sequence[Fingerprint], role: Literal["client", "server"]
-    ) -> None:
-        try:
-            await path.gathering
-            await path.agent.connect()
-            await path.transport.start(fingerprints, role)
-        except (ConnectionError, OSError) as exc:
-            logger.info("no connection to the peer: %s", exc)
-            self._set_state("failed")
-        except Exception:
-            logger.exception("the connection to the peer failed")
-            self._set_state("failed")
+        """The peer's description: the first one makes the connection, later ones add channels or begin ICE anew."""
+        if self._path is not None:
+            for init in self._early:
+                await self._path.add_remote_candidate(init)
+            self._early.clear()
+            await self._path.set_remote(remote, role)
 
     async def add_remote_candidate(self, init: str) -> None:
         """A candidate of the peer's, as JSON of an RTCIceCandidateInit; kept until its description has come."""
-        try:
-            line = candidate_line(init)
-        except ValueError:
-            return
-        if not line:
-            return
-        if self._remote is not None and self._path is not None:
-            await self._path.agent.add_remote_candidate(line)
+        if self._path is not None:
+            await self._path.add_remote_candidate(init)
         elif len(self._early) < _EARLY_CANDIDATES_MAX:
-            self._early.append(line)
+            self._early.append(init)
 
-    def _transport_changed(self, state: str) -> None:
-        if state == "connected":
+    def _path_changed(self, state: str) -> None:
+        if state == "connected" and self.state in ("new", "connecting"):
             self.reports.begin()
-        if state != "connecting":
-            self._set_state(state)
-
-    def _set_state(self, state: str) -> None:
-        if state != self.state and self.state != "closed":
+        if self.state != "closed":
             self.state = state
             self.on_state(state)
-
-    def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._finished)
-
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (exc := task.exception()):
-            logger.error("a part of the connection failed", exc_info=exc)
 
     async def close(self) -> None:
         """Everything is closed; no task, timer or socket is left. May be called twice."""
@@ -203,14 +122,10 @@ class Connection:
             sender.close()
         for receiver in self.router.receivers:
             receiver.close()
-        if self._path is not None and not self._path.gathering.done():
-            # Cancelled while it opens its sockets, aioice would lose those that are open.
-            await asyncio.wait([self._path.gathering], timeout=_CLOSE_WAIT_S)
-        work: list[asyncio.Task[Any]] = [*self._tasks, *([self._path.gathering] if self._path else [])]
-        await _cancelled(work)
         if self._path is not None:
-            await self._path.transport.close()
-        self._set_state("closed")
+            await self._path.close()
+        elif self.state != "closed":
+            self._path_changed("closed")
 
     # --- packets ----------------------------------------------------------------------------------------------------
     def send_packet(self, packet: rtp.RtpPacket, transport_cc_extension: int | None) -> bool:
@@ -242,23 +157,3 @@ class Connection:
     def _send_rtcp(self, data: bytes) -> None:
         if self._path is not None:
             self._path.transport.send_rtcp(data)
-
-
-async def _gather(agent: IceAgent) -> list[str]:
-    try:
-        return await agent.gather()
-    except OSError as exc:
-        logger.info("no candidates: %s", exc)
-        return []
-
-
-async def _cancelled(work: Sequence[asyncio.Task[Any]]) -> None:
-    """None of these runs any more. Until Python 3.12, ``wait_for`` loses a cancellation that comes together with its
-    result, as in aiortc's handshake: whoever goes on is cancelled again."""
-    for _ in range(_CANCEL_ROUNDS):
-        pending = [task for task in work if not task.done()]
-        if not pending:
-            return
-        for task in pending:
-            task.cancel()
-        await asyncio.wait(pending, timeout=_CANCEL_WAIT_S)

@@ -40,12 +40,17 @@ class _Peer:
 
     @property
     def state(self) -> str:
-        """``new``, ``connecting``, ``connected``, ``failed`` or ``closed``."""
+        """``new``, ``connecting``, ``connected``, ``disconnected``, ``failed`` or ``closed``."""
         return self._connection.state
 
     @property
+    def is_restarting(self) -> bool:
+        """Whether an ICE restart is under way; what there was goes on meanwhile, if it can."""
+        return self._connection.is_restarting
+
+    @property
     def on_state(self) -> Callable[[str], None]:
-        """Called at each change of `state`."""
+        """Called at each change of `state`, and with ``connected`` after each ICE restart."""
         return self._connection.on_state
 
     @on_state.setter
@@ -146,9 +151,10 @@ class PublisherPeer(_Peer):
         channels = self._connection.channels(controlling=True)
         return channels.open(label, ordered=ordered, max_retransmits=max_retransmits)
 
-    async def create_offer(self) -> str:
-        """An offer of the tracks as they are now, with data channels."""
-        local = await self._connection.prepare(controlling=True)
+    async def create_offer(self, *, restart_ice: bool = False) -> str:
+        """An offer of the tracks as they are now, with data channels; ``restart_ice`` looks for another path, while the
+        one there is goes on."""
+        local = await self._connection.prepare(controlling=True, restart=restart_ice)
         sections = [self._section(line) for line in self._lines]
         if self._application is None:
             self._application = len(sections), self._next_mid()
@@ -223,13 +229,14 @@ class SubscriberPeer(_Peer):
         return tuple(self._receivers.values())
 
     async def answer(self, offer: str) -> str:
-        """Our answer; `ValueError` when the offer is no SDP. The connection comes up by itself.
+        """Our answer; `ValueError` when the offer is no SDP. The connection comes up by itself, and another path of it
+        where the other end restarts ICE.
 
         Sections that we cannot use are answered as inactive; the offer as a whole never fails for them.
         """
         remote = sdp.parse(offer)
         # A peer that only answers checks leaves control to us (RFC 8445 section 6.1.1).
-        local = await self._connection.prepare(controlling=remote.ice_lite)
+        local = await self._connection.prepare(controlling=remote.ice_lite, remote=remote)
         sections = [negotiation.answer_section(section, self._receivable) for section in remote.media]
         theirs = remote.transport_section
         setup = negotiation.answer_setup(theirs.setup if theirs else None)

@@ -121,8 +121,9 @@ class Transport:
         return self._dtls.srtp_profile
 
     def replace_link(self, link: Link) -> None:
-        """Everything goes over another link from now on (an ICE restart); the old one is the caller's to close."""
-        self.link.on_datagram = self.link.on_closed = ignore
+        """Everything goes over another link from now on (an ICE restart). The old one is the caller's to close; what
+        still comes over it is taken."""
+        self.link.on_closed = ignore
         self.link = link
         link.on_datagram = self.receive
         link.on_closed = self._link_closed
