@@ -35,7 +35,7 @@ async def test_ours_meet(livekit_server: LiveKit, codec: str) -> None:
         assert [track["codec"] for track in tracks if track["kind"] == "video"] == [codec] * 2
 
 
-@pytest.mark.parametrize("codec", ["VP8", "H264"])
+@pytest.mark.parametrize("codec", ["VP8", "H264", "VP9", "AV1"])
 async def test_ours_and_theirs_meet(livekit_server: LiveKit, network: Network, codec: str) -> None:
     """Ours and the official SDK's see and hear each other."""
     async with company(livekit_server, f"theirs-{codec}", network) as people:

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.own_network
 CODECS = ("avcodec", "avformat", "swscale", "vpx", "x264", "openh264", "opus", "aom", "dav1d", "livekit")
 
 
-@pytest.mark.parametrize("codec", ["VP8", "H264"])
+@pytest.mark.parametrize("codec", ["VP8", "H264", "VP9", "AV1"])
 async def test_ours_and_theirs_see_and_hear_each_other(jackfield_server: Served, network: Network, codec: str) -> None:
     """Pictures of the right person in their order, tones of the right pitch, both ways."""
     async with company(jackfield_server, f"two-{codec}", network) as people:

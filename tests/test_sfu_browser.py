@@ -12,6 +12,8 @@ from aiohttp import web
 from livekit import api
 from playwright.async_api import Page
 
+from jackfield import Calls, Place, tokens
+from jackfield.plugins import Config, load
 from jackfield.server.sfu import Sfu
 from tests.lab.browser import Launch
 from tests.lab.machine import ROOT
@@ -142,6 +144,44 @@ async def test_pictures_arrive_with_each_codec(
     await ada.evaluate("room.localParticipant.setMicrophoneEnabled(true)")
     found = await until(bob, lambda found: found["frames"] > 30 and found["audio"] > 30)
     assert found["keys"] < 10
+
+
+@pytest.mark.parametrize("codec", ["VP9", "AV1"])
+async def test_ours_and_the_browser_show_each_other_newer_codecs(
+    network: Network, launch_chromium: Launch, sfu: tuple[Sfu, str], codec: str
+) -> None:
+    """Chromium shows what we encode, and we decode what it does: all layers of its scalable video, at its full size."""
+    _, url = sfu
+    chromium = await launch_chromium(
+        flags=[f"--unsafely-treat-insecure-origin-as-secure={url}"], namespace=network.elsewhere
+    )
+    page = await chromium.open(url)
+    await page.evaluate("([url, token]) => join(url, token)", [url, token("ada")])
+    calls = Calls(Place(url, "key", KEYS["key"]), plugins=load(Config()), remember=False)
+    try:
+        here = tokens.mint_call_token("key", KEYS["key"], uid="bob", name="Bob", session_id="room")
+        sent = {"camera": "synthetic:card-front", "microphone": "none", "speaker": "none", "video_codecs": [codec]}
+        bob = await calls.join_session(call_token=here, settings={**sent, "video": {"width": 640, "height": 360}})
+        await page.evaluate(
+            "(codec) => camera({videoCodec: codec, simulcast: false, backupCodec: false})", codec.lower()
+        )
+        found = await until(page, lambda found: found["frames"] > 30)
+        assert (found["height"], found["keys"] < 10) == (360, True)
+        heights = await asyncio.wait_for(seen(bob.participants["ada"].video, 720), 20)
+        (track,) = bob.stats()["tracks"]
+        assert (track["codec"], track["decodeErrors"]) == (codec, 0), (track, heights)
+    finally:
+        await calls.close()
+
+
+async def seen(video: Any, height: int) -> list[int]:
+    """The heights of their pictures, up to thirty of this one."""
+    heights: list[int] = []
+    async for frame in video.frames():
+        heights.append(frame.height)
+        if heights.count(height) >= 30:
+            break
+    return heights
 
 
 async def test_data_mute_and_the_end(network: Network, launch_chromium: Launch, sfu: tuple[Sfu, str]) -> None:

@@ -120,7 +120,7 @@ async def test_the_msid_may_stand_on_the_section(log: Log) -> None:
     assert log.lines == ["+PA_b TR_w"]
 
 
-@pytest.mark.parametrize("codec", ["VP9", "AV1", "H265", "unheard-of"])
+@pytest.mark.parametrize("codec", ["H265", "unheard-of"])
 async def test_a_codec_we_lack_never_fails_the_offer(log: Log, codec: str) -> None:
     """Its section is answered inactive with its own payload types; the others flow."""
     answer = await log.answer(offer(video("0", "PA_a|TR_a TR_a", 100, codec=codec), video("1", "PA_b|TR_b TR_b", 200)))
@@ -131,6 +131,15 @@ async def test_a_codec_we_lack_never_fails_the_offer(log: Log, codec: str) -> No
     assert refused.port != 0
     assert [item.payload_type for item in refused.codecs] == [96, 97]
     assert answer.bundle == ["0", "1"]
+
+
+@pytest.mark.parametrize(("codec", "fmtp"), [("VP9", "profile-id=2"), ("AV1", "profile=1;level-idx=5")])
+async def test_a_profile_that_we_do_not_show_is_not_taken(log: Log, codec: str, fmtp: str) -> None:
+    """Ten bits or 4:4:4: the section is answered inactive, as for a codec that we lack. Profile 0 is received."""
+    plain = video("0", "PA_a|TR_a TR_a", 100, codec=codec).replace("a=fmtp:96 profile-id=0\n", "")
+    refused = await log.answer(offer(plain.replace("a=rtcp-fb:96 nack\n", f"a=rtcp-fb:96 nack\na=fmtp:96 {fmtp}\n")))
+    assert [section.direction for section in refused.media] == ["inactive"]
+    assert [section.direction for section in (await log.answer(offer(plain))).media] == ["recvonly"]
 
 
 async def test_a_section_of_an_unknown_kind_is_rejected(log: Log) -> None:
@@ -257,6 +266,19 @@ def test_the_answer_settles_what_is_sent() -> None:
     assert (settled.rtx_payload_type, settled.transport_cc_extension, settled.mid_extension) == (97, 3, None)
     answered.port = 0
     assert negotiation.send_parameters(offered, answered, "VP8") is None
+
+
+def test_av1_is_offered_with_its_dependency_descriptor() -> None:
+    """Which browsers and servers go by; it is sent where the answer keeps it, and other codecs do without."""
+    offered = negotiation.offer_section("video", "0", None, "AV1")
+    answered = sdp.MediaSection("video", "0", direction="recvonly", codecs=list(offered.codecs))
+    for taken in ({}, dict(offered.header_extensions)):
+        answered.header_extensions = taken
+        settled = negotiation.send_parameters(offered, answered, "AV1")
+        assert settled is not None
+        assert (settled.descriptor_extension is not None) == bool(taken)
+    others = negotiation.offer_section("video", "0", None, "VP9").header_extensions
+    assert sdp.DEPENDENCY_DESCRIPTOR not in others.values()
 
 
 @pytest.mark.parametrize(

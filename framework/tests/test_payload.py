@@ -5,10 +5,15 @@ from fractions import Fraction
 
 import av
 import pytest
+from attrs import evolve
 
+from jackfield.media import av1
+from jackfield.media.bits import Bits
 from jackfield.media.h264 import is_keyframe
 from jackfield.rtc import payload
-from jackfield.rtc.payload import vp8
+from jackfield.rtc.payload import vp8, vp9
+from jackfield.rtc.payload.dependency import DescriptorWriter
+from jackfield.testing import samples
 from jackfield.values.media import EncodedFrame
 
 SIZES = [1, 2, 1145, 1146, 1147, 1148, 1149, 1150, 1151, 5000, 90_000]
@@ -115,3 +120,111 @@ def test_damaged_payloads_raise_nothing_but_value_error() -> None:
             continue
         with pytest.raises(ValueError, match=r"H\.264"):
             payload.depacketizer("H264").assemble(whole[:missing] + whole[missing + 1 :])
+
+
+# --- VP9 ------------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("size", SIZES)
+def test_vp9_comes_back_as_it_was(size: int) -> None:
+    """No payload is over the limit; the first says that it begins and how large it is, the last that it ends."""
+    data = b"\x82" + random.Random(size).randbytes(size - 1)
+    payloads = payload.packetizer("VP9").packetize(EncodedFrame(data, "VP9", True, width=640, height=360))
+    assert max(map(len, payloads)) <= payload.MAX_PAYLOAD
+    assert payload.depacketizer("VP9").assemble(payloads) == data
+    assert [payload.is_keyframe("VP9", item) for item in payloads] == [True] + [False] * (len(payloads) - 1)
+    assert [bool(item[0] & 0x08) for item in payloads] == [True] + [False] * (len(payloads) - 1)
+    assert [bool(item[0] & 0x04) for item in payloads] == [False] * (len(payloads) - 1) + [True]
+    assert payloads[0][3:8] == bytes([0x10, 2, 128, 1, 104])
+
+
+def test_vp9_layers_become_a_superframe() -> None:
+    """Two spatial layers of one picture, in flexible mode with references, and in the other with its structure."""
+    flexible = [b"\xb8\x85\x00\x00" + b"low", b"\xf4\x85\x00\x02\x03\x02" + b"high"]
+    structure = bytes([0x38, 1, 64, 0, 180, 2, 128, 1, 104, 1, 0x04, 1])  # two sizes, one picture with one reference
+    other = [b"\xaa\x05\x00\x07" + structure + b"lo", b"\xa4\x05\x02\x07" + b"w", b"\xac\x05\x02\x07" + b"high"]
+    format = payload.depacketizer("VP9")
+    assert vp9.descriptor_length(other[0]) == 16
+    assert format.assemble(other) == b"lowhigh" + b"\xc1\x03\x04\xc1"
+    assert vp9.descriptor_length(flexible[1]) == 6
+    assert format.assemble([flexible[0], b"\xfc" + flexible[1][1:]]) == b"lowhigh" + b"\xc1\x03\x04\xc1"
+    assert [format.starts_frame(item) for item in other] == [True, False, True]
+
+
+# --- AV1 ------------------------------------------------------------------------------------------------------------
+def unit(*obus: tuple[int, int]) -> bytes:
+    """A temporal unit of OBUs of these types and sizes."""
+    chance = random.Random(str(obus))
+    return b"\x12\x00" + b"".join(av1.sized(bytes([kind << 3]) + chance.randbytes(size)) for kind, size in obus)
+
+
+@pytest.mark.parametrize(
+    "obus",
+    [
+        [(1, 10), (6, 0)],
+        [(6, 1)],
+        [(1, 11), (5, 20), (6, 700)],
+        [(1, 11), (6, 90_000)],
+        [(3, 5), (4, 1140), (4, 1141), (4, 1142), (4, 3)],
+        [(6, 1133), (6, 1134), (6, 1135)],
+        [(4, 10)] * 9,
+        [(4, 1148)] * 3,
+    ],
+)
+def test_av1_comes_back_as_it_was(obus: list[tuple[int, int]]) -> None:
+    """OBUs share payloads, three at most, or are cut; delimiters are not sent and stand there again."""
+    data = unit(*obus)
+    payloads = payload.packetizer("AV1").packetize(EncodedFrame(data + b"\x7a\x00", "AV1", keyframe=True))
+    assert max(map(len, payloads)) <= payload.MAX_PAYLOAD
+    assert len(payloads) <= max(-(-len(data) // 1100) + 1, -(-len(obus) // 3))
+    assert payload.depacketizer("AV1").assemble(payloads) == data
+    assert [payload.is_keyframe("AV1", item) for item in payloads] == [True] + [False] * (len(payloads) - 1)
+    assert all(item[0] & 0x30 for item in payloads)
+
+
+def test_av1_of_a_foreign_sender_is_read() -> None:
+    """All elements with lengths (W = 0), OBUs with their own sizes, an OBU over three packets, an empty rest."""
+    format = payload.depacketizer("AV1")
+    assert format.assemble([b"\x08\x03\x08ab\x05\x32\x03cde"]) == b"\x12\x00\x0a\x02ab\x32\x03cde"
+    assert format.assemble([b"\x50\x30ab", b"\xd0cd", b"\x90e"]) == b"\x12\x00\x32\x05abcde"
+    assert format.assemble([b"\x10\x34\x08ab"]) == b"\x12\x00\x36\x08\x02ab"
+    for wrong in ([b"\x90ab"], [b"\x50\x30a"], [b"\x20\x05a"], [b"\x10"], [b"\x00\x01\x10"], [b"\x10\xb0a"]):
+        with pytest.raises(ValueError, match="AV1"):
+            format.assemble(wrong)
+
+
+@pytest.mark.parametrize("codec", ["VP9", "AV1"])
+def test_an_encoders_keyframe_tells_its_size(codec: str) -> None:
+    """What the reference encoder wrote goes through payloads, and is decoded at the far end."""
+    frames = samples.encoded(codec, 3, width=322, height=182)
+    assert [payload.frame_size(codec, frame.data) for frame in frames] == [(322, 182), None, None]
+    packetizer, format = payload.packetizer(codec, max_payload=200), payload.depacketizer(codec)
+    there = [evolve(frame, data=format.assemble(packetizer.packetize(frame))) for frame in frames]
+    assert [(each.width, each.height) for each in samples.decoded(codec, there)] == [(322, 182)] * 3
+
+
+# --- the dependency descriptor ---------------------------------------------------------------------------------------
+def test_the_dependency_descriptor_says_what_builds_on_what() -> None:
+    """Bit by bit as appendix A.8.2 of the AV1 specification has it: a keyframe in three packets, then two frames."""
+    writer = DescriptorWriter()
+    first, middle, last = writer.describe(EncodedFrame(b"", "AV1", True, width=1280, height=720), 3)
+    number = int.from_bytes(first[1:3], "big")
+    assert [first[0], middle[0], last[0]] == [0x80, 0x00, 0x40]
+    assert (len(first), middle[1:], last[1:]) == (13, first[1:3], first[1:3])
+    fields = [("flags", 5), ("offset", 6), ("targets", 5), ("same layer", 2), ("no more", 2), ("targets of both", 4)]
+    fields += [("key: no reference", 1), ("one", 1), ("just before", 4), ("no more references", 1), ("chains", 1)]
+    fields += [("key chain", 4), ("chain", 4), ("sizes", 1), ("width", 16), ("height", 16)]
+    bits = Bits(first[3:])
+    assert [bits.take(size) for _, size in fields] == [16, 0, 0, 0, 3, 10, 0, 1, 0, 0, 1, 0, 1, 1, 1279, 719]
+    for step in (1, 2):
+        (only,) = writer.describe(EncodedFrame(b"", "AV1", False), 1)
+        assert only == bytes([0xC1]) + ((number + step) & 0xFFFF).to_bytes(2, "big")
+
+
+def test_another_size_has_other_templates() -> None:
+    """Section A.8.3: a structure that differs may not use the ids of the one before; the same one keeps them."""
+    writer = DescriptorWriter()
+    ids = []
+    for width in (640, 640, 320, 0):
+        for keyframe in (True, False):
+            (only,) = writer.describe(EncodedFrame(b"", "AV1", keyframe, width=width, height=width), 1)
+            ids.append(only[0] & 0x3F)
+    assert ids == [0, 1, 0, 1, 2, 3, 4, 5]

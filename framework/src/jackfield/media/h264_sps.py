@@ -6,41 +6,13 @@ from typing import Self
 
 from attrs import frozen
 
+from jackfield.media.bits import Bits
+
 #: Profiles whose parameter sets say how colour is sampled; the others' pictures are 4:2:0.
 _SAYS_CHROMA = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
 #: chroma_format_idc → luma samples that one chroma sample covers, across and down.
 _CROP_UNITS = {0: (1, 1), 1: (2, 2), 2: (2, 1), 3: (1, 1)}
 _MACROBLOCK = 16
-
-
-class _Bits:
-    """Reads bits from the front; `ValueError` at the end."""
-
-    def __init__(self, data: bytes) -> None:
-        self._text = "".join(f"{byte:08b}" for byte in data)
-        self._at = 0
-
-    def take(self, count: int) -> int:
-        """An unsigned number of so many bits."""
-        end = self._at + count
-        if end > len(self._text):
-            raise ValueError("a parameter set cut short")
-        found, self._at = self._text[self._at : end], end
-        return int(found, 2) if found else 0
-
-    def golomb(self) -> int:
-        """An unsigned Exp-Golomb number."""
-        one = self._text.find("1", self._at)
-        if one < 0 or one - self._at > 31:
-            raise ValueError("no Exp-Golomb number")
-        zeros = one - self._at
-        self._at = one
-        return self.take(zeros + 1) - 1
-
-    def signed(self) -> int:
-        """A signed Exp-Golomb number."""
-        number = self.golomb()
-        return (number + 1) // 2 if number % 2 else -(number // 2)
 
 
 #: profile_idc → what every browser decodes, by the names of ITU-T H.264 annex A; pictures of 4:2:0 and 8 bits.
@@ -79,13 +51,13 @@ class Sps:
     @classmethod
     def parse(cls, unit: bytes) -> Self:
         """What the NAL unit, its header included, declares; `ValueError` when it is damaged."""
-        bits = _Bits(unit[1:].replace(b"\0\0\3", b"\0\0")[:256])
+        bits = Bits(unit[1:].replace(b"\0\0\3", b"\0\0")[:256])
         profile, constraints, level = bits.take(8), bits.take(8), bits.take(8)
         width, height = _size(bits, profile)
         return cls(profile, constraints, level, width, height)
 
 
-def _size(bits: _Bits, profile: int) -> tuple[int, int]:
+def _size(bits: Bits, profile: int) -> tuple[int, int]:
     bits.golomb()  # its id
     chroma = _chroma(bits) if profile in _SAYS_CHROMA else 1
     bits.golomb()  # bits of a frame number
@@ -104,7 +76,7 @@ def _size(bits: _Bits, profile: int) -> tuple[int, int]:
     return width, height
 
 
-def _chroma(bits: _Bits) -> int:
+def _chroma(bits: Bits) -> int:
     """How colour is sampled; what stands between it and the size is read over."""
     found = bits.golomb()
     if found not in _CROP_UNITS:
@@ -120,7 +92,7 @@ def _chroma(bits: _Bits) -> int:
     return 0 if separate else found
 
 
-def _skip_scaling(bits: _Bits, count: int) -> None:
+def _skip_scaling(bits: Bits, count: int) -> None:
     last = following = 8
     for _ in range(count):
         if following:
@@ -128,7 +100,7 @@ def _skip_scaling(bits: _Bits, count: int) -> None:
         last = following or last
 
 
-def _skip_order(bits: _Bits) -> None:
+def _skip_order(bits: Bits) -> None:
     """The order in which pictures are shown."""
     kind = bits.golomb()
     if kind == 0:

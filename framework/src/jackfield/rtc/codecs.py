@@ -52,12 +52,19 @@ def parameters_for(name: str, feedback: tuple[str, ...] | None = None) -> list[C
     return [codec, rtx]
 
 
+def has_our_profile(codec: CodecParameters) -> bool:
+    """Whether its pictures are 4:2:0 with 8 bits where the codec has other profiles, too: VP9's and AV1's profile 0."""
+    if canonical(codec.name) == "VP9":
+        return codec.parameters.get("profile-id", "0") == "0"
+    return canonical(codec.name) != "AV1" or codec.parameters.get("profile", "0") == "0"
+
+
 def usable(codec: CodecParameters) -> bool:
     """Whether we can take part in this payload type: H.264 has to be baseline in packetization mode 1."""
     if canonical(codec.name) is None:
         return False
     if codec.name.upper() != "H264":
-        return True
+        return has_our_profile(codec)
     profile = codec.parameters.get("profile-level-id", "42e01f").lower()
     return codec.parameters.get("packetization-mode", "0") == "1" and profile.startswith("42")
 

@@ -12,7 +12,7 @@ from typing import Literal
 from attrs import evolve, frozen
 
 from jackfield.rtc import sdp
-from jackfield.rtc.codecs import canonical, parameters_for, with_feedback
+from jackfield.rtc.codecs import canonical, has_our_profile, parameters_for, with_feedback
 from jackfield.rtc.payload import CODECS
 from jackfield.rtc.sdp import CodecParameters, Fingerprint, MediaSection, SessionDescription, Setup
 from jackfield.rtc.send_stream import SendParameters
@@ -20,7 +20,7 @@ from jackfield.rtc.sender import RtpSender
 from jackfield.values.media import Kind
 
 #: Header extensions we take part in, and the ids under which we offer them.
-_LEVEL_ID, _TRANSPORT_CC_ID, _MID_ID = 1, 3, 4
+_LEVEL_ID, _DESCRIPTOR_ID, _TRANSPORT_CC_ID, _MID_ID = 1, 2, 3, 4
 _OFFERED: dict[str, dict[int, str]] = {
     "audio": {_LEVEL_ID: sdp.AUDIO_LEVEL, _TRANSPORT_CC_ID: sdp.TRANSPORT_CC, _MID_ID: sdp.MID},
     "video": {_TRANSPORT_CC_ID: sdp.TRANSPORT_CC, _MID_ID: sdp.MID},
@@ -56,6 +56,8 @@ class Source:
 def offer_section(kind: Kind, mid: str, sender: RtpSender | None, codec: str) -> MediaSection:
     """A section that sends ``sender``'s track; without one it is inactive and waits for its next use."""
     section = MediaSection(kind, mid, header_extensions=dict(_OFFERED[kind]), codecs=parameters_for(codec))
+    if codec == "AV1":
+        section.header_extensions[_DESCRIPTOR_ID] = sdp.DEPENDENCY_DESCRIPTOR
     section.direction = "sendonly" if sender else "inactive"
     if sender is None:
         return section
@@ -105,6 +107,7 @@ def send_parameters(offered: MediaSection, answered: MediaSection, codec: str) -
         answered.extension_id(sdp.MID),
         answered.extension_id(sdp.AUDIO_LEVEL),
         answered.extension_id(sdp.TRANSPORT_CC),
+        answered.extension_id(sdp.DEPENDENCY_DESCRIPTOR),
     )
 
 
@@ -146,7 +149,9 @@ def _receivable(codec: CodecParameters, receivable: Collection[str]) -> bool:
     name = canonical(codec.name)
     if name not in receivable:
         return False
-    return name != "H264" or codec.parameters.get("packetization-mode", "0") in ("0", "1")
+    if name == "H264":
+        return codec.parameters.get("packetization-mode", "0") in ("0", "1")
+    return has_our_profile(codec)
 
 
 def answer_setup(offered: Setup | None) -> Setup:

@@ -14,6 +14,7 @@ from jackfield.rtc import payload
 from jackfield.rtc.history import SentHistory, wrap_rtx
 from jackfield.rtc.keyframes import KeyframeGate
 from jackfield.rtc.pacer import Pacer
+from jackfield.rtc.payload.dependency import DescriptorWriter
 from jackfield.rtc.rtcp import ReportBlock, SenderReport
 from jackfield.rtc.rtp import RtpPacket
 from jackfield.rtc.timeline import SoundTimeline, Timeline, ntp_middle
@@ -30,6 +31,7 @@ class SendParameters:
     mid_extension: int | None = None
     level_extension: int | None = None
     transport_cc_extension: int | None = None
+    descriptor_extension: int | None = None
 
 
 class PacketSink(Protocol):
@@ -53,6 +55,7 @@ class SendStream:
         self._sink = sink
         self._clock_rate = VIDEO_CLOCK_RATE if kind == "video" else AUDIO_CLOCK_RATE
         self._packetizer = payload.packetizer(codec)
+        self._descriptors = DescriptorWriter()
         self._history = SentHistory()
         self._pacer = Pacer(clock, self._send_packet)
         self._sequence, self._rtx_sequence = secrets.randbits(15), secrets.randbits(15)
@@ -102,7 +105,13 @@ class SendStream:
             self._sequence = (self._sequence + 1) & 0xFFFF
         if packets and self._kind == "video":
             packets[-1].marker = True
+        if parameters.descriptor_extension is not None:
+            self._describe(frame, packets, parameters.descriptor_extension)
         return packets
+
+    def _describe(self, frame: EncodedFrame, packets: list[RtpPacket], extension: int) -> None:
+        for packet, descriptor in zip(packets, self._descriptors.describe(frame, len(packets)), strict=True):
+            packet.extensions = packet.extensions | {extension: descriptor}
 
     def _send_packet(self, packet: RtpPacket) -> None:
         parameters = self.parameters

@@ -10,7 +10,7 @@ from typing import Any
 from jackfield.media.far_end import FarEnd
 from jackfield.plugins import Choice, Plugins
 from jackfield.roles import Control, HasControls
-from jackfield.rtc import codecs, payload, signalling
+from jackfield.rtc import codecs, signalling
 from jackfield.session.connection import Connection
 from jackfield.session.feed import Feed
 from jackfield.session.hotplug import HotPlug
@@ -24,7 +24,6 @@ from jackfield.values.errors import (
     CallError,
     DeviceError,
     DeviceGone,
-    EncoderError,
     NotAllowed,
     PluginError,
     SettingsError,
@@ -139,11 +138,7 @@ class OwnMedia:
 
     def _codecs(self, publication: Publication) -> list[str]:
         wanted: Sequence[str] = self.settings.video_codecs if publication.kind == "video" else ["opus"]
-        sent = [codec for codec in wanted if codec in payload.CODECS]
-        if not sent:
-            able = " and ".join(codec for codec in payload.CODECS if codec != "opus")
-            raise EncoderError(f"this client does not send {' or '.join(wanted)}; it sends {able}")
-        return [codec for codec in sent if self._enabled is None or codec in self._enabled]
+        return [codec for codec in wanted if self._enabled is None or codec in self._enabled]
 
     # --- while it runs
     async def publish(

@@ -19,7 +19,7 @@ _OPTIONS = {
     "H264": {"preset": "ultrafast", "tune": "zerolatency"},
     "VP8": {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"},
     "VP9": {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"},
-    "AV1": {"preset": "12", "svtav1-params": "pred-struct=1"},
+    "AV1": {"preset": "12", "svtav1-params": "pred-struct=1:rc=2"},
     "opus": {"application": "voip"},
 }
 

@@ -1,1 +1,1 @@
-"""VP8, H.264 and Opus in software for Jackfield."""
+"""VP8, H.264, VP9, AV1 and Opus in software for Jackfield."""

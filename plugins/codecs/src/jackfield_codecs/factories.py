@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from jackfield.roles import Decoder, Encoder
     from jackfield_codecs.options import Options
 
-_LIBRARIES = {"H264": "h264", "VP8": "vp8"}
+#: FFmpeg's decoders. Its own of VP9 and AV1 are for hardware, or show the layers of a picture one by one.
+_LIBRARIES = {"H264": "h264", "VP8": "vp8", "VP9": "libvpx-vp9", "AV1": "libdav1d"}
 #: Software is the fallback that works anywhere; hardware ranks 50 and more.
 RANK = 20
 
@@ -55,7 +56,7 @@ class SoftwareEncoder:
 
 @define
 class SoftwareDecoder:
-    """Opens FFmpeg's decoder, or libopus's."""
+    """Opens one library's decoder."""
 
     name: str
     codec: str
@@ -80,11 +81,13 @@ class SoftwareDecoder:
         from jackfield.media.libav.decoder import VideoDecoder
         from jackfield.media.libav.tuning import Decoding
 
-        return VideoDecoder(Decoding(_LIBRARIES[self.codec]))
+        return VideoDecoder(Decoding(_LIBRARIES[self.codec], passes_over=self.codec == "AV1"))
 
 
 DECODERS = (
     SoftwareDecoder("h264-ffmpeg", "H264"),
     SoftwareDecoder("vp8-ffmpeg", "VP8"),
+    SoftwareDecoder("vp9-libvpx", "VP9"),
+    SoftwareDecoder("av1-dav1d", "AV1"),
     SoftwareDecoder("opus-libopus", "opus"),
 )

@@ -19,10 +19,12 @@ class CodecsPlugin:
 
     @hookimpl
     def register_codecs(self, options: Options) -> Sequence[EncoderFactory | DecoderFactory]:
-        """H.264, VP8 and Opus, both ways."""
+        """H.264, VP8, VP9, AV1 and Opus, both ways."""
         return (
             SoftwareEncoder("h264-x264", "H264", options),
             SoftwareEncoder("vp8-libvpx", "VP8", options),
+            SoftwareEncoder("vp9-libvpx", "VP9", options),
+            SoftwareEncoder("av1-svt", "AV1", options),
             SoftwareEncoder("opus-libopus", "opus", options),
             *DECODERS,
         )

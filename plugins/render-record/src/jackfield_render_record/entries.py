@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import av
 from av.video.codeccontext import VideoCodecContext
 
 from jackfield.values.media import EncodedFrame
-from jackfield_render_record import h264
+from jackfield_render_record import av1, h264
 from jackfield_render_record.ebml import element, real, text, unsigned
 
-_CODEC_IDS: Mapping[str, str] = {"VP8": "V_VP8", "VP9": "V_VP9", "H264": "V_MPEG4/ISO/AVC", "opus": "A_OPUS"}
+_CODEC_IDS: Mapping[str, str] = {
+    "VP8": "V_VP8",
+    "VP9": "V_VP9",
+    "AV1": "V_AV1",
+    "H264": "V_MPEG4/ISO/AVC",
+    "opus": "A_OPUS",
+}
+#: What a file says of a codec before its first frame, from that frame; None where it cannot begin with it.
+_PRIVATE: Mapping[str, Callable[[bytes], bytes | None]] = {"H264": h264.configuration, "AV1": av1.configuration}
+#: How frames lie in the file, where not as they come.
+_CONTENT: Mapping[str, Callable[[bytes], bytes]] = {"H264": h264.length_prefixed, "AV1": av1.without_delimiter}
+#: FFmpeg's decoders that measure: they show all layers of a picture as one.
+_MEASURED_BY: Mapping[str, str] = {"VP8": "vp8", "VP9": "libvpx-vp9", "AV1": "libdav1d", "H264": "h264"}
 _VIDEO, _AUDIO = 1, 2
 #: Two channels, nothing to skip, 48 kHz, no gain, simple mapping (RFC 7845, section 5.1).
 _OPUS_HEAD = b"OpusHead" + struct.pack("<BBHIhB", 1, 2, 0, 48_000, 0, 0)
@@ -31,7 +43,7 @@ def entry(frame: EncodedFrame, name: str) -> tuple[bytes, ...] | None:
     if frame.codec == "opus":
         sound = element(0xE1, real(0xB5, 48_000.0), unsigned(0x9F, 2))
         return (unsigned(0x83, _AUDIO), *parts, unsigned(0x56BB, _OPUS_PRE_ROLL_NS), element(0x63A2, _OPUS_HEAD), sound)
-    private = h264.configuration(frame.data) if frame.codec == "H264" else b""
+    private = _PRIVATE[frame.codec](frame.data) if frame.codec in _PRIVATE else b""
     measured = _measured(frame)
     if private is None or measured is None:
         return None
@@ -45,14 +57,15 @@ def entry(frame: EncodedFrame, name: str) -> tuple[bytes, ...] | None:
 
 def content(frame: EncodedFrame) -> bytes:
     """The frame as the file holds it."""
-    return h264.length_prefixed(frame.data) if frame.codec == "H264" else frame.data
+    convert = _CONTENT.get(frame.codec)
+    return convert(frame.data) if convert is not None else frame.data
 
 
 def _measured(frame: EncodedFrame) -> tuple[int, int] | None:
     """The picture's size: as the frame says, else by decoding it."""
     if frame.width and frame.height:
         return frame.width, frame.height
-    decoder = av.CodecContext.create(frame.codec.lower(), "r")
+    decoder = av.CodecContext.create(_MEASURED_BY[frame.codec], "r")
     assert isinstance(decoder, VideoCodecContext)
     decoder.thread_count = 1
     try:

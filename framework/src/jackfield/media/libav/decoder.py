@@ -22,7 +22,7 @@ class VideoDecoder:
     """One running decoder. After a damaged or missing frame every frame is refused until a keyframe comes."""
 
     def __init__(self, decoding: Decoding) -> None:
-        self._library = decoding.library
+        self._library, self._passes_over = decoding.library, decoding.passes_over
         self._whole = False
         self._count = 0
         #: Frames that went in and are not out yet, by their number: hardware may work on several.
@@ -38,7 +38,7 @@ class VideoDecoder:
         try:
             with translated(self._library, f"decode {len(frame.data)} bytes"):
                 pictures = self._context.decode(self._packet(frame))
-            if any(picture.is_corrupt for picture in pictures):
+            if any(picture.is_corrupt for picture in pictures) or (self._passes_over and not pictures):
                 raise EncoderError(f"{self._library} found a damaged frame")
         except EncoderError:
             self._context.flush_buffers()

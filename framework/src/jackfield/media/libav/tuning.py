@@ -105,6 +105,8 @@ class Decoding:
     library: str
     device: Accelerator | None = None
     options: Mapping[str, str] = field(factory=dict)
+    #: Whether it passes over what it cannot read, so that a frame without a picture is a damaged one.
+    passes_over: bool = False
 
     @classmethod
     def each(cls, libraries: Mapping[str, str], device: Accelerator | None = None, **options: str) -> dict[str, Self]:

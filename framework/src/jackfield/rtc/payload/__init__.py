@@ -32,11 +32,15 @@ class Depacketizer(Protocol):
 _PACKETIZERS: dict[str, Callable[[int], Packetizer]] = {
     "VP8": vp8.Packetizer,
     "H264": h264.Packetizer,
+    "VP9": vp9.Packetizer,
+    "AV1": av1.Packetizer,
     "opus": opus.Packetizer,
 }
 _DEPACKETIZERS: dict[str, Callable[[], Depacketizer]] = {
     "VP8": vp8.Depacketizer,
     "H264": h264.Depacketizer,
+    "VP9": vp9.Depacketizer,
+    "AV1": av1.Depacketizer,
     "opus": opus.Depacketizer,
 }
 _KEYFRAMES: dict[str, Callable[[bytes], bool]] = {
@@ -46,8 +50,13 @@ _KEYFRAMES: dict[str, Callable[[bytes], bool]] = {
     "AV1": av1.is_keyframe,
     "opus": opus.is_keyframe,
 }
-_SIZES: dict[str, Callable[[bytes], tuple[int, int] | None]] = {"VP8": vp8.frame_size, "H264": h264.frame_size}
-#: Codecs that are sent and received; VP9 and AV1 are forwarded only.
+_SIZES: dict[str, Callable[[bytes], tuple[int, int] | None]] = {
+    "VP8": vp8.frame_size,
+    "H264": h264.frame_size,
+    "VP9": vp9.frame_size,
+    "AV1": av1.frame_size,
+}
+#: Codecs that are sent and received.
 CODECS = tuple(_PACKETIZERS)
 
 
