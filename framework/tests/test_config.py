@@ -203,9 +203,12 @@ def test_mistakes_in_tables_are_findings_that_name_the_table() -> None:
         "four": "d",
     }
     options, findings = Config(tables={"cam": table}, environment={"JACKFIELD_CAM_NONE": "x"}).options("cam", Doors)
+    severity = {finding.key: finding.severity for finding in findings}
+    assert severity["[cam.one] ur"] == severity["[cam.three]"] == "warning"
+    assert severity["[cam] fsat"] == severity["[cam] four"] == "error"
     found = {finding.key: f"{finding.found}; {finding.fix}" for finding in findings}
     assert options is None
-    assert found["[cam.one] ur"] == "is no option; did you mean url?"
+    assert found["[cam.one] ur"] == "is no option, so [cam.one] is left out; did you mean url?"
     assert "missing" in found["[cam.one] url"]
     assert "allowed is text" in found["[cam.two] url"]
     assert "a password needs a user_name" in found["[cam.three]"]
@@ -214,6 +217,14 @@ def test_mistakes_in_tables_are_findings_that_name_the_table() -> None:
     assert "JACKFIELD_CAM_<NAME>_" in found["JACKFIELD_CAM_NONE"]
     assert "4711" not in str(findings)
     assert "xyzzy" not in str(findings)
+
+
+def test_a_table_that_does_not_hold_costs_no_other() -> None:
+    """It is left out, and told of as a warning; the rest of the options holds."""
+    table = {"fast": True, "front": {"url": "a"}, "rear": {"ulr": "b"}}
+    options, findings = Config(tables={"cam": table}).options("cam", Doors)
+    assert options == Doors(fast=True, doors={"front": Door(url="a")})
+    assert {finding.severity for finding in findings} == {"warning"}
 
 
 def test_a_variable_that_nothing_reads_is_a_warning() -> None:

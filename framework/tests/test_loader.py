@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from jackfield.cli import doctor
 from jackfield.plugins import Config, PluginOptions, PluginRow, Plugins, load, load_config
 from jackfield.testing import install
 
@@ -135,7 +136,8 @@ def test_wrong_options_keep_a_plugin_from_starting_half_configured(place: Path) 
     good(place)
     plugins = load(Config(tables={"good": {"colour": "red"}}))
     assert row("good", plugins.config).state == "failed"
-    assert any(finding.key == "[good] colour" for finding in plugins.findings)
+    assert [finding.key for finding in plugins.findings] == ["[good] colour"], "each mistake is told once"
+    assert [check.what for check in doctor._plugins(plugins) if "good" in check.what] == [], "nothing is to be upgraded"
 
 
 def test_a_plugin_that_is_named_and_not_installed_is_one_clear_error(place: Path) -> None:

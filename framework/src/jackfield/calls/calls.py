@@ -56,6 +56,8 @@ class Calls:
         if plugins is None:
             plugins = load(config if isinstance(config, Config) else load_config(config))
         plugins.raise_for_errors()
+        for finding in plugins.findings:
+            logger.warning("%s", finding)
         self.plugins, self.config = plugins, plugins.config
         place = server if isinstance(server, Place) else self.config.place()
         if isinstance(server, str):

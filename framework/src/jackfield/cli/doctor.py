@@ -98,6 +98,8 @@ def _plugins(plugins: Plugins) -> Iterator[Check]:
     works = [row.name for row in plugins.rows if row.state == "ok"]
     yield Check("plugins", "ok" if works else "missing", ", ".join(works) or "none works", "pip install plugins")
     for row in plugins.rows:
+        if row.is_misconfigured:
+            continue  # said above, with what mends it
         if row.state in ("failed", "refused"):
             fix = f"pip install --upgrade {row.distribution or row.name}, or uninstall it"
             yield Check(f"plugin {row.name}", "missing", row.reason, fix)

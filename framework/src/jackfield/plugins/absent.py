@@ -45,6 +45,8 @@ def _absent_one(config: Config, name: str, where: Sequence[str], rows: Mapping[s
         wanted = [place for place in where if place.startswith(("[call]", "[plugins] prefer"))]
         fix = "take it out of [plugins] disable, or remove what names it"
         return Finding("warning", ", ".join(wanted), f"plugin {name!r} is disabled", fix, source) if wanted else None
+    if row.is_misconfigured:
+        return None  # the mistakes themselves are findings
     found = f"plugin {name!r} does not work: {row.reason}"
     return Finding("warning", places, found, "see `jackfield plugins`", source)
 

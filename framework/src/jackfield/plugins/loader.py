@@ -42,6 +42,8 @@ class PluginRow:
     reason: str = ""
     answers: tuple[str, ...] = ()
     distribution: str = ""
+    #: Whether it failed for what is written in its section: the findings say what.
+    is_misconfigured: bool = False
 
 
 @frozen(eq=False)
@@ -65,9 +67,11 @@ class LoadedPlugin:
 class Refusal(Exception):
     """Why a plugin does not take part, for its row."""
 
-    def __init__(self, reason: str, state: Literal["failed", "refused"] = "failed") -> None:
+    def __init__(
+        self, reason: str, state: Literal["failed", "refused"] = "failed", *, is_misconfigured: bool = False
+    ) -> None:
         super().__init__(reason)
-        self.state = state
+        self.state, self.is_misconfigured = state, is_misconfigured
 
 
 @frozen
@@ -109,7 +113,8 @@ def load(config: Config, *, only: Collection[str] | None = None) -> Loading:
             rows.append(attrs.evolve(row, answers=tuple(hook for hook in HOOKS if hook in plugin.hooks)))
         except Refusal as refusal:
             _log.debug("plugin %s: %s", entry.name, refusal, exc_info=refusal.__cause__)
-            rows.append(attrs.evolve(row, state=refusal.state, reason=str(refusal)))
+            failed = attrs.evolve(row, state=refusal.state, reason=str(refusal))
+            rows.append(attrs.evolve(failed, is_misconfigured=refusal.is_misconfigured))
     return Loading(tuple(loaded), tuple(rows), tuple(findings))
 
 
@@ -121,7 +126,7 @@ def _examine(entry: EntryPoint, config: Config, names: Iterable[str], findings: 
     options, wrong = _options(entry.name, plugin, config, names)
     findings += wrong
     if any(finding.severity == "error" for finding in wrong):
-        raise Refusal("its options do not hold: " + "; ".join(map(str, wrong)))
+        raise Refusal("its options do not hold: " + "; ".join(map(str, wrong)), is_misconfigured=True)
     loaded = LoadedPlugin(entry.name, _version(entry), plugin, options, hooks)
     return attrs.evolve(loaded, offers={hook: _offers(loaded, hook) for hook in hooks if hook in _REGISTERS})
 

@@ -68,7 +68,7 @@ def read(kind: type[T], given: Mapping[str, Given], section: str) -> tuple[T | N
 def _tables(
     kind: type, given: Mapping[str, Given], section: str, options: list[str]
 ) -> tuple[dict[str, Any], list[Finding]]:
-    """The tables of one kind, by the names that they were given."""
+    """The tables of one kind, by the names that they were given; one that does not hold is left out."""
     tables: dict[str, dict[str, Given]] = {}
     findings: list[Finding] = []
     for key, item in given.items():
@@ -82,9 +82,17 @@ def _tables(
             tables.setdefault(found[0], {})[found[1]] = item
         else:
             findings.append(_no_table(item.key or key, item, options, section, kind))
-    read_ones = {name: read(kind, table, f"{section}.{name}") for name, table in tables.items()}
-    findings += [finding for _, wrong in read_ones.values() for finding in wrong]
-    return {name: made for name, (made, _) in read_ones.items()}, findings
+    held = {}
+    for name, table in tables.items():
+        made, wrong = read(kind, table, f"{section}.{name}")
+        if made is not None:
+            held[name] = made
+        findings += [_left_out(each, f"[{section}.{name}]") if made is None else each for each in wrong]
+    return held, findings
+
+
+def _left_out(finding: Finding, table: str) -> Finding:
+    return attrs.evolve(finding, severity="warning", found=f"{finding.found}, so {table} is left out")
 
 
 def _no_table(key: str, item: Given, options: list[str], section: str, kind: type) -> Finding:
