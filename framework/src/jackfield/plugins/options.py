@@ -82,7 +82,8 @@ def _tables(
             tables.setdefault(found[0], {})[found[1]] = item
         else:
             findings.append(_no_table(item.key or key, item, options, section, kind))
-    held = {}
+    held: dict[str, Any] = {}
+    made: Any
     for name, table in tables.items():
         made, wrong = read(kind, table, f"{section}.{name}")
         if made is not None:
