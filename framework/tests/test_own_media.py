@@ -10,6 +10,8 @@ from livekit.protocol.models import TrackInfo
 from livekit.protocol.rtc import JoinResponse, SessionDescription, SignalResponse
 
 from jackfield.plugins import Choice
+from jackfield.rtc.congestion import GoogleCongestionControl
+from jackfield.rtc.pacer import Pacer
 from jackfield.rtc.sender import RtpSender
 from jackfield.rtc.transport import Certificate
 from jackfield.session.connection import Connection
@@ -34,7 +36,9 @@ class Wire:
 
     async def add_track(self, request: Any, kind: Any, codec: str) -> tuple[TrackInfo, RtpSender]:
         sink: Any = None
-        sender = RtpSender(kind, cid=request.cid, stream_id="s", codec=codec, clock=ManualTimers(), sink=sink)
+        clock = ManualTimers()
+        pacer = Pacer(clock, GoogleCongestionControl())
+        sender = RtpSender(kind, cid=request.cid, stream_id="s", codec=codec, clock=clock, sink=sink, pacer=pacer)
         self.senders.append(sender)
         if self.refuses_at_once:
             sender.settle(None)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from jackfield.rtc import rtcp
-from jackfield.rtc.bandwidth import QueueWatcher
+from jackfield.rtc.congestion import GoogleCongestionControl
+from jackfield.rtc.pacer import Pacer
 from jackfield.rtc.receiver import RtpReceiver
 from jackfield.rtc.reports import Reports
 from jackfield.rtc.router import Router
@@ -24,7 +25,8 @@ class End:
 
     def __init__(self, *kinds: Kind) -> None:
         self.clock = ManualTimers()
-        self.estimator = QueueWatcher(start_bps=2_000_000)
+        self.estimator = GoogleCongestionControl(start_bps=2_000_000)
+        self.pacer = Pacer(self.clock, self.estimator)
         self.packets: list[RtpPacket] = []
         self.sent: list[rtcp.Rtcp] = []
         self.senders = [self.sender(kind, str(number)) for number, kind in enumerate(kinds)]
@@ -35,11 +37,11 @@ class End:
 
     def sender(self, kind: Kind, cid: str) -> RtpSender:
         codec = "VP8" if kind == "video" else "opus"
-        made = RtpSender(kind, cid=cid, stream_id="s", codec=codec, clock=self.clock, sink=self)
+        made = RtpSender(kind, cid=cid, stream_id="s", codec=codec, clock=self.clock, sink=self, pacer=self.pacer)
         made.settle(SendParameters(cid, 96, 97 if kind == "video" else None, level_extension=1, mid_extension=4))
         return made
 
-    def send_packet(self, packet: RtpPacket, transport_cc_extension: int | None) -> bool:
+    def send_packet(self, packet: RtpPacket, transport_cc_extension: int | None, probe: int | None = None) -> bool:
         self.packets.append(packet)
         return True
 

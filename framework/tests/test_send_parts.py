@@ -1,4 +1,4 @@
-"""What a sender is made of: history, pacing, requests for keyframes, timestamps, the estimate of the path."""
+"""What a sender is made of: history, requests for keyframes, timestamps, the budget's parts."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ from itertools import pairwise
 import pytest
 
 from jackfield.media.statistics import Rate, Reception
-from jackfield.rtc.bandwidth import QueueWatcher, share
+from jackfield.rtc.bandwidth import share
 from jackfield.rtc.history import SentHistory, unwrap_rtx, wrap_rtx
 from jackfield.rtc.keyframes import KeyframeGate, KeyframeRequester
-from jackfield.rtc.pacer import BURST, Pacer
 from jackfield.rtc.rtp import RtpPacket
 from jackfield.rtc.sequence import SequenceGuard
 from jackfield.rtc.timeline import SoundTimeline, Timeline, ntp, ntp_middle
-from jackfield.rtc.twcc_format import TransportFeedback
 from jackfield.testing.timers import ManualTimers
 from jackfield.values.media import EncodedFrame
 
@@ -70,44 +68,6 @@ def test_a_retransmission_carries_the_packet() -> None:
     assert (wrapped.ssrc, wrapped.sequence, wrapped.marker, wrapped.payload) == (2, 99, True, b"\x00\x07payload")
     assert unwrap_rtx(wrapped, payload_type=96, ssrc=1) == original
     assert unwrap_rtx(RtpPacket(97, 1, 0, 2, b""), payload_type=96, ssrc=1) is None
-
-
-# --- pacing -------------------------------------------------------------------------------------------------------
-def test_a_small_frame_leaves_at_once() -> None:
-    """No timer is set for it."""
-    clock, left = ManualTimers(), list[int]()
-    pacer = Pacer(clock, lambda item: left.append(item.sequence))
-    pacer.send([packet(n) for n in range(BURST)], 0.033)
-    assert left == list(range(BURST))
-    assert clock.pending == 0
-
-
-def test_a_big_frame_is_spread_over_half_its_interval() -> None:
-    """In order, with no burst larger than the first."""
-    clock, left = ManualTimers(), list[int]()
-    pacer = Pacer(clock, lambda item: left.append(item.sequence))
-    pacer.send([packet(n) for n in range(100)], 0.033)
-    bursts = [len(left)]
-    for _ in range(17):
-        clock.advance(0.001)
-        bursts.append(len(left) - sum(bursts))
-    assert left == list(range(100))
-    assert max(bursts) == BURST
-    assert clock.pending == 0
-
-
-def test_the_next_frame_pushes_the_rest_out() -> None:
-    """Nothing waits longer than a frame's interval, and order is kept."""
-    clock, left = ManualTimers(), list[int]()
-    pacer = Pacer(clock, lambda item: left.append(item.sequence))
-    pacer.send([packet(n) for n in range(300)], 0.033)
-    clock.advance(0.002)
-    pacer.send([packet(300)], 0.033)
-    assert left == list(range(301))
-    pacer.send([packet(n) for n in range(50)], 0.033)
-    pacer.close()
-    clock.advance(1)
-    assert len(left) == 301 + BURST
 
 
 # --- keyframes ----------------------------------------------------------------------------------------------------
@@ -276,59 +236,6 @@ def test_a_rate_is_of_the_last_second() -> None:
 
 
 # --- bandwidth ----------------------------------------------------------------------------------------------------
-def run(estimator: QueueWatcher, *, seconds: float, capacity_bps: int, loss: float = 0.0, seed: int = 1) -> None:
-    """Sends at the estimate through a bottleneck with a queue of 300 ms, and reports back every 50 ms."""
-    chance = random.Random(seed)
-    now_ms, number, free_ms, start = 0.0, 0, 0.0, run_start(estimator)
-    pending: list[tuple[int, int | None]] = []
-    credit = 0.0
-    while now_ms < seconds * 1000:
-        now_ms += 5
-        credit += estimator.target_bps / 8 * 0.005
-        while credit >= 1200:
-            credit -= 1200
-            number += 1
-            estimator.sent(number & 0xFFFF, 1200, round((start + now_ms) * MS))
-            free_ms = max(free_ms, now_ms) + 1200 * 8 * 1000 / capacity_bps
-            full = free_ms - now_ms > 300
-            free_ms -= 1200 * 8 * 1000 / capacity_bps if full else 0
-            gone = full or chance.random() < loss
-            pending.append((number & 0xFFFF, None if gone else round((start + free_ms + 20) * 1000)))
-        if now_ms % 50 < 5 and pending:
-            estimator.feedback(TransportFeedback(1, 2, 0, tuple(pending)), round((start + now_ms) * MS))
-            pending = []
-    estimator.clock_ms = start + now_ms  # type: ignore[attr-defined]
-
-
-def run_start(estimator: QueueWatcher) -> float:
-    return float(getattr(estimator, "clock_ms", 1000.0))
-
-
-def test_an_open_path_is_used_more_and_more() -> None:
-    """With no queue and no loss the estimate grows to its limit."""
-    estimator = QueueWatcher(start_bps=1_000_000, most_bps=4_000_000)
-    run(estimator, seconds=20, capacity_bps=50_000_000)
-    assert estimator.target_bps == 4_000_000
-
-
-def test_a_narrow_path_is_not_flooded() -> None:
-    """The estimate settles about the bottleneck, and comes back when it opens."""
-    estimator = QueueWatcher(start_bps=2_500_000)
-    run(estimator, seconds=15, capacity_bps=1_000_000)
-    assert 500_000 < estimator.target_bps < 1_300_000
-    run(estimator, seconds=20, capacity_bps=20_000_000)
-    assert estimator.target_bps > 1_800_000
-
-
-def test_heavy_loss_backs_off_and_light_loss_does_not() -> None:
-    """Loss of 2 % is repaired and tolerated; of 20 % it is congestion."""
-    light, heavy = QueueWatcher(start_bps=2_000_000), QueueWatcher(start_bps=2_000_000)
-    run(light, seconds=10, capacity_bps=50_000_000, loss=0.01)
-    run(heavy, seconds=10, capacity_bps=50_000_000, loss=0.2)
-    assert light.target_bps > 2_000_000
-    assert heavy.target_bps < 1_000_000
-
-
 def test_the_budget_is_shared() -> None:
     """Equally, and what one cannot use goes to the others."""
     assert share(3_000_000, [None, None, None]) == [1_000_000] * 3

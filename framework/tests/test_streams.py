@@ -8,6 +8,8 @@ from itertools import pairwise
 
 import pytest
 
+from jackfield.rtc.congestion import GoogleCongestionControl
+from jackfield.rtc.pacer import Pacer
 from jackfield.rtc.receiver import RtpReceiver
 from jackfield.rtc.rtp import RtpPacket
 from jackfield.rtc.sdp import CodecParameters
@@ -34,7 +36,8 @@ class Network:
         self.frames: list[tuple[int, EncodedFrame]] = []
         self.sent = 0
         self.keyframe_due = True
-        self.sender = SendStream("video", "VP8", clock=self.clock, sink=self, keyframe=self._keyframe)
+        self.pacer = Pacer(self.clock, GoogleCongestionControl())
+        self.sender = SendStream("video", "VP8", clock=self.clock, sink=self, pacer=self.pacer, keyframe=self._keyframe)
         self.sender.settle(SendParameters("0", 96, 97 if rtx else None))
         self.receiver = RtpReceiver("video", stream_id="PA_a|TR_v", track_id="TR_v", clock=self.clock, feedback=self)
         self.receiver.settle("0", VIDEO)
@@ -44,7 +47,7 @@ class Network:
     def _keyframe(self) -> None:
         self.keyframe_due = True
 
-    def send_packet(self, packet: RtpPacket, transport_cc_extension: int | None) -> bool:
+    def send_packet(self, packet: RtpPacket, transport_cc_extension: int | None, probe: int | None = None) -> bool:
         self.sent += 1
         if not self.drops(self.sent - 1):
             copy = RtpPacket(
@@ -202,7 +205,9 @@ def test_another_source_begins_with_a_clean_slate() -> None:
     network = Network()
     network.play(1)
     old = network.sender
-    network.sender = SendStream("video", "VP8", clock=network.clock, sink=network, keyframe=network._keyframe)
+    network.sender = SendStream(
+        "video", "VP8", clock=network.clock, sink=network, pacer=network.pacer, keyframe=network._keyframe
+    )
     network.sender.settle(SendParameters("0", 96, 97))
     network.receiver.use(network.sender.ssrc, network.sender.rtx_ssrc)
     old.close()
@@ -270,7 +275,9 @@ def test_a_consumer_that_fails_stops_nothing(caplog: pytest.LogCaptureFixture) -
 def test_sound_flows_with_loss_counted() -> None:
     """Frames leave evenly with `lost_before` where packets are missing; reports tell the loss."""
     network = Network(drops=script("..x..xx.", after=20))
-    network.sender = SendStream("audio", "opus", clock=network.clock, sink=network, keyframe=network._keyframe)
+    network.sender = SendStream(
+        "audio", "opus", clock=network.clock, sink=network, pacer=network.pacer, keyframe=network._keyframe
+    )
     network.sender.settle(SendParameters("0", 111))
     receiver = RtpReceiver("audio", stream_id="s", track_id="t", clock=network.clock, feedback=network)
     receiver.settle("0", SOUND)

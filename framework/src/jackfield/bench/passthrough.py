@@ -48,9 +48,9 @@ class Tap:
     answers_ms: list[float] = field(factory=list)
     octets: int = 0
 
-    def send_packet(self, packet: RtpPacket, transport_cc_extension: int | None) -> bool:
+    def send_packet(self, packet: RtpPacket, transport_cc_extension: int | None, probe: int | None = None) -> bool:
         """Sends; the first packet after a push is that picture's first."""
-        sent = self.sink.send_packet(packet, transport_cc_extension)
+        sent = self.sink.send_packet(packet, transport_cc_extension, probe)
         now_ns = time.monotonic_ns()
         if self.counts:
             self.octets += len(packet.payload)

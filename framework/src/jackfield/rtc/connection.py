@@ -7,9 +7,11 @@ from typing import Literal
 
 from jackfield.media.clock import Clock, LoopClock
 from jackfield.rtc import rtp
-from jackfield.rtc.bandwidth import BandwidthEstimator, QueueWatcher
+from jackfield.rtc.bandwidth import BandwidthEstimator
+from jackfield.rtc.congestion import GoogleCongestionControl
 from jackfield.rtc.link import IceServer, ignore
 from jackfield.rtc.negotiation import LocalTransport
+from jackfield.rtc.pacer import Leaving, Pacer
 from jackfield.rtc.path import Path, PathOptions
 from jackfield.rtc.reports import Reports
 from jackfield.rtc.router import Router
@@ -41,12 +43,15 @@ class Connection:
         self.on_channel: Callable[[DataChannel], None] = ignore
         self.state = "new"
         self.clock = clock or LoopClock()
-        self.estimator = estimator or QueueWatcher()
+        self.estimator = estimator or GoogleCongestionControl()
+        self.pacer = Pacer(self.clock, self.estimator, self._filler)
         self.router = Router()
         self.senders: list[RtpSender] = []
         self.reports = Reports(self.clock, self.estimator, self.senders, self.router, self._send_rtcp)
         #: The id of the transport-wide number in packets that come in.
         self.transport_cc_extension: int | None = None
+        #: The id of the instant they were sent at, where that is taken instead.
+        self.send_time_extension: int | None = None
         self._options = PathOptions(certificate or Certificate.generate(), ice_servers, loopback, self.clock)
         self._path: Path | None = None
         self._early: list[str] = []
@@ -111,6 +116,8 @@ class Connection:
     def _path_changed(self, state: str) -> None:
         if state == "connected" and self.state in ("new", "connecting"):
             self.reports.begin()
+        elif state == "connected":
+            self.estimator.path_changed()
         if self.state != "closed":
             self.state = state
             self.on_state(state)
@@ -118,6 +125,7 @@ class Connection:
     async def close(self) -> None:
         """Everything is closed; no task, timer or socket is left. May be called twice."""
         self.reports.close()
+        self.pacer.close()
         for sender in self.senders:
             sender.close()
         for receiver in self.router.receivers:
@@ -128,7 +136,7 @@ class Connection:
             self._path_changed("closed")
 
     # --- packets ----------------------------------------------------------------------------------------------------
-    def send_packet(self, packet: rtp.RtpPacket, transport_cc_extension: int | None) -> bool:
+    def send_packet(self, packet: rtp.RtpPacket, transport_cc_extension: int | None, probe: int | None = None) -> bool:
         """Sends, with the next transport-wide number where that was agreed on. Changes the packet's extensions."""
         if self._path is None:
             return False
@@ -138,8 +146,13 @@ class Connection:
         number = self._number = (self._number + 1) & 0xFFFF
         packet.extensions = packet.extensions | {transport_cc_extension: number.to_bytes(2, "big")}
         data = rtp.serialise(packet)
-        self.estimator.sent(number, len(data), self.clock.now_ns())
+        self.estimator.sent(number, len(data), self.clock.now_ns(), probe)
         return transport.send_rtp(data)
+
+    def _filler(self, size: int) -> Leaving | None:
+        """Something to fill a probe with: only where what was sent is told of."""
+        streams = (stream for sender in self.senders for stream in sender.streams)
+        return next((found for stream in streams if (found := stream.filler(size)) is not None), None)
 
     def _received(self, data: bytes, arrival_ns: int) -> None:
         try:
@@ -150,6 +163,8 @@ class Connection:
         number = packet.extensions.get(key) if key is not None else None
         if number is not None and len(number) == 2:
             self.reports.arrived(int.from_bytes(number, "big"), packet.ssrc, arrival_ns)
+        elif self.send_time_extension is not None and (at := packet.extensions.get(self.send_time_extension)):
+            self.reports.arrived_at(at, len(data), arrival_ns)
         receiver = self.router.route(packet)
         if receiver is not None:
             receiver.receive(packet, arrival_ns)

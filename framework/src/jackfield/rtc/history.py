@@ -44,6 +44,11 @@ class SentHistory:
         while len(sent) > self._packets_max or next(iter(sent.values())).sent_ns < now_ns - self._age_ns:
             sent.popitem(last=False)
 
+    @property
+    def newest(self) -> RtpPacket | None:
+        """The packet that was added last."""
+        return next(reversed(self._sent.values())).packet if self._sent else None
+
     def repair(self, sequence: int, now_ns: int) -> RtpPacket | None:
         """The packet, if it is to be sent again now."""
         found = self._sent.get(sequence)

@@ -26,8 +26,10 @@ _OFFERED: dict[str, dict[int, str]] = {
     "video": {_TRANSPORT_CC_ID: sdp.TRANSPORT_CC, _MID_ID: sdp.MID},
 }
 _ANSWERED = (sdp.TRANSPORT_CC, sdp.MID)
+#: Where the other end takes no arrivals, it gets our estimate instead, which is made of the instants it sends at.
+_ANSWERED_FOR_REMB = (sdp.ABS_SEND_TIME, sdp.MID)
 #: Feedback that our receivers really send.
-_SENT_FEEDBACK = ("nack", "nack pli", "transport-cc")
+_SENT_FEEDBACK = ("nack", "nack pli", "transport-cc", "goog-remb")
 MAX_MESSAGE_SIZE = 262_144
 
 
@@ -130,10 +132,17 @@ def answer_section(offered: MediaSection, receivable: Collection[str] = CODECS) 
     if accepted and offered.direction in ("sendonly", "sendrecv"):
         answered.direction = "recvonly"
     answered.codecs = accepted or [evolve(codec, feedback=()) for codec in offered.codecs]
+    wanted = _ANSWERED if _takes_arrivals(offered) else _ANSWERED_FOR_REMB
     answered.header_extensions = {
-        key: uri for key, uri in offered.header_extensions.items() if uri in _ANSWERED and 0 < key < 256
+        key: uri for key, uri in offered.header_extensions.items() if uri in wanted and 0 < key < 256
     }
     return answered
+
+
+def _takes_arrivals(offered: MediaSection) -> bool:
+    """Whether transport-wide feedback is offered, number and all; REMB is for those who do without."""
+    numbered = sdp.TRANSPORT_CC in offered.header_extensions.values()
+    return numbered and any("transport-cc" in codec.feedback for codec in offered.codecs)
 
 
 def accepted_codecs(offered: MediaSection, receivable: Collection[str]) -> list[CodecParameters]:
@@ -141,7 +150,9 @@ def accepted_codecs(offered: MediaSection, receivable: Collection[str]) -> list[
     chosen = [codec for codec in offered.codecs if _receivable(codec, receivable)]
     numbers = {codec.payload_type for codec in chosen}
     repairs = [codec for codec in offered.codecs if codec.is_rtx and codec.apt in numbers]
-    kept = [with_feedback(codec, _SENT_FEEDBACK) for codec in chosen]
+    without = "goog-remb" if _takes_arrivals(offered) else "transport-cc"
+    sent = tuple(item for item in _SENT_FEEDBACK if item != without)
+    kept = [with_feedback(codec, sent) for codec in chosen]
     return kept + repairs
 
 

@@ -1,53 +1,183 @@
-"""Spreads a big frame over part of its interval, so that it overflows no socket buffer; small frames pass straight."""
+"""The way out of one connection: sound at once, pictures no faster than the path takes them, probes in between.
+
+What a path carries in a while may leave at once, so that an ordinary picture never waits; a keyframe is spread.
+"""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from jackfield.media.clock import Clock, Timer
+from jackfield.rtc.bandwidth import BandwidthEstimator, Probe
 from jackfield.rtc.rtp import RtpPacket
 
-BURST = 16
+#: Pictures leave at up to this multiple of the estimate, and never slower than empties the queue within `DRAIN_S`.
+FACTOR, DRAIN_S = 2.5, 0.25
+#: So much of the estimate's time may leave in one burst: a picture of ordinary size at 25 a second.
+BURST_S, BURST_LEAST = 0.04, 2 * 1250
+#: Before anything is known of the path it is taken for this fast: the first keyframe is what everybody waits for.
+UNKNOWN_BPS = 8_000_000
+#: What waits beyond this leaves at once.
+PACKETS_MAX = 4096
+_HEADERS = 40
 _STEP_S = 0.001
+
+#: Sends one packet, as part of a probe where that has a number.
+Leave = Callable[[RtpPacket, int | None], None]
+
+
+class Leaving(NamedTuple):
+    """A packet, and who sends it."""
+
+    packet: RtpPacket
+    leave: Leave
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it takes on the path."""
+        return len(self.packet.payload) + self.packet.padding + _HEADERS
 
 
 class Pacer:
-    """One stream's way out. The first `BURST` packets of a frame leave at once, the rest within half its interval.
+    """One timer while something waits, none otherwise. ``filler`` gives packets to fill a probe with, about as big as
+    it is told: copies of old ones or padding; None where there is nothing to send them on."""
 
-    A frame that is still leaving when the next one comes is sent to its end first: nothing waits longer than that.
-    """
-
-    def __init__(self, clock: Clock, send: Callable[[RtpPacket], object]) -> None:
-        self._clock = clock
-        self._send = send
-        self._waiting: deque[RtpPacket] = deque()
-        self._per_step = BURST
+    def __init__(
+        self, clock: Clock, estimator: BandwidthEstimator, filler: Callable[[int], Leaving | None] = lambda size: None
+    ) -> None:
+        self._clock, self._estimator, self._filler = clock, estimator, filler
+        self._repairs: deque[Leaving] = deque()
+        self._pictures: deque[Leaving] = deque()
+        self._waiting = 0
+        self._credit = 0.0
+        self._credited_ns: int | None = None
+        self._probe: _Burst | None = None
         self._timer: Timer | None = None
 
-    def send(self, packets: Sequence[RtpPacket], interval_s: float) -> None:
-        """One frame's packets leave, in order."""
-        self._leave(len(self._waiting))
-        for packet in packets[:BURST]:
-            self._send(packet)
-        if len(packets) > BURST:
-            self._waiting.extend(packets[BURST:])
-            steps = max(1, int(interval_s / 2 / _STEP_S))
-            self._per_step = max(BURST // 2, -(-len(self._waiting) // steps))
-            if self._timer is None:
-                self._timer = self._clock.call_later(_STEP_S, self._step)
+    @property
+    def waiting_ms(self) -> float:
+        """How long what waits now takes to leave."""
+        return 8000 * self._waiting / self._rate_bps()
+
+    def send_now(self, packet: RtpPacket, leave: Leave) -> None:
+        """Sound: it leaves at once, and pictures after it wait the longer."""
+        leave(packet, None)
+        self._credit -= len(packet.payload) + _HEADERS
+
+    def send(self, packets: Sequence[RtpPacket], leave: Leave, *, repair: bool = False) -> None:
+        """A picture's packets, or those sent again (``repair``), which overtake pictures. In order."""
+        queue = self._repairs if repair else self._pictures
+        for packet in packets:
+            item = Leaving(packet, leave)
+            queue.append(item)
+            self._waiting += item.size
+        if self._timer is None:
+            self._step()
+
+    def drop(self, leave: Leave) -> None:
+        """Nothing of this sender's waits any more."""
+        for queue in (self._repairs, self._pictures):
+            kept = [item for item in queue if item.leave != leave]
+            queue.clear()
+            queue.extend(kept)
+        self._waiting = sum(item.size for queue in (self._repairs, self._pictures) for item in queue)
 
     def close(self) -> None:
-        """What has not left is dropped."""
-        self._waiting.clear()
+        """What has not left is dropped; no timer is left."""
+        self._repairs.clear()
+        self._pictures.clear()
+        self._waiting = 0
+        self._probe = None
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _leave(self, count: int) -> None:
-        for _ in range(min(count, len(self._waiting))):
-            self._send(self._waiting.popleft())
-
+    # --- one step
     def _step(self) -> None:
-        self._leave(self._per_step)
-        self._timer = self._clock.call_later(_STEP_S, self._step) if self._waiting else None
+        self._timer = None
+        now_ns = self._clock.now_ns()
+        if self._probe is None:
+            due = self._estimator.probe_due(now_ns)
+            self._probe = _Burst(due, now_ns) if due is not None else None
+        if self._probe is not None:
+            self._send_probe(self._probe, now_ns)
+        else:
+            self._send_pictures(now_ns)
+        if self._waiting or self._probe is not None:
+            self._timer = self._clock.call_later(_STEP_S, self._step)
+
+    def _rate_bps(self) -> float:
+        known = self._estimator.target_bps if self._estimator.is_informed else UNKNOWN_BPS
+        return max(FACTOR * known, 8 * self._waiting / DRAIN_S)
+
+    def _refill(self, now_ns: int) -> None:
+        burst = max(BURST_LEAST, BURST_S * self._rate_bps() / FACTOR / 8)
+        passed_s = (now_ns - self._credited_ns) / 1e9 if self._credited_ns is not None else 1.0
+        self._credit = min(self._credit + passed_s * self._rate_bps() / 8, burst)
+        self._credited_ns = now_ns
+
+    def _send_pictures(self, now_ns: int) -> None:
+        self._refill(now_ns)
+        while self._waiting and (self._credit > 0 or len(self._pictures) > PACKETS_MAX):
+            self._credit -= self._pop(None)
+
+    def _pop(self, probe: int | None) -> int:
+        queue = self._repairs or self._pictures
+        item = queue.popleft()
+        size = item.size
+        self._waiting = self._waiting - size if self._repairs or self._pictures else 0
+        item.leave(item.packet, probe)
+        return size
+
+    def _send_probe(self, burst: _Burst, now_ns: int) -> None:
+        number = burst.probe.number
+        while not burst.is_over and burst.allows(now_ns):
+            if self._waiting and burst.packets:
+                burst.add(self._pop(number))
+                continue
+            # A small one goes first: its arrival is where the measuring begins.
+            filler = self._filler(burst.size_wanted if burst.packets else 1)
+            if filler is None:
+                burst.give_up()
+                break
+            filler.leave(filler.packet, number)
+            burst.add(filler.size)
+        if burst.is_over:
+            self._probe = None
+            self._estimator.probe_ended(number)
+            self._credited_ns = now_ns
+
+
+class _Burst:
+    """A probe while it leaves."""
+
+    def __init__(self, probe: Probe, began_ns: int) -> None:
+        self.probe, self._began_ns = probe, began_ns
+        self.packets = self.octets = 0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether enough has left."""
+        wanted = self.probe.octets
+        return self.octets >= 2 * wanted or (self.octets >= wanted and self.packets >= self.probe.packets)
+
+    @property
+    def size_wanted(self) -> int:
+        """How big the next packet should be, for the burst to have enough of them."""
+        left = max(self.probe.packets - self.packets, 1)
+        return max(self.probe.octets - self.octets, 0) // left
+
+    def allows(self, now_ns: int) -> bool:
+        """Whether the next packet is due at the probe's rate."""
+        return self.octets * 8e9 <= (now_ns - self._began_ns) * self.probe.bps
+
+    def give_up(self) -> None:
+        """There is nothing to fill it with."""
+        self.octets = 2 * self.probe.octets
+
+    def add(self, size: int) -> None:
+        """A packet left."""
+        self.packets += 1
+        self.octets += size

@@ -128,7 +128,15 @@ class PublisherPeer(_Peer):
     def add_track(self, kind: Kind, *, cid: str, stream_id: str, codec: str) -> RtpSender:
         """A track that the next offer announces, on the m-line of a removed one where there is one."""
         connection = self._connection
-        sender = RtpSender(kind, cid=cid, stream_id=stream_id, codec=codec, clock=connection.clock, sink=connection)
+        sender = RtpSender(
+            kind,
+            cid=cid,
+            stream_id=stream_id,
+            codec=codec,
+            clock=connection.clock,
+            sink=connection,
+            pacer=connection.pacer,
+        )
         free = next((line for line in self._lines if line.kind == kind and line.sender is None), None)
         if free is None:
             free = _Line(kind, self._next_mid(), codec)
@@ -256,6 +264,7 @@ class SubscriberPeer(_Peer):
         begun = [self._settle(key, *found) for key, found in wanted.items()]
         ids = [(key, uri) for section in sections for key, uri in section.header_extensions.items()]
         self._connection.transport_cc_extension = next((key for key, uri in ids if uri == sdp.TRANSPORT_CC), None)
+        self._connection.send_time_extension = next((key for key, uri in ids if uri == sdp.ABS_SEND_TIME), None)
         mids = frozenset(key for key, uri in ids if uri == sdp.MID)
         self._connection.router.settle(list(self._receivers.values()), mids)
         for gone in ended:

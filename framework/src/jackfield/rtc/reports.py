@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 
 from jackfield.media.clock import Alarm, Clock
 from jackfield.rtc import rtcp
-from jackfield.rtc.bandwidth import BandwidthEstimator, share
+from jackfield.rtc.bandwidth import BandwidthEstimator
+from jackfield.rtc.budget import Budget
+from jackfield.rtc.congestion import ReceiverEstimate
 from jackfield.rtc.router import Router
 from jackfield.rtc.send_stream import SendStream, new_ssrc
 from jackfield.rtc.sender import RtpSender
@@ -18,10 +20,6 @@ _MS = 1_000_000
 FIRST_REPORT_MS, REPORT_INTERVAL_MS = 200, 1000
 #: How often arrivals are told to a sender that numbers its packets transport-wide.
 FEEDBACK_INTERVAL_MS = 50
-#: Room that is left for each track of sound.
-_AUDIO_BPS = 48_000
-_LEAST_VIDEO_BPS = 50_000
-_REMB_HOLDS_MS = 5000
 _BLOCKS_MAX = 31
 
 
@@ -37,7 +35,7 @@ class Reports:
         send: Callable[[bytes], None],
     ) -> None:
         self._clock = clock
-        self._estimator = estimator
+        self.budget = Budget(clock, estimator, senders)
         self._senders = senders
         self._router = router
         self._send = send
@@ -45,8 +43,7 @@ class Reports:
         self._cname = f"{new_ssrc():08x}"
         self._arrivals = ArrivalLog()
         self._last_ssrc = 0
-        self._remb: tuple[int, int] | None = None
-        self._feedback_seen = False
+        self._estimate = ReceiverEstimate()
         self._closed = False
         self._feedback_alarm = Alarm(clock, self._send_feedback)
         self._report_alarm = Alarm(clock, self._send_reports)
@@ -80,6 +77,20 @@ class Reports:
         self._last_ssrc = ssrc
         self._feedback_alarm.due_by(arrival_ns + FEEDBACK_INTERVAL_MS * _MS)
 
+    def arrived_at(self, send_time: bytes, size: int, arrival_ns: int) -> None:
+        """A packet came that left at this abs-send-time: its sender hears of the estimate with the next report, and
+        at once where it falls."""
+        if self._estimate.arrived(send_time, size, arrival_ns) and not self._closed:
+            self._put(rtcp.ReceiverReport(self._ssrc), *self._remb())
+
+    def _remb(self) -> list[rtcp.Rtcp]:
+        bitrate_bps = self._estimate.bitrate_bps
+        if bitrate_bps is None:
+            return []
+        self._estimate.told()
+        sources = [r.ssrc for r in self._router.receivers if r.kind == "video" and r.ssrc is not None]
+        return [rtcp.Remb(self._ssrc, bitrate_bps, tuple(sources[:255]))]
+
     def _put(self, *packets: rtcp.Rtcp) -> None:
         self._send(rtcp.serialise(*packets))
 
@@ -96,8 +107,10 @@ class Reports:
         for first in range(0, len(blocks), _BLOCKS_MAX):
             reports.append(rtcp.ReceiverReport(self._ssrc, tuple(blocks[first : first + _BLOCKS_MAX])))
         if reports:
+            reports += self._remb()
             sources = [(report.ssrc, self._cname) for report in sent] or [(self._ssrc, self._cname)]
             self._put(*reports, rtcp.SourceDescription(tuple(sources[:_BLOCKS_MAX])))
+        self.budget.tick()
         self._report_alarm.set(now_ns + REPORT_INTERVAL_MS * _MS)
 
     # --- in ------------------------------------------------------------------------------------------------------
@@ -121,12 +134,9 @@ class Reports:
                     for ssrc, _ in packet.entries:
                         self._keyframe_requested(ssrc)
                 case rtcp.Remb():
-                    self._remb = (packet.bitrate_bps, self._clock.now_ns())
-                    self._share_bandwidth()
+                    self.budget.remb(packet.bitrate_bps)
                 case TransportFeedback():
-                    self._feedback_seen = True
-                    self._estimator.feedback(packet, self._clock.now_ns())
-                    self._share_bandwidth()
+                    self.budget.feedback(packet)
                 case _:
                     pass
 
@@ -142,13 +152,4 @@ class Reports:
         for block in blocks:
             for stream in self._streams(block.ssrc):
                 stream.reported(block, now_ntp)
-
-    def _share_bandwidth(self) -> None:
-        budget = self._estimator.target_bps
-        if self._remb is not None and self._clock.now_ns() - self._remb[1] < _REMB_HOLDS_MS * _MS:
-            budget = min(budget, self._remb[0]) if self._feedback_seen else self._remb[0]
-        active = [sender for sender in self._senders if sender.ready and not sender.muted]
-        video = [sender for sender in active if sender.kind == "video"]
-        budget = max(budget - _AUDIO_BPS * (len(active) - len(video)), 0)
-        for sender, part in zip(video, share(budget, [sender.max_bitrate_bps for sender in video]), strict=True):
-            sender.allow(max(part, _LEAST_VIDEO_BPS))
+                self.budget.reported(block)

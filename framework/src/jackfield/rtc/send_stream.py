@@ -6,19 +6,22 @@ import secrets
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from jackfield.media.clock import Clock
 from jackfield.media.statistics import Rate
 from jackfield.rtc import payload
 from jackfield.rtc.history import SentHistory, wrap_rtx
 from jackfield.rtc.keyframes import KeyframeGate
-from jackfield.rtc.pacer import Pacer
+from jackfield.rtc.pacer import Leaving, Pacer
 from jackfield.rtc.payload.dependency import DescriptorWriter
 from jackfield.rtc.rtcp import ReportBlock, SenderReport
 from jackfield.rtc.rtp import RtpPacket
 from jackfield.rtc.timeline import SoundTimeline, Timeline, ntp_middle
 from jackfield.values.media import AUDIO_CLOCK_RATE, VIDEO_CLOCK_RATE, EncodedFrame, Kind
+
+#: RTP counts its padding in one byte.
+_PADDING_MAX = 255
 
 
 @frozen
@@ -37,14 +40,16 @@ class SendParameters:
 class PacketSink(Protocol):
     """Where packets go: numbered transport-wide where that was agreed on, encrypted, sent."""
 
-    def send_packet(self, packet: RtpPacket, transport_cc_extension: int | None) -> bool:
-        """Sends; False when there is no path."""
+    def send_packet(self, packet: RtpPacket, transport_cc_extension: int | None, probe: int | None = None) -> bool:
+        """Sends, as part of a probe where it has a number; False when there is no path."""
 
 
 class SendStream:
     """One source (SSRC) and its retransmission source. Without parameters it sends nothing."""
 
-    def __init__(self, kind: Kind, codec: str, *, clock: Clock, sink: PacketSink, keyframe: Callable[[], None]) -> None:
+    def __init__(
+        self, kind: Kind, codec: str, *, clock: Clock, sink: PacketSink, pacer: Pacer, keyframe: Callable[[], None]
+    ) -> None:
         self.ssrc, self.rtx_ssrc = new_ssrc(), new_ssrc()
         self.rtt_ms: float | None = None
         self.parameters: SendParameters | None = None
@@ -57,12 +62,10 @@ class SendStream:
         self._packetizer = payload.packetizer(codec)
         self._descriptors = DescriptorWriter()
         self._history = SentHistory()
-        self._pacer = Pacer(clock, self._send_packet)
+        self._pacer = pacer
         self._sequence, self._rtx_sequence = secrets.randbits(15), secrets.randbits(15)
         self._timeline = (Timeline if kind == "video" else SoundTimeline)(self._clock_rate)
         self._extensions: dict[int, bytes] = {}
-        self._last_ns = 0
-        self._interval_s = 1 / 30
         self._remote = ReportBlock(self.ssrc)
         self._bytes, self._rate = Rate(), Rate()
         self._frames = self._keyframes = self._packets = self._octets = self._nacked = self._repaired = 0
@@ -86,11 +89,9 @@ class SendStream:
         self._keyframes += frame.keyframe
         self._rate.add(now_ns)
         if self._kind == "audio":
-            self._send_packet(packets[0])
-            return
-        self._interval_s += (min(max((now_ns - self._last_ns) / 1e9, 0.005), 0.05) - self._interval_s) * 0.1
-        self._last_ns = now_ns
-        self._pacer.send(packets, self._interval_s)
+            self._pacer.send_now(packets[0], self._leave)
+        else:
+            self._pacer.send(packets, self._leave)
 
     def _packetize(self, frame: EncodedFrame, parameters: SendParameters, level_dbov: int | None) -> list[RtpPacket]:
         timestamp = self._timeline.stamp(frame) & 0xFFFFFFFF
@@ -113,12 +114,16 @@ class SendStream:
         for packet, descriptor in zip(packets, self._descriptors.describe(frame, len(packets)), strict=True):
             packet.extensions = packet.extensions | {extension: descriptor}
 
-    def _send_packet(self, packet: RtpPacket) -> None:
+    def _leave(self, packet: RtpPacket, probe: int | None) -> None:
         parameters = self.parameters
-        if parameters is not None and self._sink.send_packet(packet, parameters.transport_cc_extension):
+        if parameters is not None and self._sink.send_packet(packet, parameters.transport_cc_extension, probe):
             self._packets += 1
             self._octets += len(packet.payload)
             self._bytes.add(self._clock.now_ns(), len(packet.payload))
+
+    def _leave_again(self, packet: RtpPacket, probe: int | None) -> None:
+        if self.parameters is not None:
+            self._sink.send_packet(packet, self.parameters.transport_cc_extension, probe)
 
     def nacked(self, lost: tuple[int, ...]) -> None:
         """Packets are asked for again: they go over the retransmission source where there is one."""
@@ -127,16 +132,32 @@ class SendStream:
             return
         now_ns = self._clock.now_ns()
         self._nacked += len(lost)
-        for sequence in lost:
-            packet = self._history.repair(sequence, now_ns)
-            if packet is None:
-                continue
-            self._repaired += 1
-            payload_type = parameters.rtx_payload_type
-            if payload_type is not None:
-                self._rtx_sequence = (self._rtx_sequence + 1) & 0xFFFF
-                packet = wrap_rtx(packet, payload_type=payload_type, ssrc=self.rtx_ssrc, sequence=self._rtx_sequence)
-            self._sink.send_packet(packet, parameters.transport_cc_extension)
+        found = [packet for sequence in lost if (packet := self._history.repair(sequence, now_ns)) is not None]
+        self._repaired += len(found)
+        if found and parameters.rtx_payload_type is not None:
+            found = [self._wrapped(packet, parameters.rtx_payload_type) for packet in found]
+        if found:
+            self._pacer.send(found, self._leave_again, repair=True)
+
+    def _wrapped(self, packet: RtpPacket, payload_type: int) -> RtpPacket:
+        self._rtx_sequence = (self._rtx_sequence + 1) & 0xFFFF
+        return wrap_rtx(packet, payload_type=payload_type, ssrc=self.rtx_ssrc, sequence=self._rtx_sequence)
+
+    def filler(self, size: int) -> Leaving | None:
+        """Something of about this many bytes for a probe: a copy of a late packet, or padding; None without a
+        retransmission source, which alone may carry it (RFC 4588), or before anything was sent."""
+        parameters = self.parameters
+        if parameters is None or parameters.rtx_payload_type is None or parameters.transport_cc_extension is None:
+            return None
+        newest = self._history.newest
+        if newest is None:
+            return None
+        if size > _PADDING_MAX:
+            packet = self._wrapped(newest, parameters.rtx_payload_type)
+        else:
+            packet = self._wrapped(evolve(newest, payload=b"", marker=False), parameters.rtx_payload_type)
+            packet.payload, packet.padding = b"", max(size, 1)
+        return Leaving(packet, self._leave_again)
 
     def reported(self, block: ReportBlock, now_ntp: int) -> None:
         """What the other end received of this source."""
@@ -176,7 +197,8 @@ class SendStream:
     def close(self) -> None:
         """Sends nothing more and leaves no timer."""
         self.parameters = None
-        self._pacer.close()
+        self._pacer.drop(self._leave)
+        self._pacer.drop(self._leave_again)
         self.gate.close()
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from jackfield.media.clock import Clock
 from jackfield.rtc.link import ignore
+from jackfield.rtc.pacer import Pacer
 from jackfield.rtc.send_stream import PacketSink, SendParameters, SendStream
 from jackfield.values.media import EncodedFrame, Kind
 
@@ -19,7 +20,9 @@ class RtpSender:
     ``on_rejected`` tells when it does.
     """
 
-    def __init__(self, kind: Kind, *, cid: str, stream_id: str, codec: str, clock: Clock, sink: PacketSink) -> None:
+    def __init__(
+        self, kind: Kind, *, cid: str, stream_id: str, codec: str, clock: Clock, sink: PacketSink, pacer: Pacer
+    ) -> None:
         self.kind = kind
         self.cid = cid
         self.stream_id = stream_id
@@ -32,7 +35,9 @@ class RtpSender:
         self.bitrate_bps: int | None = None
         self.rejected = False
         self._muted = False
-        self._stream = SendStream(kind, codec, clock=clock, sink=sink, keyframe=lambda: self.on_keyframe_request())
+        self._stream = SendStream(
+            kind, codec, clock=clock, sink=sink, pacer=pacer, keyframe=lambda: self.on_keyframe_request()
+        )
 
     @property
     def streams(self) -> Sequence[SendStream]:
