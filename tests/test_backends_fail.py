@@ -19,7 +19,7 @@ from jackfield.testing import install
 from tests.lab.embedded import KEY, SECRET
 
 QUIET = {"camera": "none", "microphone": "none", "speaker": "none"}
-SEEN = {"camera": None, "microphone": "none", "speaker": "none", "video": {"width": 320, "height": 180, "fps": 30}}
+SEEN = {"camera": None, "microphone": "none", "speaker": "none", "video": {"width": 320, "height": 180, "fps": 60}}
 LIMIT_S = 40.0
 #: Frames that do well, and frames that are watched.
 GOOD, WATCHED = 100, 170

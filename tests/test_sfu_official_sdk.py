@@ -21,7 +21,7 @@ from jackfield.server.sfu.link import IceLiteLink
 from tests.lab.netns import Network
 from tests.peers.drive import Driver, sdk_process
 
-pytestmark = pytest.mark.own_network
+pytestmark = [pytest.mark.own_network, pytest.mark.timeout(180)]
 
 KEYS = {"key": "a-secret-that-is-long-enough-for-hs256"}
 LUMAS = {"c0": 40, "c1": 70, "c2": 100, "c3": 130, "c4": 160, "c5": 190}
@@ -313,13 +313,14 @@ def _open_things() -> tuple[int, int]:
     return len(os.listdir("/proc/self/fd")), len(asyncio.all_tasks())
 
 
-@pytest.mark.timeout(150)
-async def test_fifty_joins_and_leaves_leave_nothing_behind(network: Network) -> None:
-    """Somebody comes, is seen, and leaves, fifty times: no silent track, no descriptor, task or offer that grows."""
+@pytest.mark.parametrize("times", [12, pytest.param(50, marks=pytest.mark.soak)])
+@pytest.mark.timeout(400)
+async def test_many_joins_and_leaves_leave_nothing_behind(network: Network, times: int) -> None:
+    """Somebody comes, is seen, and leaves, many times: no silent track, no descriptor, task or offer that grows."""
     async with a_call(network, "c0", fps=10) as (sfu, sdk, url):
         before: tuple[int, int] = (0, 0)
         objects = 0
-        for count in range(50):
+        for count in range(times):
             await sdk.act("c1", "join", url=url, token=token("c1"))
             await sdk.act("c1", "publish_video", luma=LUMAS["c1"], fps=10)
             await sdk.until("c1", lambda report: sees(report, "c0", frames=3, blocks=3))
@@ -327,7 +328,7 @@ async def test_fifty_joins_and_leaves_leave_nothing_behind(network: Network) -> 
             await sdk.until("c0", lambda report: sees(report, "c1", frames=2, blocks=0))
             await sdk.act("c1", "leave")
             await sfu.rooms.ended(3)
-            if count == 9:
+            if count == times // 3:
                 gc.collect()
                 before, objects = _open_things(), len(gc.get_objects())
         gc.collect()
