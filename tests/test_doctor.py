@@ -161,11 +161,13 @@ async def test_an_ip_camera_that_refuses_the_password(tmp_path: Path) -> None:
     async with server:
         said = await report(tmp_path, wanted, JACKFIELD_RTSP_DOOR_PASSWORD="wrong-secret")
     assert said.code == 1
-    line, fix = said.of("rtsp: [rtsp.door]")
+    line, fix = said.of("rtsp:door")
     assert line.startswith("✗ ")
     assert "refuses the name and password" in line
     assert "[rtsp.door]" in fix
     assert "wrong-secret" not in "".join(said.lines)
+    camera, _ = said.of("camera")
+    assert camera.startswith("✓ camera: synthetic:card-front"), "a camera that was tried and failed is not the best"
 
 
 @pytest.mark.needs("netns")

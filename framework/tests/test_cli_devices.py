@@ -177,6 +177,14 @@ def test_the_doctor_says_what_ails_a_device_and_which_two_fit(site: Path, capsys
     assert "✗ microphone: no microphone matches 'Blue'; there are cam:sound (Webcam)" in said
 
 
+def test_what_is_well_has_nothing_to_be_fixed(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """For programs too: only what is missing, or worth a note, comes with a fix."""
+    main(["doctor", "--json"])
+    checks = json.loads(capsys.readouterr().out)
+    assert {check["fix"] for check in checks if check["state"] == "ok"} == {""}
+    assert any(check["fix"] for check in checks)
+
+
 # --- watching
 class Watching:
     """``jackfield devices --watch`` in a process of its own, whose lines can be waited for."""

@@ -115,6 +115,17 @@ def test_a_command_that_is_not_there_is_unusable_and_says_so(tmp_path):
         driver.open(one, PASSED_ON)
 
 
+def test_doctor_tries_each_command():
+    """One that gives nothing is a warning with its last words; one that works is stopped again."""
+    driver = driver_of(
+        good=card("h264"), dead=PipeDevice(command=("sh", "-c", "echo no camera >&2; exit 3"), format="h264")
+    )
+    (finding,) = driver.diagnose()
+    assert (finding.severity, finding.key) == ("warning", "pipe:dead")
+    assert "no camera" in finding.found
+    assert "[pipe.dead]" in finding.fix
+
+
 def test_a_camera_cannot_be_opened_as_a_microphone():
     """The wrong kind of format is an error in our words."""
     driver = driver_of(one=card("h264"))
@@ -137,11 +148,14 @@ def test_a_camera_cannot_be_opened_as_a_microphone():
     ],
 )
 def test_a_wrong_table_is_a_finding(table, said):
-    """Nothing starts half configured, and the finding says what to write."""
-    (row,) = load(Config(tables={"pipe": {"front": table}}), only={"pipe"}).rows
-    assert row.state == "failed"
-    assert said.lower() in row.reason.lower()
-    assert "pipe.front" in row.reason
+    """Nothing starts half configured, and the finding says what to write; the other commands go on."""
+    right = {"command": CARD[0], "format": "h264"}
+    plugins = load(Config(tables={"pipe": {"front": table, "rear": right}}), only={"pipe"})
+    (offers,) = (loaded.offers["register_captures"] for loaded in plugins.loaded)
+    assert [device.id for device in offers[0].devices()] == ["pipe:rear"]
+    findings = "; ".join(map(str, plugins.findings))
+    assert said.lower() in findings.lower()
+    assert "[pipe.front] is left out" in findings
 
 
 def test_every_format_has_a_reader():

@@ -139,11 +139,13 @@ def test_names_and_passwords_reach_the_camera_as_they_are():
 )
 def test_a_wrong_table_is_a_finding_without_secrets(table, said):
     """It says what to write, and shows neither URL nor password."""
-    (row,) = load(Config(tables={"rtsp": {"door": table}}), only={"rtsp"}).rows
-    assert row.state == "failed"
-    assert said in row.reason
-    assert "hidden" not in row.reason
-    assert "4711" not in row.reason
+    plugins = load(Config(tables={"rtsp": {"door": table, "rear": {"url": "rtsp://cam/"}}}), only={"rtsp"})
+    (offers,) = (loaded.offers["register_captures"] for loaded in plugins.loaded)
+    assert [device.id for device in offers[0].devices()] == ["rtsp:rear"], "the other cameras go on"
+    findings = "; ".join(map(str, plugins.findings))
+    assert said in findings
+    assert "hidden" not in findings
+    assert "4711" not in findings
 
 
 def test_a_password_comes_from_the_environment():
@@ -428,11 +430,11 @@ def test_doctor_hears_what_ails_a_camera(port):
         driver = RtspDriver(Options(cameras=cameras))
         assert isinstance(driver, Diagnoses)
         found = {finding.key: finding for finding in driver.diagnose()}
-    assert set(found) == {"[rtsp.denied]", "[rtsp.silent]"}
-    assert found["[rtsp.denied]"].severity == "error"
-    assert "refuses the name and password" in found["[rtsp.denied]"].found
-    assert found["[rtsp.denied]"].fix == "correct user and password in [rtsp.denied]"
-    assert found["[rtsp.silent]"].severity == "warning"
+    assert set(found) == {"rtsp:denied", "rtsp:silent"}
+    assert found["rtsp:denied"].severity == "error"
+    assert "refuses the name and password" in found["rtsp:denied"].found
+    assert found["rtsp:denied"].fix == "correct user and password in [rtsp.denied]"
+    assert found["rtsp:silent"].severity == "warning"
     assert "hidden" not in str(found)
     assert children() == set()
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +14,10 @@ from attrs import evolve
 
 from jackfield.media.program.comeback import Comeback
 from jackfield.media.program.process import without_logins
+from jackfield.plugins.side_by_side import side_by_side
 from jackfield.roles import Capture, Unwatch
 from jackfield.values.devices import Device, DeviceChange, DeviceKind
-from jackfield.values.errors import DeviceError, DeviceGone
+from jackfield.values.errors import CallError, DeviceError, DeviceGone
 from jackfield.values.findings import Finding
 from jackfield.values.formats import AudioFormat, MediaFormat, VideoFormat
 from jackfield_pipe.options import Options, PipeDevice
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 #: What a command whose size is a placeholder is listed with.
 SIZES = ((1280, 720), (1920, 1080), (640, 480), (640, 360))
+#: The doctor waits so long for all of them.
+_DIAGNOSIS_S = 16.0
 
 
 class PipeDriver:
@@ -66,13 +70,30 @@ class PipeDriver:
         self._comeback.found(device)
 
     def diagnose(self) -> Sequence[Finding]:
-        """Commands that are not there."""
+        """Commands that are not there, and those that give nothing: each is started, side by side, and ended again."""
         found = []
+        there = []
         for name, each in self._options.devices.items():
             if problem := unusable(each):
                 fix = f"install it (it belongs to a package of your system), or correct [pipe.{name}] command"
                 found.append(Finding("error", f"pipe:{name}", problem, fix))
+            else:
+                there.append((name, each))
+        answers = side_by_side([partial(self._tried, name, each) for name, each in there], _DIAGNOSIS_S)
+        for (name, _), answer in zip(there, answers, strict=True):
+            if isinstance(answer, Exception):
+                words = answer.message if isinstance(answer, CallError) else str(answer)
+                problem, _, fix = words.rpartition("; ")
+                found.append(Finding("warning", f"pipe:{name}", problem or fix, fix))
         return found
+
+    def _tried(self, name: str, configured: PipeDevice) -> None:
+        from jackfield_pipe.captures import open_capture
+
+        format = AudioFormat() if configured.is_sound else VideoFormat()
+        capture = open_capture(listed(name, configured), configured, format, lambda error: None)
+        capture.ready()
+        capture.stop()
 
 
 def listed(name: str, configured: PipeDevice) -> Device:

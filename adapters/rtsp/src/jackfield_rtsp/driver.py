@@ -163,6 +163,5 @@ def _task(camera: Camera, kind: str) -> dict[str, object]:
 
 def _finding(device_id: str, error: CallError) -> Finding:
     found, _, fix = error.message.partition("; ")
-    key = f"[rtsp.{device_id.partition(':')[2]}]"
     severity = "error" if isinstance(error, DeviceDenied) else "warning"
-    return Finding(severity, key, found, fix)  # type: ignore[arg-type]
+    return Finding(severity, device_id, found, fix)  # type: ignore[arg-type]

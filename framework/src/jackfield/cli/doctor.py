@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
@@ -67,7 +67,12 @@ def command(frame: Frame, fresh: bool, as_json: bool) -> int:
 
 
 def examine(plugins: Plugins, *, fresh: bool = False) -> Iterator[Check]:
-    """Every check, in the order in which one builds on another."""
+    """Every check, in the order in which one builds on another. What is well has nothing to be fixed."""
+    for check in _examined(plugins, fresh):
+        yield attrs.evolve(check, fix="") if check.state == "ok" else check
+
+
+def _examined(plugins: Plugins, fresh: bool) -> Iterator[Check]:
     yield _python()
     yield from _configuration(plugins)
     yield from _plugins(plugins)
@@ -133,9 +138,10 @@ def _wanted(plugins: Plugins) -> SessionSettings:
 def _devices(plugins: Plugins, wanted: SessionSettings) -> Iterator[Check]:
     """What a call would take of each kind, what ails the rest, and what the drivers themselves miss."""
     listed, broken = plugins.listing()
-    for kind in KINDS:
-        yield _device(plugins, kind, getattr(wanted, kind), [device for device in listed if device.kind == kind])
     findings = plugins.diagnose()
+    tried = {finding.key: finding.found for finding in findings}  # some drivers try their devices out
+    for kind in KINDS:
+        yield _device(plugins, kind, getattr(wanted, kind), [device for device in listed if device.kind == kind], tried)
     named = {finding.source for finding in findings if finding.severity == "error"}
     for driver in broken:
         if driver.plugin in named:
@@ -153,9 +159,9 @@ def _devices(plugins: Plugins, wanted: SessionSettings) -> Iterator[Check]:
             yield Check(device.id, "note", device.state, device.note)
 
 
-def _device(plugins: Plugins, kind: Any, wish: Any, listed: Sequence[Device]) -> Check:
+def _device(plugins: Plugins, kind: Any, wish: Any, listed: Sequence[Device], tried: Mapping[str, str]) -> Check:
     try:
-        _, _, choice = plugins.device(kind, wish)
+        _, _, choice = plugins.device(kind, wish, failed=tried)
     except SettingsError as exc:
         (finding, *_) = exc.findings
         return Check(kind, "missing", finding.found, finding.fix)
