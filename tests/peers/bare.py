@@ -104,6 +104,25 @@ class BarePeer:
                 case "leave":
                     self.left = response.leave
 
+    async def break_signalling(self) -> None:
+        """The connection is cut, with no goodbye; media goes on."""
+        connection = self._websocket._response.connection
+        assert connection
+        assert connection.transport
+        connection.transport.abort()
+        await self._websocket.close()
+
+    async def resume(self, sid: str) -> None:
+        """Another connection, for the participant of this sid."""
+        query = f"access_token={self._token}&reconnect=1&sid={sid}"
+        self.responses.clear()
+        self._websocket = await self._session.ws_connect(f"{self._url}/rtc?{query}", max_msg_size=0)
+        self._keep(self._read())
+
+    def heard(self, kind: str) -> list[Any]:
+        """What came of this kind since the beginning or the last `resume`."""
+        return [getattr(each, kind) for each in self.responses if each.WhichOneof("message") == kind]
+
     async def answer(self, offer: rtc.SessionDescription, *, connect_first_s: float = 0.0) -> None:
         """Answers an offer; with ``connect_first_s`` only that long after ICE and DTLS have begun."""
         if connect_first_s:

@@ -6,13 +6,14 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 
-from attrs import frozen
+from attrs import field, frozen
 
 from jackfield.media.clock import Clock
 from jackfield.rtc.link import ignore
 from jackfield.rtc.sdp import Fingerprint, MediaSection, SessionDescription, Setup
 from jackfield.rtc.transport import Certificate, Transport
 from jackfield.server.sfu.limits import Limits
+from jackfield.server.sfu.resume import Departed
 from jackfield.server.sfu.sockets import MediaSockets
 
 logger = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ class Surroundings:
     certificate: Certificate
     clock: Clock
     limits: Limits
+    departed: Departed = field(factory=Departed)
 
 
 class Connection:

@@ -5,6 +5,7 @@ Every reply under `/rtc` has CORS headers, refusals too: the browser SDK falls b
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -16,6 +17,7 @@ from jackfield.rtc.signalling import JACKFIELD_NODE
 from jackfield.server.sfu.connection import Surroundings
 from jackfield.server.sfu.limits import Limits
 from jackfield.server.sfu.participant import DISCONNECT, RECONNECT, Participant, Reason
+from jackfield.server.sfu.refresh import Refresher
 from jackfield.server.sfu.requests import handle
 from jackfield.server.sfu.room import Room
 from jackfield.server.sfu.rooms import Rooms
@@ -56,6 +58,7 @@ class Signalling:
         self._limits = limits
         self._ice_servers = ice_servers
         self.is_draining = False
+        self._refresher = Refresher(verifier, around.clock, limits.token_refresh_s)
 
     def routes(self) -> list[web.RouteDef]:
         """What an aiohttp application serves for us."""
@@ -112,41 +115,77 @@ class Signalling:
             return self._refused(request, refusal)
         await websocket.prepare(request)
         socket = SignalSocket(websocket, request.transport, self._limits)
+        resumes = request.query.get("reconnect") == "1"
+        await (self._resume(request, socket, grants) if resumes else self._enter(request, socket, grants))
+        return websocket
+
+    async def _enter(self, request: web.Request, socket: SignalSocket, grants: Grants) -> None:
         try:
-            if request.query.get("reconnect") == "1":
-                raise Refused("sessions are not resumed")
             self._require_place(grants)  # time has passed: the room may be gone, or full
             room = self._rooms.obtain(grants.room)
         except Refused as refusal:
             logger.info("%s/%s connects anew: %s", grants.room, grants.identity, refusal.reason)
             leave = rtc.LeaveRequest(reason=Reason.STATE_MISMATCH, action=RECONNECT, can_reconnect=True)
-            socket.send(rtc.SignalResponse(leave=leave))
-            await socket.close()
-        else:
-            await self._serve(request, socket, room, grants)
-        return websocket
-
-    async def _serve(self, request: web.Request, socket: SignalSocket, room: Room, grants: Grants) -> None:
+            await _turn_away(socket, leave)
+            return
         wants_all = request.query.get("auto_subscribe", "1") in ("1", "true")
         participant = Participant(room, grants, socket, self._around, auto_subscribe=wants_all)
-        reason = Reason.SIGNAL_CLOSE
-        try:
+
+        def welcome() -> None:
             socket.send(rtc.SignalResponse(join=self._welcome(room, participant)))
             room.join(participant)
+            self._refresher.begin(participant)
             room.consider_all(participant)
             participant.subscriber.negotiate()
+
+        await self._serve(participant, socket, welcome)
+
+    async def _resume(self, request: web.Request, socket: SignalSocket, grants: Grants) -> None:
+        """Whoever is still here goes on with this socket; anybody else is told how it stands."""
+        room = self._rooms.get(grants.room)
+        participant = room.participants.get(grants.identity) if room is not None else None
+        sid = request.query.get("sid", "")
+        if participant is None or participant.sid != sid:
+            logger.info("%s/%s cannot be resumed", grants.room, grants.identity)
+            await _turn_away(socket, self._around.departed.goodbye(sid))
+            return
+        response = rtc.ReconnectResponse(ice_servers=self._ice(), server_info=_server_info())
+
+        def welcome() -> None:
+            participant.resume(socket, response)
+            self._refresher.tell(participant)
+
+        await self._serve(participant, socket, welcome)
+
+    async def _serve(self, participant: Participant, socket: SignalSocket, begin: Callable[[], None]) -> None:
+        """Until this socket is done with; what its participant has then is for it to say."""
+        who, ending = f"{participant.room.name}/{participant.identity}", None
+        try:
+            begin()
             async for message in socket.requests():
                 handle(participant, message)
+            ending = participant.signal_lost(socket)
         except ValueError as exc:
-            logger.info("%s/%s sent a request that does not hold: %s", room.name, participant.identity, exc)
-            reason = Reason.STATE_MISMATCH
+            logger.info("%s sent a request that does not hold: %s", who, exc)
+            ending = participant.end(Reason.STATE_MISMATCH, DISCONNECT)
         except Exception:
-            logger.exception("%s/%s cannot be served", room.name, participant.identity)
-            reason = Reason.MEDIA_FAILURE
+            logger.exception("%s cannot be served", who)
+            ending = participant.end(Reason.MEDIA_FAILURE, DISCONNECT)
+        except asyncio.CancelledError:
+            ending = participant.signal_lost(socket)
+            raise
         finally:
-            ending = participant.end(reason, DISCONNECT)
-            self._rooms.ending(ending)
-            await ending
+            if ending is not None:
+                self._rooms.ending(ending)
+                await ending
+            else:
+                await socket.close()
+
+    def _ice(self) -> list[rtc.ICEServer]:
+        return [
+            rtc.ICEServer(urls=server.urls, username=server.username or "", credential=server.credential or "")
+            for server in self._ice_servers
+        ]
 
     def _welcome(self, room: Room, participant: Participant) -> rtc.JoinResponse:
         others = [other.info() for other in room.participants.values() if not other.is_hidden]
@@ -155,14 +194,20 @@ class Signalling:
             participant=participant.info(),
             other_participants=[info for info in others if info.identity != participant.identity],
             server_version=VERSION,
-            ice_servers=[
-                rtc.ICEServer(urls=server.urls, username=server.username or "", credential=server.credential or "")
-                for server in self._ice_servers
-            ],
+            ice_servers=self._ice(),
             subscriber_primary=True,
             ping_timeout=PING_TIMEOUT_S,
             ping_interval=PING_INTERVAL_S,
-            server_info=models.ServerInfo(version=VERSION, protocol=PROTOCOL, region="", node_id=JACKFIELD_NODE),
+            server_info=_server_info(),
             enabled_publish_codecs=room.info().enabled_codecs,
             fast_publish=True,
         )
+
+
+def _server_info() -> models.ServerInfo:
+    return models.ServerInfo(version=VERSION, protocol=PROTOCOL, region="", node_id=JACKFIELD_NODE)
+
+
+async def _turn_away(socket: SignalSocket, leave: rtc.LeaveRequest) -> None:
+    socket.send(rtc.SignalResponse(leave=leave))
+    await socket.close()

@@ -47,6 +47,12 @@ class Limits:
     retransmissions_per_second: int = 3000
     #: A subscriber answers an offer within this time, or is told to connect anew.
     answer_timeout_s: float = 15.0
+    #: Whose signalling broke is waited for so long since anything was last heard of them, media included; and for the
+    #: longer time at most.
+    resume_s: float = 12.0
+    resume_longest_s: float = 60.0
+    #: A participant gets a new token this often, which lasts twice as long.
+    token_refresh_s: float = 300.0
     #: A room that nobody ever joined, and one that everybody left, is closed after this time.
     empty_room_s: float = 300.0
     departed_room_s: float = 20.0

@@ -44,12 +44,19 @@ class IceLiteLink:
         self._allowance = Allowance(datagrams_per_second)
         self._socket: socket.socket | None = None
         self._media_ns = 0
+        self._is_renewed = False
         self._sockets = sockets
+
+    def renew(self, ufrag: str, pwd: str) -> None:
+        """The link has these credentials from now on; the peer may be elsewhere, its first nomination says where."""
+        self.ufrag, self.pwd, self._is_renewed = ufrag, pwd, True
 
     def checked(self, sock: socket.socket, address: Address, nominated: bool, now_ns: int) -> None:
         """An authentic check came from ``address`` through ``sock``."""
         self.checked_ns = self.heard_ns = now_ns
-        if self.address is None or (nominated and now_ns - self._media_ns > _SETTLED_NS):
+        settled = self._is_renewed or now_ns - self._media_ns > _SETTLED_NS
+        if self.address is None or (nominated and settled):
+            self._is_renewed = False
             self.move(sock, address)
 
     def move(self, sock: socket.socket, address: Address) -> None:

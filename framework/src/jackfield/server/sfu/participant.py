@@ -15,6 +15,7 @@ from jackfield.server.sfu.connection import Surroundings
 from jackfield.server.sfu.limits import Allowance
 from jackfield.server.sfu.publication import Publication, new_sid
 from jackfield.server.sfu.publisher import PublisherConnection
+from jackfield.server.sfu.resume import Absence
 from jackfield.server.sfu.signal import SignalSocket
 from jackfield.server.sfu.subscriber import SubscriberConnection
 from jackfield.server.sfu.tokens import Grants
@@ -63,6 +64,8 @@ class Participant:
         self._channels = 0
         self._version = 0
         self._ending: asyncio.Task[None] | None = None
+        self._departed = around.departed
+        self._absence = Absence(around.clock, around.limits, self._heard_ns, lambda: self.end(Reason.SIGNAL_CLOSE))
         name = f"{room.name}/{self.identity}"
         self.publisher = PublisherConnection(around, name=f"{name} publisher")
         self.subscriber = SubscriberConnection(
@@ -111,7 +114,11 @@ class Participant:
         response: rtc.SignalResponse | None = None,
     ) -> None:
         """A message to the client; never waits."""
-        self.socket.send(response if response is not None else rtc.SignalResponse(offer=offer, answer=answer))
+        message = response if response is not None else rtc.SignalResponse(offer=offer, answer=answer)
+        if self._absence.is_on:
+            self._absence.miss(message)
+        else:
+            self.socket.send(message)
 
     def describe(
         self, *, name: str | None = None, metadata: str | None = None, attributes: Mapping[str, str] | None = None
@@ -205,6 +212,8 @@ class Participant:
         if state == "connected" and self.state != State.ACTIVE:
             self.state = State.ACTIVE
             self.room.tell_of(self)
+        elif state in ("closed", "failed") and self._absence.is_on:
+            self.end(Reason.SIGNAL_CLOSE)  # it has taken leave of its connection too
 
     # --- what it publishes ---
     def unpublish(self, publication: Publication, *, told: bool = True) -> None:
@@ -232,6 +241,33 @@ class Participant:
         data.stamp(packet, identity=self.identity, sid=self.sid, kind=kind)
         self.room.deliver(packet, kind, sender=self)
 
+    # --- away and back ---
+    def signal_lost(self, socket: SignalSocket) -> asyncio.Task[None] | None:
+        """This socket broke. Its participant is waited for where it can come back to something; else the task of its
+        end is the answer."""
+        if self._ending is None and socket is not self.socket:
+            return None  # another has taken its place
+        if self._ending is None and self.state == State.ACTIVE and self.limits.resume_s:
+            self._absence.begin()
+            self.subscriber.pause()
+            return None
+        return self.end(Reason.SIGNAL_CLOSE)
+
+    def resume(self, socket: SignalSocket, response: rtc.ReconnectResponse) -> None:
+        """It is back, with another socket; ``response`` and how all stands are its first messages, and its path is
+        looked for anew, while media goes on over the one there is."""
+        former, self.socket = self.socket, socket
+        former.abort()
+        gone = self._absence.end()
+        self.send(response=rtc.SignalResponse(reconnect=response))
+        everyone = [other.info() for other in self.room.participants.values() if other is self or not other.is_hidden]
+        self.send(response=rtc.SignalResponse(update=rtc.ParticipantUpdate(participants=[*gone, *everyone])))
+        self.send(response=rtc.SignalResponse(room_update=rtc.RoomUpdate(room=self.room.info())))
+        self.subscriber.restart_ice()
+
+    def _heard_ns(self) -> int:
+        return max(self.publisher.link.heard_ns, self.subscriber.link.heard_ns)
+
     # --- the end ---
     @property
     def has_ended(self) -> bool:
@@ -243,6 +279,8 @@ class Participant:
         if self._ending is None:
             self.reason = reason
             self.state = State.DISCONNECTED
+            self._absence.end()
+            self._departed.went(self.sid, reason)
             self._ending = asyncio.get_running_loop().create_task(self._end())
             leave = rtc.LeaveRequest(reason=reason, action=action, can_reconnect=action != DISCONNECT)
             self.send(response=rtc.SignalResponse(leave=leave))

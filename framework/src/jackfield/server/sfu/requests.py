@@ -10,7 +10,7 @@ from livekit.protocol import models, rtc
 
 from jackfield.rtc import sdp
 from jackfield.server.sfu.answer import Announced
-from jackfield.server.sfu.participant import Participant, Reason
+from jackfield.server.sfu.participant import RECONNECT, Participant, Reason
 from jackfield.server.sfu.publication import Publication
 
 RequestReason = rtc.RequestResponse.Reason
@@ -85,6 +85,12 @@ def _mute(participant: Participant, request: rtc.MuteTrackRequest) -> None:
     publication = participant.publications.get(request.sid)
     if publication is not None and publication.mute(request.muted):
         participant.room.tell_of(participant)
+
+
+def _sync_state(participant: Participant, state: rtc.SyncState) -> None:
+    """What a client that is back believes: where it publishes what we do not know, it connects anew."""
+    if any(item.track.sid not in participant.publications for item in state.publish_tracks):
+        participant.end(Reason.STATE_MISMATCH, RECONNECT)
 
 
 def _subscription(participant: Participant, request: rtc.UpdateSubscription) -> None:
@@ -192,6 +198,7 @@ _HANDLERS: dict[str, Callable[[Participant, Any], None]] = {
     "answer": _answer,
     "add_track": _add_track,
     "mute": _mute,
+    "sync_state": _sync_state,
     "subscription": _subscription,
     "track_setting": _track_setting,
     "leave": _leave,

@@ -79,7 +79,7 @@ class MediaSockets:
     def renew(self, link: IceLiteLink) -> None:
         """The link has new credentials; the old ones hold no more."""
         self._by_ufrag.pop(link.ufrag, None)
-        link.ufrag, link.pwd = ice_lite.local_credentials()
+        link.renew(*ice_lite.local_credentials())
         self._by_ufrag[link.ufrag] = link
 
     def candidates(self) -> list[str]:

@@ -43,7 +43,7 @@ class SubscriberConnection(Connection):
         self._is_stale = False
         self._offering: asyncio.Handle | None = None
         self._patience: Timer | None = None
-        self._closed = False
+        self._closed = self._paused = False
 
     # --- tracks ---
     def add(self, publication: Publication, settings: rtc.UpdateTrackSettings | None) -> None:
@@ -86,12 +86,12 @@ class SubscriberConnection(Connection):
     def negotiate(self) -> None:
         """An offer goes out soon: one for all changes of this moment, and never a second before an answer."""
         self._is_stale = True
-        if self._offering is None and not self._closed:
+        if self._offering is None and not self._closed and not self._paused:
             self._offering = asyncio.get_running_loop().call_soon(self._send_offer)
 
     def _send_offer(self) -> None:
         self._offering = None
-        if self._closed or not self._is_stale or self._offer.in_flight is not None:
+        if self._closed or self._paused or not self._is_stale or self._offer.in_flight is not None:
             return
         self._is_stale = False
         description = self._offer.build(self.describe("actpass"))
@@ -121,8 +121,15 @@ class SubscriberConnection(Connection):
                 self.downs[track_sid].enable()
         self._agreed.clear()
 
+    def pause(self) -> None:
+        """Nobody is there to take offers, until `restart_ice`; the one in flight is given up."""
+        self._paused = True
+        self._calm()
+        self._offer.in_flight = None
+
     def restart_ice(self) -> None:
         """The next offer has new ICE credentials, and the one in flight is given up."""
+        self._paused = False
         self._calm()
         self.renew()
         self._offer.in_flight = None

@@ -64,6 +64,8 @@ class Grants:
     room_list: bool = False
     room_create: bool = False
     permission: models.ParticipantPermission = field(factory=models.ParticipantPermission)
+    #: All that the token says, as it says it.
+    claims: Mapping[str, Any] = field(factory=dict, eq=False, repr=False)
 
     def require_join(self) -> None:
         """Raises `Refused` unless the holder may join a room."""
@@ -108,6 +110,27 @@ class Verifier:
         if not_before is not None and now < not_before - _NOT_BEFORE_LEEWAY_S:
             raise Refused(f"the token is not valid before {_ago(not_before - now)} from now")
         return _grants(claims, expires_at)
+
+    def renew(self, grants: Grants, permission: models.ParticipantPermission, ttl_s: float) -> str:
+        """A token that grants what ``grants`` came from, with what ``permission`` allows by now, and lasts at least so
+        long: for whom is in a call, and may have to come back to it."""
+        now = round(self._clock())
+        claims = dict(grants.claims)
+        allowed = {
+            "canPublish": permission.can_publish,
+            "canSubscribe": permission.can_subscribe,
+            "canPublishData": permission.can_publish_data,
+            "canUpdateOwnMetadata": permission.can_update_metadata,
+            "hidden": permission.hidden,
+        }
+        video = {**claims.get("video", {}), **allowed}
+        names = {number: name for name, number in _SOURCES.items()}
+        video["canPublishSources"] = [names[source] for source in permission.can_publish_sources if source in names]
+        if not video["canPublishSources"]:
+            del video["canPublishSources"]
+        claims |= {"video": video, "nbf": now, "exp": max(round(grants.expires_at), now + round(ttl_s))}
+        claims.pop("iat", None)
+        return jwt.encode(claims, self._keys[claims["iss"]], algorithm="HS256")
 
     def _authentic(self, token: str) -> dict[str, Any]:
         try:
@@ -163,6 +186,7 @@ def _grants(claims: Mapping[str, Any], expires_at: float) -> Grants:
         room_list=video.get("roomList") is True,
         room_create=video.get("roomCreate") is True,
         permission=_permission(video),
+        claims=claims,
     )
 
 
