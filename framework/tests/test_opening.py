@@ -66,6 +66,7 @@ class SlowPlugins:
 
     def __init__(self, slow: Slow) -> None:
         self.slow = slow
+        self.choices: dict[str, Choice] = {}
 
     def encoder(self, codec: str, *_: Any, **__: Any) -> tuple[Slow, Choice]:
         return self.slow.open(), Choice("encoder", "slow", "slow", "the only one", ())
@@ -73,7 +74,7 @@ class SlowPlugins:
     def devices(self, kind: str) -> list[Device]:
         return [SPEAKER]
 
-    def device(self, kind: str, wish: Any) -> tuple[Device, Slow, None]:
+    def device(self, kind: str, wish: Any, *, failed: Any = None) -> tuple[Device, Slow, None]:
         return SPEAKER, self.slow, None
 
 

@@ -144,6 +144,7 @@ class Bench:
         ]
         found = [Found(device, self, self.name) for device in there]
         taken, choice = Wish(kind, found, facing=facing).grant(wish)
+        self.choices[kind] = choice
         return (taken.device, taken.driver, choice) if taken else (None, None, choice)
 
     def encoder(self, codec: str, encoding: Any, *_: Any, **__: Any) -> tuple[Any, Choice]:
@@ -383,6 +384,41 @@ async def test_the_next_preference_takes_over_at_once() -> None:
         await now.until(lambda: "camera_changed" in now.names())
         assert now.names() == ["device_lost", "error", "camera_changed"]
         assert now.own.publications[0].device is REAR
+
+
+async def test_what_was_wished_for_is_explained_after_a_loss_too() -> None:
+    """Which was asked for first, what became of it, and that it is in use again."""
+    bench = Bench(FRONT, REAR)
+    async with call(bench, camera=[FRONT.id, REAR.id]) as now:
+        await asyncio.to_thread(bench.pull, FRONT)
+        await now.opened(2)
+        now.capture.give()
+        await now.until(lambda: "camera_changed" in now.names())
+        assert bench.choices["camera"].chosen == REAR.id
+        (lost, *_) = bench.choices["camera"].passed_over
+        assert (lost.name, "no camera matches 'bench:front'" in lost.reason) == (FRONT.id, True)
+    bench = Bench(FRONT)
+    async with call(bench, camera="Front") as now:
+        await asyncio.to_thread(bench.pull, FRONT)
+        await asyncio.to_thread(bench.plug, FRONT)
+        await now.opened(2)
+        now.capture.give()
+        await now.until(lambda: "device_restored" in now.names())
+        assert (bench.choices["camera"].asked, bench.choices["camera"].chosen) == ("camera Front", FRONT.id)
+
+
+async def test_a_microphone_that_stands_in_says_for_which() -> None:
+    """Where nobody named one, what is in use did not become the best by itself."""
+    bench = Bench(MIC, OTHER_MIC)
+    async with call(bench) as now:
+        await asyncio.to_thread(bench.pull, MIC)
+        await now.opened(2)
+        now.capture.give()
+        await now.until(lambda: "microphone_changed" in now.names())
+        assert (bench.choices["microphone"].asked, bench.choices["microphone"].chosen) == (
+            "best microphone",
+            OTHER_MIC.id,
+        )
 
 
 async def test_no_other_camera_is_turned_on_unasked() -> None:
@@ -696,6 +732,24 @@ async def test_a_device_that_will_not_open_at_the_join_is_passed_over(wish: Any)
         now.capture.give()
         await now.sent(b"picture")
         assert now.own.publications[0].device == REAR
+
+
+async def test_where_no_camera_opens_none_is_named() -> None:
+    """Neither at the join, nor by a choice in mid-call that fails: then the one in use stays the one that is told."""
+    bench = Bench(FRONT, evolve(TEST_TONE, id="bench:card", kind="camera", modes=(RAW,)))
+    bench.refuse = {FRONT.id: DeviceBusy("held by zoom")}
+    plugins: Any = Plugged(bench)
+    own = OwnMedia(SessionSettings(microphone="none"), plugins, [].append, HotPlug(plugins, [].append))
+    await own.prepare()
+    choice = bench.choices["camera"]
+    assert (choice.asked, choice.chosen) == ("best camera", "")
+    assert [(each.name, each.reason) for each in choice.passed_over] == [(FRONT.id, "held by zoom")]
+    bench = Bench(FRONT, REAR)
+    async with call(bench, camera=FRONT.id) as now:
+        bench.refuse = {REAR.id: DeviceBusy("held by zoom")}
+        with pytest.raises(DeviceBusy):
+            await now.own.set_device("camera", REAR.id)
+        assert bench.choices["camera"].chosen == FRONT.id
 
 
 async def test_no_made_up_device_stands_in_for_one_that_will_not_open() -> None:

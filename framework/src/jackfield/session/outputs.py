@@ -10,10 +10,11 @@ from typing import Any
 from jackfield.media.far_end import FarEnd
 from jackfield.plugins import Plugins
 from jackfield.roles import Renderer
+from jackfield.session.explaining import Wish
 from jackfield.session.hotplug import HotPlug
 from jackfield.session.opening import aside
 from jackfield.session.playback import Playback
-from jackfield.session.recovery import Recovery, Wish
+from jackfield.session.recovery import Recovery
 from jackfield.values import events
 from jackfield.values.devices import Device
 from jackfield.values.errors import CallError, ContainerError, DeviceError, PluginError

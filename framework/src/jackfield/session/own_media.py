@@ -8,15 +8,16 @@ from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import Any
 
 from jackfield.media.far_end import FarEnd
-from jackfield.plugins import Choice, Plugins
+from jackfield.plugins import Plugins
 from jackfield.roles import Control, HasControls
 from jackfield.rtc import codecs, signalling
 from jackfield.session.connection import Connection
+from jackfield.session.explaining import Wish, none_opened, passed_through
 from jackfield.session.feed import Feed
 from jackfield.session.hotplug import HotPlug
 from jackfield.session.opening import aside
 from jackfield.session.publication import Publication
-from jackfield.session.recovery import LEAST_RANK, NO_OTHER, Recovery, Wish, following
+from jackfield.session.recovery import LEAST_RANK, NO_OTHER, Recovery, following
 from jackfield.session.sources import AudioSource, VideoSource
 from jackfield.values import events
 from jackfield.values.devices import Device
@@ -88,6 +89,7 @@ class OwnMedia:
                 if device is None:
                     return None
                 if failed and device.rank < LEAST_RANK and wish is None:
+                    none_opened(self._plugins, kind, wish, failed)
                     raise DeviceGone("; ".join(failed.values()))
             except DeviceError as error:
                 if wish is not None:
@@ -99,9 +101,10 @@ class OwnMedia:
                 await publication.supply.prepare(self._codecs(publication))
             except (DeviceError, PluginError) as error:
                 await publication.end()
-                if isinstance(wish, str):
-                    raise
                 failed[device.id] = error.message
+                if isinstance(wish, str):
+                    none_opened(self._plugins, kind, wish, failed)
+                    raise
             except BaseException:
                 await publication.end()
                 raise
@@ -130,11 +133,9 @@ class OwnMedia:
         self._explain(publication)
 
     def _explain(self, publication: Publication) -> None:
-        """That no encoder was chosen is a choice too."""
         device = publication.device
         if device is not None and publication.kind == "video" and not publication.encoder:
-            asked, why = f"encoder {publication.codec}", f"{device.label} encodes by itself, and is sent as it is"
-            self._plugins.choices[asked] = Choice(asked, "passthrough", device.plugin, why)
+            passed_through(self._plugins, device, publication.codec)
 
     def _codecs(self, publication: Publication) -> list[str]:
         wanted: Sequence[str] = self.settings.video_codecs if publication.kind == "video" else ["opus"]
@@ -242,7 +243,13 @@ class OwnMedia:
         """The camera or microphone is another one from now on; the track stays published. Where it cannot be had, all
         stays as it was: the old device goes on, or is waited for."""
         async with self._turns[kind]:
-            return await self._set_device(kind, wish)
+            before = self._plugins.choices.get(kind)
+            try:
+                return await self._set_device(kind, wish)
+            except BaseException:
+                if before is not None:
+                    self._plugins.choices[kind] = before
+                raise
 
     async def _set_device(self, kind: Any, wish: Wish) -> Device | None:
         failed: dict[str, str] = {}

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
-from contextlib import suppress
 from typing import Any
 
 from jackfield.media.clock import Clock, LoopClock
 from jackfield.plugins import Plugins
+from jackfield.session.explaining import Wish, found_again
 from jackfield.session.hotplug import HotPlug
 from jackfield.session.opening import aside
 from jackfield.values.devices import Device, DeviceChange, DeviceKind
@@ -27,8 +27,6 @@ LEAST_RANK = 10
 _REPLACED: frozenset[DeviceKind] = frozenset({"microphone", "speaker"})
 
 NO_OTHER = "there is no other camera to switch to; see `jackfield devices camera`"
-
-Wish = str | Sequence[str] | None
 
 
 class Recovery:
@@ -78,17 +76,12 @@ class Recovery:
                 await self._pause(news, delay_s)
                 for device, driver in await aside(lambda: candidates(self._plugins, lost, wish)):
                     if await _succeeds(attempt, device, driver):
-                        await self._explain(device)
+                        await found_again(self._plugins, device, lost, wish)
                         self._came_ns = self._clock.now_ns()
                         return device
         finally:
             unwatch()
         raise AssertionError("the delays never end")
-
-    async def _explain(self, device: Device) -> None:
-        """The choice in force is the one that `explain` tells; it may be gone again by now."""
-        with suppress(Exception):
-            await aside(lambda: self._plugins.device(device.kind, device.id))
 
     def _delays(self) -> Iterator[float]:
         yield DELAYS_S[min(self._flaps, len(DELAYS_S)) - 1] if self._flaps else 0.0
