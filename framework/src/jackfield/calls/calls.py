@@ -31,7 +31,8 @@ logger = logging.getLogger("jackfield.calls")
 ACTED_ON = frozenset(
     {
         "display_name", "type", "layout", "start_audio_muted", "start_video_paused", "camera_facing", "camera",
-        "microphone", "speaker", "video", "video_codecs", "encoders", "passthrough", "renderers", "record_to",
+        "microphone", "speaker", "video", "video_codecs", "low_bandwidth", "encoders", "passthrough", "renderers",
+        "record_to",
     }
 )  # fmt: skip
 

@@ -274,7 +274,7 @@ def _compare(call: CallSession, received: dict[str, Any], seconds: float) -> lis
 
     if not received:
         return ["the second process received nothing"]
-    wish, wrong = call.settings.video, []
+    wish, wrong = call.settings.video_wish, []
     made_up = {driver.name for driver in call.drivers if isinstance(driver, Verifies)}
     least = {"video": LEAST_SHARE * wish.fps * seconds, "audio": LEAST_SHARE * 50 * seconds}
     for publication in call.publications:

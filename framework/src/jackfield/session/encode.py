@@ -19,6 +19,7 @@ from jackfield.plugins.patience import started
 from jackfield.roles import Encoder, ForcesKeyframe, Resizes, SetsBitrate
 from jackfield.session.handover import Handover, Outlet
 from jackfield.session.processing import Treatment
+from jackfield.session.shaping import Shaper
 from jackfield.session.stall import Left, Stall
 from jackfield.values.errors import CallError, EncoderError
 from jackfield.values.formats import AudioEncoding
@@ -124,10 +125,11 @@ class EncodeThread:
         hardware: Callable[[], bool] = lambda: False,
         counts: EncodeCounts | None = None,
         treatment: Treatment | None = None,
+        shaper: Shaper | None = None,
     ) -> None:
         self.counts = counts or EncodeCounts()
         self._intake, self._outlet, self._opener, self._failed = intake, outlet, opener, failed
-        self._replace, self._hardware, self._treatment = replace, hardware, treatment
+        self._replace, self._hardware, self._treatment, self._shaper = replace, hardware, treatment, shaper
         self._reblocker = Reblocker(sound.rate, sound.channels, sound.ptime_ms) if sound else None
         self._bitrate_bps: int | None = None
         self._keyframe_wanted = False
@@ -196,15 +198,20 @@ class EncodeThread:
         """The last picture again, when a keyframe was asked for and `STILL_S` went by without a new one."""
         last, now_ns = self._last, time.monotonic_ns()
         if self._keyframe_wanted and last is not None and now_ns - last.time_ns >= STILL_S * 1e9:
-            self._take(work, VideoFrame(last.picture, now_ns, last.rotation))
+            self._picture(work, VideoFrame(last.picture, now_ns, last.rotation))
 
     def _take(self, work: _Work, media: VideoFrame | AudioBlock) -> None:
         if isinstance(media, VideoFrame):
-            self._last = media
-            self._encode(work, media, (media.width, media.height))
+            shaped = self._shaper.apply(media) if self._shaper else media
+            if shaped is not None:
+                self._picture(work, shaped)
         elif self._reblocker is not None:
             for block in self._reblocker.push(media):
                 self._encode(work, block, (0, 0))
+
+    def _picture(self, work: _Work, frame: VideoFrame) -> None:
+        self._last = frame
+        self._encode(work, frame, (frame.width, frame.height))
 
     def _encode(self, work: _Work, media: VideoFrame | AudioBlock, size: tuple[int, int]) -> None:
         """Puts out what becomes of it. Where hardware fails, the next encoder gets the same picture."""
@@ -219,7 +226,10 @@ class EncodeThread:
                 if not self._fails(work, own_words(exc)):
                     return
         self._failures = 0
-        self.counts.seconds += time.perf_counter() - began
+        seconds = time.perf_counter() - began
+        self.counts.seconds += seconds
+        if self._shaper is not None:
+            self._shaper.adaptation.encoded(seconds)
         self._count(frames)
         for frame in frames:
             self._outlet.put((frame, loudness(media.samples) if isinstance(media, AudioBlock) else None))

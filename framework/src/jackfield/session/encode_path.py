@@ -11,6 +11,7 @@ from jackfield.session.encoders import EncoderSource
 from jackfield.session.handover import Handover, Outlet
 from jackfield.session.opening import aside
 from jackfield.session.processing import Treatment
+from jackfield.session.shaping import Shaper
 from jackfield.values.errors import CallError
 from jackfield.values.formats import AudioEncoding
 from jackfield.values.media import AudioBlock, VideoFrame
@@ -38,12 +39,13 @@ class EncodePath:
         replaced: Callable[[str, str, str], None],
         counts: EncodeCounts,
         treatment: Treatment | None = None,
+        shaper: Shaper | None = None,
     ) -> None:
         self.is_sound = isinstance(encoders.encoding, AudioEncoding)
         self.raw: Handover[VideoFrame | AudioBlock] = Handover(BLOCKS if self.is_sound else PICTURES)
         self._name, self._encoders, self._encoder = name, encoders, encoder
         self._outlet: Outlet[Encoded] = Outlet(asyncio.get_running_loop(), send, FRAMES_AHEAD, newest_wins=False)
-        self._failed, self._counts, self._treatment = failed, counts, treatment
+        self._failed, self._counts, self._treatment, self._shaper = failed, counts, treatment, shaper
         encoders.changed = replaced
         self._thread: EncodeThread | None = None
 
@@ -69,10 +71,11 @@ class EncodePath:
             hardware=lambda: self._encoders.is_hardware,
             counts=self._counts,
             treatment=self._treatment,
+            shaper=self._shaper,
         )
         self._encoder = None
         if bitrate_bps is not None:
-            self._thread.set_bitrate_bps(bitrate_bps)
+            self.set_bitrate_bps(bitrate_bps)
         self._thread.start()
 
     def force_keyframe(self) -> None:
@@ -81,7 +84,9 @@ class EncodePath:
             self._thread.force_keyframe()
 
     def set_bitrate_bps(self, bitrate_bps: int) -> None:
-        """Aims at this bitrate. Any thread."""
+        """Aims at this bitrate, with pictures that it is enough for. Any thread."""
+        if self._shaper is not None:
+            self._shaper.adaptation.steer(bitrate_bps)
         if self._thread is not None:
             self._thread.set_bitrate_bps(bitrate_bps)
 

@@ -207,7 +207,7 @@ class OwnMedia:
 
     def _feed(self, device: Device, driver: Any, codecs: Collection[str]) -> Feed:
         """``codecs`` are those that the device may have encoded itself."""
-        wish = self.settings.video
+        wish = self.settings.video_wish
         return Feed(
             AudioFormat() if device.kind == "microphone" else VideoFormat(wish.width, wish.height, wish.fps),
             device=device,

@@ -49,7 +49,17 @@ class Publication:
         self.kind: signalling.Kind = kind
         self.source: signalling.Source = source
         self.name = name
-        self.supply = Supply(feed, kind, name or source, settings, plugins, self._send, muted=muted, far_end=far_end)
+        self.supply = Supply(
+            feed,
+            kind,
+            name or source,
+            settings,
+            plugins,
+            self._send,
+            muted=muted,
+            far_end=far_end,
+            keeps="detail" if source == "screen" else "motion",
+        )
         self.on_refused: Callable[[CallError], None] = lambda error: None
         self._settings = settings
         self._sender: RtpSender | None = None
@@ -88,8 +98,9 @@ class Publication:
 
     async def announce(self, connection: Connection) -> None:
         """The server has the track; media flows as soon as it has a way."""
+        bitrate_bps = self._settings.video_wish.bitrate_bps
         request = signalling.track_request(
-            self.cid, self.name, self.kind, self.source, self.codec, self.supply.size, self._settings.video.bitrate_bps
+            self.cid, self.name, self.kind, self.source, self.codec, self.supply.size, bitrate_bps
         )
         request.muted = self.muted
         info, sender = await connection.add_track(request, self.kind, self.codec)
@@ -100,7 +111,7 @@ class Publication:
             asyncio.get_running_loop().call_soon(self._refused)
         sender.muted = self.muted
         if self.kind == "video":
-            sender.max_bitrate_bps = self._settings.video.bitrate_bps
+            sender.max_bitrate_bps = bitrate_bps
         self._flowing = asyncio.create_task(self._flow(connection), name=f"publish {self.name or self.source}")
 
     async def _flow(self, connection: Connection) -> None:

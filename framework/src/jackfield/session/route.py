@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from jackfield.plugins import Plugins
+from jackfield.session.adaptation import Adaptation, Keeps
 from jackfield.session.encode import EncodeCounts, Encoded
 from jackfield.session.encode_path import EncodePath
 from jackfield.session.encoders import first_of
@@ -15,6 +16,7 @@ from jackfield.session.intake import Intake
 from jackfield.session.opening import opened
 from jackfield.session.passthrough import Passthrough
 from jackfield.session.processing import Treatment
+from jackfield.session.shaping import Shaper
 from jackfield.values.errors import CallError
 from jackfield.values.findings import Finding
 from jackfield.values.formats import AudioEncoding, Encoding, MediaFormat, VideoEncoding, VideoFormat
@@ -40,6 +42,8 @@ class Route:
         send: Callable[[Encoded], None],
         ask: Callable[[], None],
         turned_raw: Callable[[], None],
+        *,
+        keeps: Keeps = "motion",
     ) -> None:
         self.codec = ""
         self.on_failed: Callable[[CallError], None] = lambda error: None
@@ -52,6 +56,8 @@ class Route:
         self._passthrough = Passthrough(what, send, ask, lambda finding: self.on_unfit(finding))
         self.intake = Intake(kind, self._passthrough.take, lambda: self.on_loop(turned_raw))
         self._bitrate_bps: int | None = None
+        self._keeps: Keeps = keeps
+        self._adaptation: Adaptation | None = None
 
     @property
     def encodes(self) -> bool:
@@ -88,6 +94,7 @@ class Route:
             lambda: first_of(self._plugins, encodings, prefer, size, viewers_wait=hurry), lambda found: found[1].close()
         )
         self.codec = encoders.encoding.codec
+        shaper = self._shaper(encoders.encoding)
         self._path = EncodePath(
             self._what,
             encoders,
@@ -97,6 +104,7 @@ class Route:
             lambda *change: self.on_loop(lambda: self.on_encoder_changed(*change)),
             self._counts,
             treatment,
+            shaper,
         )
         self.intake.raw = self._path.raw
         if self._passthrough.is_open:
@@ -105,10 +113,16 @@ class Route:
     def _encoding(self, codec: str, format: MediaFormat) -> Encoding:
         if self._kind == "audio":
             return AudioEncoding()
-        wish = self._settings.video
+        wish = self._settings.video_wish
         width, height = self.size(format)
         fps = format.fps if isinstance(format, VideoFormat) else wish.fps
         return VideoEncoding(codec, width, height, fps or wish.fps, wish.bitrate_bps)
+
+    def _shaper(self, encoding: Encoding) -> Shaper | None:
+        if not isinstance(encoding, VideoEncoding):
+            return None
+        self._adaptation = Adaptation(encoding.bitrate_bps, encoding.fps, keeps=self._keeps)
+        return Shaper(self._adaptation)
 
     def open(self) -> None:
         """Media goes out from now on."""
@@ -173,6 +187,7 @@ class Route:
             "totalEncodeTime": counts.seconds,
             "frameWidth": counts.width,
             "frameHeight": counts.height,
+            **(self._adaptation.stats() if self._adaptation is not None else {}),
         }
 
     def close(self) -> None:

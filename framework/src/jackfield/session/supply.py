@@ -11,6 +11,7 @@ from jackfield.media.far_end import FarEnd
 from jackfield.plugins import Plugins
 from jackfield.roles import ForcesKeyframe, SetsBitrate
 from jackfield.session.absence import Absence, stalls
+from jackfield.session.adaptation import Keeps
 from jackfield.session.encode import Encoded
 from jackfield.session.feed import Feed
 from jackfield.session.fitting import Fitting, Heed
@@ -46,6 +47,7 @@ class Supply:
         *,
         muted: bool = False,
         far_end: FarEnd | None = None,
+        keeps: Keeps = "motion",
     ) -> None:
         self.muted, self.ended = muted, False
         self.turn = asyncio.Lock()
@@ -55,7 +57,7 @@ class Supply:
         self.on_talking: Callable[[], None] = lambda: None
         self._feed, self._kind, self._what = feed, kind, what
         self._loop = asyncio.get_running_loop()
-        self.route = Route(what, kind, settings, plugins, send, self.force_keyframe, self._turned_raw)
+        self.route = Route(what, kind, settings, plugins, send, self.force_keyframe, self._turned_raw, keeps=keeps)
         self._intake = self.route.intake
         self._absence = Absence(self._intake, self.route.put, self._back, self._is_back)
         self._fitting = Fitting(
