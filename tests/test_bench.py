@@ -11,6 +11,10 @@ from typing import Any
 
 import pytest
 
+import jackfield.bench.sfu as sfu_bench
+from jackfield.bench.sfu import Shape, load
+from tests.lab.machine import PEERS
+
 pytestmark = pytest.mark.timeout(180)
 KEYS = {"name", "unit", "ours", "peer", "ratio", "peer_name", "better", "conditions", "note"}
 
@@ -60,3 +64,30 @@ def test_passthrough_stands_beside_encoding(tmp_path: Path) -> None:
     assert all(row["ours"] is not None and row["ours"] > 0 for row in rows.values())
     assert all(rows[name]["peer"] > 0 for name in ("cpu", "source_to_packet_p50"))
     assert "load" in rows["cpu"]["conditions"]
+
+
+@pytest.mark.needs("livekit-server")
+def test_the_server_under_load_stands_beside_livekit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same small load on both: all that was sent came, and each server's CPU, delay and memory were measured."""
+    monkeypatch.setenv("PATH", f"{PEERS}{os.pathsep}{os.environ['PATH']}")
+    for server in ("jackfield", "livekit"):
+        run = load(server, Shape(1, 3, 1), seconds=1)
+        assert run["delivered"] > 0.5
+        assert all(run[key] > 0 for key in ("packets_per_cpu_s", "delay_p50_ms", "delay_p99_ms"))
+        assert run["delay_p50_ms"] <= run["delay_p99_ms"] < 60_000
+
+
+def test_a_server_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without livekit-server its column is empty, with the reason."""
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(sfu_bench, "SHAPES", (Shape(1, 2, 1),))
+    figures = list(sfu_bench.sfu(1, lambda line: None))
+    assert [figure.name.removeprefix("sfu_fan_out_1_") for figure in figures] == [
+        "forwarded_per_cpu_second",
+        "delay_p50",
+        "delay_p99",
+        "memory_per_participant",
+    ]
+    assert all(figure.peer is None and "not on the path" in figure.note for figure in figures)
+    assert figures[0].ours is not None
+    assert figures[0].ours > 0

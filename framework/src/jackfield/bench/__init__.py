@@ -1,1 +1,1 @@
-"""What `jackfield bench` measures: latency, CPU and joining, each beside a peer in the same run."""
+"""What `jackfield bench` measures: latency, CPU, joining, a server under load, each beside its peer in one run."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from jackfield.bench import runs
 from jackfield.bench.report import Figure, machine, quantile
+from jackfield.bench.sfu import sfu
 
 CODECS = ("H264", "VP8")
 WIDTH, HEIGHT, FPS = 1280, 720, 30
@@ -86,6 +87,7 @@ MEASURES: dict[str, Callable[[int, Say], Iterator[Figure]]] = {
     "cpu": cpu,
     "join": join,
     "passthrough": passthrough,
+    "sfu": sfu,
 }
 
 

@@ -1,4 +1,4 @@
-"""Measure latency, CPU and joining beside a peer in the same run."""
+"""Measure latency, CPU, joining and the server under load, beside a peer in the same run."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ Examples:
   jackfield bench latency              source to decoded picture, beside stock aiortc
   jackfield bench latency cpu join     several, one after the other
   jackfield bench passthrough          H.264 sent as it is, beside encoding it here
+  jackfield bench sfu                  the server under load, beside livekit-server where that is on the path
   jackfield bench cpu --json           a list of objects: name, unit, ours, peer, ratio, conditions
 
 Every measurement runs in processes of its own. Ends with 1 when one of them failed.
