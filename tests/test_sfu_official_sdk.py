@@ -19,6 +19,7 @@ from livekit import api
 
 from jackfield.server.sfu import Sfu
 from jackfield.server.sfu.link import IceLiteLink
+from jackfield.server.sfu.outlet import RtpOutlet
 from tests.lab.netns import Network
 from tests.peers.drive import Driver, sdk_process
 
@@ -280,7 +281,7 @@ async def test_five_percent_loss_is_repaired(
 ) -> None:
     """Losing every twentieth media packet, on its way to subscribers or from publishers, freezes nothing for long."""
     chance = random.Random(5)
-    receive, send = IceLiteLink.receive, IceLiteLink.send
+    receive, send = IceLiteLink.receive, RtpOutlet.send
 
     def is_lost(data: bytes, share: float) -> bool:
         return data[0] > 127 and not 192 <= data[1] <= 223 and chance.random() < share
@@ -288,7 +289,9 @@ async def test_five_percent_loss_is_repaired(
     monkeypatch.setattr(
         IceLiteLink, "receive", lambda link, data, *rest: is_lost(data, up) or receive(link, data, *rest)
     )
-    monkeypatch.setattr(IceLiteLink, "send", lambda link, data: is_lost(data, down) or send(link, data))
+    monkeypatch.setattr(
+        RtpOutlet, "send", lambda outlet, *packet: is_lost(b"".join(packet), down) or send(outlet, *packet)
+    )
     async with a_call(network, "c0", "c1", fps=20, bitrate=1_000_000, width=640, height=360) as (sfu, sdk, _):
         await everybody_sees_everybody(sdk, ["c0", "c1"], frames=5)
         await sdk.act("c1", "forget")

@@ -39,12 +39,15 @@ class Bench:
         self.rtx = rtx
         self.subscriber = self.subscribe()
 
+    def take(self, header: bytes, body: bytes) -> None:
+        self.down.append(rtp.parse(header + body))
+
     def subscribe(self) -> DownTrack:
         down = DownTrack(
             self.track,
             payload_type=PT,
             rtx_payload_type=self.rtx,
-            send_rtp=lambda data: self.down.append(rtp.parse(data)),
+            send_rtp=self.take,
             send_rtcp=lambda data: self.reports.extend(rtcp.parse(data)),
             clock=self.clock,
             cname="PA_x",
@@ -94,7 +97,7 @@ def test_nothing_is_sent_before_the_answer() -> None:
     bench = Bench()
     bench.subscriber.close()
     bench.subscriber = DownTrack(
-        bench.track, payload_type=PT, rtx_payload_type=RTX_PT, send_rtp=lambda data: bench.down.append(rtp.parse(data)),
+        bench.track, payload_type=PT, rtx_payload_type=RTX_PT, send_rtp=bench.take,
         send_rtcp=lambda data: None, clock=bench.clock, cname="PA_x",
     )  # fmt: skip
     layer = bench.track.layer("", 1)
@@ -408,7 +411,7 @@ def test_repeated_and_hostile_nacks_are_bounded() -> None:
     bench = Bench()
     bench.subscriber.close()
     bench.subscriber = DownTrack(
-        bench.track, payload_type=PT, rtx_payload_type=RTX_PT, send_rtp=lambda data: bench.down.append(rtp.parse(data)),
+        bench.track, payload_type=PT, rtx_payload_type=RTX_PT, send_rtp=bench.take,
         send_rtcp=lambda data: None, clock=bench.clock, cname="PA_x", retransmissions_per_second=10,
     )  # fmt: skip
     bench.subscriber.enable()
@@ -523,7 +526,7 @@ def test_asking_for_what_was_never_sent_is_bounded() -> None:
     bench = Bench()
     bench.subscriber.close()
     bench.subscriber = DownTrack(
-        bench.track, payload_type=PT, rtx_payload_type=RTX_PT, send_rtp=lambda data: bench.down.append(rtp.parse(data)),
+        bench.track, payload_type=PT, rtx_payload_type=RTX_PT, send_rtp=bench.take,
         send_rtcp=lambda data: None, clock=bench.clock, cname="PA_x", retransmissions_per_second=10,
     )  # fmt: skip
     bench.subscriber.enable()

@@ -13,6 +13,7 @@ from jackfield.rtc.aiortc_shim import SRTP_ERRORS, Certificate, DtlsSession, Sct
 from jackfield.rtc.link import Link, ignore
 from jackfield.rtc.rtp import is_rtcp
 from jackfield.rtc.sdp import Fingerprint
+from jackfield.rtc.srtp_shim import Seal
 
 if TYPE_CHECKING:
     from aiortc.rtcdatachannel import RTCDataChannel
@@ -46,6 +47,8 @@ class Transport:
         self._dtls = DtlsSession(link.send, certificate, controlling=link.controlling)
         self._dtls.on_state = self._changed
         self.channels = DataChannels(self._dtls)
+        #: Seals RTP packets where they lie, for a caller that sends them itself; None before the handshake.
+        self.seal: Seal | None = None
         self._early: deque[bytes] = deque(maxlen=_EARLY_MAX)
         link.on_datagram = self.receive
         link.on_closed = self._link_closed
@@ -135,6 +138,7 @@ class Transport:
     def _changed(self, state: str) -> None:
         if state != self.state and self.state != "closed":
             self.state = state
+            self.seal = self._dtls.seal if state == "connected" else None
             self.on_state(state)
 
     async def close(self) -> None:

@@ -37,7 +37,8 @@ class Reception:
 class DownTrack:
     """The subscriber's copy of ``track``. Nothing is sent before `enable`: the answer to the offer that contains it.
 
-    ``send_rtp`` and ``send_rtcp`` reach the subscriber. ``wanted`` is the index of the best layer to send.
+    ``send_rtp`` takes a packet's header and what follows it; it and ``send_rtcp`` reach the subscriber. ``wanted`` is
+    the index of the best layer to send.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class DownTrack:
         *,
         payload_type: int,
         rtx_payload_type: int,
-        send_rtp: Callable[[bytes], object],
+        send_rtp: Callable[[bytes, bytes], object],
         send_rtcp: Callable[[bytes], object],
         clock: Clock,
         cname: str,
@@ -149,14 +150,15 @@ class DownTrack:
             return
         timestamp = (kept.timestamp + epoch.time_offset) & 0xFFFFFFFF
         self._continuity.sent(out, timestamp, kept, epoch)
-        payload = _shifted(kept, epoch)
-        first = 0x90 if kept.block else 0x80
-        if not payload:
-            first, payload = first | 0x20, b"\x01"
+        first, body = 0x90 if kept.block else 0x80, kept.body
+        if kept.descriptor is not None and (epoch.picture_offset or epoch.base_offset):
+            body = kept.block + _shifted(kept, epoch)
+        if not kept.payload:
+            first, body = first | 0x20, kept.block + b"\x01"
         header = _HEADER.pack(first, self.payload_type | kept.marker, out & 0xFFFF, timestamp, self.ssrc)
         self.packets += 1
-        self.octets += len(payload)
-        self._send_rtp(header + kept.block + payload)
+        self.octets += len(kept.payload)
+        self._send_rtp(header, body)
 
     def resend(self, sequences: tuple[int, ...]) -> None:
         """Answers a NACK from the layers' histories, as RTX where that was agreed."""
@@ -183,12 +185,12 @@ class DownTrack:
         payload = _shifted(kept, epoch)
         if not self.rtx_payload_type:
             header = _HEADER.pack(first, self.payload_type | kept.marker, out & 0xFFFF, timestamp, self.ssrc)
-            self._send_rtp(header + kept.block + payload)
+            self._send_rtp(header, kept.block + payload)
             return
         self._rtx_sequence = (self._rtx_sequence + 1) & 0xFFFF
         second = self.rtx_payload_type | kept.marker
         header = _HEADER.pack(first, second, self._rtx_sequence, timestamp, self.rtx_ssrc)
-        self._send_rtp(header + kept.block + (out & 0xFFFF).to_bytes(2, "big") + payload)
+        self._send_rtp(header, kept.block + (out & 0xFFFF).to_bytes(2, "big") + payload)
 
     # --- reports ---
     def report(self, layer: Layer) -> None:

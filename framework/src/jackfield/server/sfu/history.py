@@ -11,7 +11,10 @@ _KEPT_MAX = 2048
 
 
 class Kept(NamedTuple):
-    """A packet without its header; ``block`` is the header extension that goes before the payload, or nothing."""
+    """A packet without its header; ``block`` is the header extension that goes before the payload, or nothing.
+
+    ``body`` is both, one behind the other: what follows the header of each packet that is sent.
+    """
 
     arrival_ns: int
     timestamp: int
@@ -19,6 +22,7 @@ class Kept(NamedTuple):
     block: bytes
     payload: bytes
     descriptor: Descriptor | None
+    body: bytes
 
 
 class History:

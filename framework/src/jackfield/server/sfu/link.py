@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 
 from jackfield.rtc.link import ignore
 from jackfield.server.sfu.limits import Allowance
+from jackfield.server.sfu.outbox import Address, Destination, Outbox
 
 if TYPE_CHECKING:
     from jackfield.server.sfu.sockets import MediaSockets
 
 logger = logging.getLogger(__name__)
 
-#: An address as the socket gives it: (host, port) or (host, port, flow, scope).
-Address = tuple[str, int] | tuple[str, int, int, int]
 #: A nominated check moves the path only when nothing but checks came over the old one for this long.
 _SETTLED_NS = 500_000_000
 
@@ -38,6 +37,9 @@ class IceLiteLink:
         #: (socket, address) pairs that authentic checks came from, the oldest first.
         self.known: dict[tuple[socket.socket, Address], None] = {}
         self.address: Address | None = None
+        #: Where RTP goes, and what it waits in; None while there is no path.
+        self.destination: Destination | None = None
+        self.outbox: Outbox | None = None
         self.heard_ns = 0
         self.checked_ns = 0
         self.datagrams_unsent = 0
@@ -62,6 +64,7 @@ class IceLiteLink:
     def move(self, sock: socket.socket, address: Address) -> None:
         """We send there from now on."""
         self._socket, self.address = sock, address
+        self.destination, self.outbox = Destination(address), self._sockets.outbox(sock)
 
     def receive(self, data: bytes, sock: socket.socket, address: Address, now_ns: int) -> None:
         """A datagram that is no STUN came from one of this peer's addresses; a flood of them is cut."""
@@ -84,4 +87,4 @@ class IceLiteLink:
     async def close(self) -> None:
         """The sockets forget this peer; they are shared and stay open."""
         self._sockets.forget(self)
-        self._socket = None
+        self._socket = self.outbox = None

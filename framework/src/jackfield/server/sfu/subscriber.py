@@ -14,6 +14,7 @@ from jackfield.server.sfu.connection import Connection, Surroundings
 from jackfield.server.sfu.data import DataOutlet
 from jackfield.server.sfu.downlink import DownTrack
 from jackfield.server.sfu.offer import Offered, SubscriberOffer
+from jackfield.server.sfu.outlet import RtpOutlet
 from jackfield.server.sfu.publication import Publication
 
 logger = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ class SubscriberConnection(Connection):
     ) -> None:
         super().__init__(around, name=name)
         self.transport.on_rtcp = self._receive_rtcp
+        self._outlet = RtpOutlet(self.transport, self.link)
         self.data = DataOutlet(self.transport.channels, early_max=around.limits.early_data_packets)
         self.downs: dict[str, DownTrack] = {}
         self._by_ssrc: dict[int, DownTrack] = {}
@@ -58,7 +60,7 @@ class SubscriberConnection(Connection):
             track,
             payload_type=entry.payload_type,
             rtx_payload_type=entry.rtx,
-            send_rtp=self.transport.send_rtp,
+            send_rtp=self._outlet.send,
             send_rtcp=self.transport.send_rtcp,
             clock=self._clock,
             cname=publication.owner.sid,

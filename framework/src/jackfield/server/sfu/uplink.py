@@ -204,7 +204,8 @@ class Layer:
         track, payload = self.track, packet[start:end]
         block = self._forwarded_block(packet) if track.descriptor_id is not None else b""
         found = locate(track.codec, payload) if track.is_video else None
-        return Kept(arrival_ns, int.from_bytes(packet[4:8], "big"), packet[1] & 0x80, block, payload, found)
+        timestamp, body = int.from_bytes(packet[4:8], "big"), block + payload if block else payload
+        return Kept(arrival_ns, timestamp, packet[1] & 0x80, block, payload, found, body)
 
     def _forwarded_block(self, packet: bytes) -> bytes:
         value = extension(packet, self.track.descriptor_id or 0)
