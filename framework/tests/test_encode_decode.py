@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jackfield.plugins import Choice
+from jackfield.plugins import Choice, OpenProcessor
 from jackfield.plugins.registry import PATIENCE_S
 from jackfield.session.decode import LAG_LIMIT, DecodeThread
 from jackfield.session.encode import ATTEMPTS, HUNG_S, STILL_S, EncodeThread, loudness
 from jackfield.session.encoders import first_of
 from jackfield.session.handover import Handover, Outlet
+from jackfield.session.processing import Treatment
 from jackfield.values.errors import CallError, EncoderError
 from jackfield.values.formats import AudioEncoding, VideoEncoding
 from jackfield.values.media import AudioBlock, EncodedFrame, VideoFrame
@@ -96,7 +97,14 @@ async def until(condition: Callable[[], Any]) -> None:
 class Encoding:
     """One encoding thread, and everything that came of it."""
 
-    def __init__(self, *, fails: Sequence[int] = (), sound: AudioEncoding | None = None, card: Any = None) -> None:
+    def __init__(
+        self,
+        *,
+        fails: Sequence[int] = (),
+        sound: AudioEncoding | None = None,
+        card: Any = None,
+        treatment: Treatment | None = None,
+    ) -> None:
         self.intake: Handover[Any] = Handover(1 if sound is None else 20)
         self.frames: list[Any] = []
         self.codecs: list[Codec] = []
@@ -113,6 +121,7 @@ class Encoding:
             sound=sound,
             replace=self.replaced.append,
             hardware=lambda: bool(self.codecs) and isinstance(self.codecs[-1], Card),
+            treatment=treatment,
         )
         self.thread.start()
 
@@ -284,6 +293,52 @@ async def test_hardware_that_gives_nothing_is_replaced() -> None:
     assert "it gave nothing for" in encoding.replaced[0].message
     assert len(encoding.codecs) == 2
     await encoding.end()
+
+
+class Hanging:
+    """A processor that does not come back from its second picture or block until it is let."""
+
+    def __init__(self) -> None:
+        self.let, self.closed = threading.Event(), threading.Event()
+        self.calls = 0
+
+    def process(self, media: Any, *_: Any) -> Any:
+        self.calls += 1
+        if self.calls == 2:
+            self.let.wait(30)
+        return media
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+@pytest.mark.parametrize("kind", ["video", "audio"])
+async def test_a_processor_that_hangs_is_left_out(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its loss is told by name, media goes on without it through the same encoder, and it is closed once it is back."""
+    monkeypatch.setattr("jackfield.session.encode.PATIENCE_S", 0.2)
+    told: list[tuple[CallError, str]] = []
+    hanging, treatment = Hanging(), Treatment(lambda error, name: told.append((error, name)))
+    treatment.use([OpenProcessor("blur", "mist", ("background",), hanging)])
+    work = Encoding(treatment=treatment, sound=AudioEncoding() if kind == "audio" else None)
+    try:
+        for _ in range(3):
+            work.intake.put(picture(64, 48) if kind == "video" else AudioBlock(np.ones((960, 1), np.int16)))
+            await until(lambda: hanging.calls or work.frames)
+        await until(lambda: told)
+        assert told[0][1] == "blur"
+        assert "blur (mist) failed and is left out: TimeoutError: it has not come back" in str(told[0][0])
+        count = len(work.frames)
+        work.intake.put(picture(64, 48) if kind == "video" else AudioBlock(np.ones((960, 1), np.int16)))
+        await until(lambda: len(work.frames) > count)
+        assert (len(work.codecs), work.codecs[0].closed, work.replaced, work.errors) == (1, False, [], [])
+        assert not hanging.closed.is_set(), "nobody closes what is still in use"
+        hanging.let.set()
+        await asyncio.to_thread(hanging.closed.wait, 5)
+        assert hanging.closed.is_set()
+        assert not work.codecs[0].closed
+    finally:
+        hanging.let.set()
+        await asyncio.to_thread(work.thread.stop)
 
 
 async def test_hardware_that_hangs_is_left_behind() -> None:

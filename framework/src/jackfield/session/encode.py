@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from attrs import define
+from attrs import define, evolve
 from numpy.typing import NDArray
 
 from jackfield.media.plausible import implausible
@@ -18,7 +18,7 @@ from jackfield.media.reblock import Reblocker
 from jackfield.plugins.patience import started
 from jackfield.roles import Encoder, ForcesKeyframe, Resizes, SetsBitrate
 from jackfield.session.handover import Handover, Outlet
-from jackfield.session.processing import Treatment
+from jackfield.session.processing import PATIENCE_S, Treatment
 from jackfield.session.shaping import Shaper
 from jackfield.session.stall import Left, Stall
 from jackfield.values.errors import CallError, EncoderError
@@ -182,10 +182,10 @@ class EncodeThread:
                 if media is None:
                     self._take_still(work)
                 else:
-                    for treated in self._treatment.apply(media) if self._treatment else [media]:
+                    for treated in self._treatment.apply(media, self._stall) if self._treatment else [media]:
                         self._take(work, treated)
         except Left:
-            logger.warning("an encoder that had been given up came back: %s", self._name)
+            logger.warning("what had been given up came back: %s", self._name)
         except Exception as exc:
             error = exc if isinstance(exc, CallError) else EncoderError(f"the encoder failed: {exc!r}")
             logger.warning("encoding ended: %s", error, exc_info=not isinstance(exc, CallError))
@@ -273,12 +273,19 @@ class EncodeThread:
         return at_once
 
     def _patience_s(self) -> float:
+        if self._treatment is not None and self._treatment.is_inside:
+            return PATIENCE_S
         if not self._hardware():
             return SOFTWARE_S
         return HUNG_S if self._work.answered else FIRST_S
 
     def _abandon(self) -> None:
-        """On the event loop: the encoder has not come back. Another thread goes on with another encoder."""
+        """On the event loop: a processor has not come back, or the encoder. Another thread goes on without it."""
+        if self._treatment is not None and self._treatment.give_up():
+            mine, self._work = self._work, evolve(self._work)
+            mine.encoder = None  # it is another thread's now
+            self._go_on()
+            return
         error = EncoderError(f"it took a picture and has not come back for {self._patience_s():g} s")
         logger.warning("the encoder is given up: %s", error)
         self._failures += 1
@@ -288,6 +295,9 @@ class EncodeThread:
         self._replace(error)
         self._work = _Work()
         self._keyframe_wanted = True
+        self._go_on()
+
+    def _go_on(self) -> None:
         self._thread = self._made()
         self._thread.start()
 

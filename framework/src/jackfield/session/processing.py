@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from jackfield.media.far_end import RATE, FarEnd
 from jackfield.media.reblock import Reblocker
@@ -12,12 +13,17 @@ from jackfield.plugins import OpenProcessor, close_processors
 from jackfield.roles import DetectsSpeech
 from jackfield.session.listening import MicrophoneWatch
 from jackfield.session.placeholder import Placeholder
+from jackfield.session.stall import Left, Stall
 from jackfield.values.errors import CallError, PluginError
 from jackfield.values.media import AudioBlock, VideoFrame
 
 logger = logging.getLogger("jackfield.processing")
 
+Made = TypeVar("Made")
+
 PTIME_MS = 10
+#: What a processor may take for one picture or block: its first may load a model. Past this it hangs.
+PATIENCE_S = 3.0
 #: Told, on the encoding thread, of a processor that was dropped: the error, and its name.
 Dropped = Callable[[CallError, str], None]
 
@@ -37,6 +43,8 @@ class Treatment:
         self._changing = threading.Lock()
         self._processors: list[OpenProcessor] = []
         self._detector: DetectsSpeech | None = None
+        self._stall: Stall | None = None
+        self._inside: OpenProcessor | None = None
         self._far = far_end.reader() if far_end else None
         self._blocks = Reblocker(RATE, 1, PTIME_MS)
 
@@ -59,8 +67,17 @@ class Treatment:
         found = (each.processor for each in processors if isinstance(each.processor, DetectsSpeech))
         self._detector = next(found, None)
 
-    def apply(self, media: VideoFrame | AudioBlock) -> Sequence[VideoFrame | AudioBlock]:
-        """What is encoded in its place: nothing while a block is not yet whole, or the microphone is muted."""
+    @property
+    def is_inside(self) -> bool:
+        """Whether a processor has media in hand."""
+        return self._inside is not None
+
+    def apply(self, media: VideoFrame | AudioBlock, stall: Stall | None = None) -> Sequence[VideoFrame | AudioBlock]:
+        """What is encoded in its place: nothing while a block is not yet whole, or the microphone is muted.
+
+        Each processor is called under the watch of ``stall``; `Left` where one that hung comes back after all.
+        """
+        self._stall = stall
         if self._next is not None:
             self._change()
         if isinstance(media, VideoFrame):
@@ -71,10 +88,12 @@ class Treatment:
     def _picture(self, frame: VideoFrame) -> VideoFrame:
         for each in list(self._processors):
             try:
-                made = each.processor.process(frame)
+                made = self._watched(each, lambda: each.processor.process(frame))  # noqa: B023 - called at once
                 if not isinstance(made, VideoFrame) or min(made.width, made.height) < 1:
                     raise TypeError(f"it answered {type(made).__name__} for a VideoFrame")
                 frame = made
+            except Left:
+                raise
             except BaseException as exc:
                 self._drop(each, exc)
         return frame
@@ -88,13 +107,40 @@ class Treatment:
         block = near
         for each in list(self._processors):
             try:
-                made = each.processor.process(block, far, delay_ms)
+                made = self._watched(each, lambda: each.processor.process(block, far, delay_ms))  # noqa: B023
                 if made.samples.shape != near.samples.shape or made.rate != near.rate:
                     raise ValueError(f"it answered {made.samples.shape} at {made.rate} Hz for {near.samples.shape}")
                 block = made
+            except Left:
+                raise
             except BaseException as exc:
                 self._drop(each, exc)
         return block
+
+    def _watched(self, each: OpenProcessor, call: Callable[[], Made]) -> Made:
+        if self._stall is None:
+            return call()
+        stall, self._inside = self._stall, each
+        turn = stall.enter()
+        try:
+            return call()
+        finally:
+            try:
+                stall.leave(turn)
+            except Left:
+                close_processors([each])
+                raise
+            self._inside = None
+
+    def give_up(self) -> bool:
+        """The processor that has media in hand, and does not come back, is left out; False where there is none.
+
+        On the event loop, while the encoding thread hangs in it.
+        """
+        hung, self._inside = self._inside, None
+        if hung is not None:
+            self._left_out(hung, TimeoutError(f"it has not come back for {PATIENCE_S:g} s"))
+        return hung is not None
 
     def _listen(self, raw: AudioBlock, sent: Sequence[AudioBlock]) -> bool:
         """Whether the microphone is muted; what comes is heard either way."""
@@ -105,8 +151,11 @@ class Treatment:
         return self._watch.muted
 
     def _drop(self, broken: OpenProcessor, exc: BaseException) -> None:
-        self._set([each for each in self._processors if each is not broken])
+        self._left_out(broken, exc)
         close_processors([broken])
+
+    def _left_out(self, broken: OpenProcessor, exc: BaseException) -> None:
+        self._set([each for each in self._processors if each is not broken])
         found = f"processor {broken.name} ({broken.plugin}) failed and is left out: {type(exc).__name__}: {exc}"
         logger.warning("%s", found, exc_info=exc)
         lost = ", ".join(each.replace("_", " ") for each in broken.does)
