@@ -15,7 +15,7 @@ from jackfield.rtc import ice_lite, rtcp, rtp
 from jackfield.rtc.aioice_shim import IceAgent
 from jackfield.rtc.aiortc_shim import AIORTC_WINDOW, SCTP_WINDOW
 from jackfield.rtc.link import IceServer
-from jackfield.rtc.transport import Certificate, Transport
+from jackfield.rtc.transport import Certificate, DataChannel, Transport
 
 PACKET = rtp.serialise(rtp.RtpPacket(96, 1, 2, 3, b"media"))
 
@@ -327,3 +327,55 @@ def test_a_server_has_no_codec_in_its_process() -> None:
     script = "import sys, jackfield.server.launch, jackfield.server.sfu; print({'av', 'numpy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=30)
     assert done.stdout.strip() == "set()"
+
+
+async def test_a_channel_that_is_held_closes_its_window_and_loses_nothing(pair: tuple[Transport, Transport]) -> None:
+    """The sender keeps what the receiver has no room for; all arrives once it is taken, and other channels go on."""
+    first, second = pair
+    got: list[bytes] = []
+    other: list[bytes] = []
+    theirs = {}
+
+    def opened(channel: DataChannel) -> None:
+        theirs[channel.label] = channel
+        channel.on_message = got.append if channel.label == "_reliable" else other.append
+
+    second.channels.on_channel = opened
+    held, free = first.channels.open("_reliable"), first.channels.open("_free")
+    await until(lambda: len(theirs) == 2 and held.state == free.state == "open")
+    theirs["_reliable"].pause()
+    messages = [bytes([number]) * 10_000 for number in range(100)]
+    for message in messages:
+        held.send(message)
+    sctp, sender = second.channels._association._sctp, first.channels._association._sctp
+    await until(lambda: sctp._held()[0] > SCTP_WINDOW - 12_000)
+    await until(lambda: sender._peer_window is not None and sender._peer_window < 12_000)
+    assert got == []
+    assert sctp._held()[0] <= SCTP_WINDOW
+    waits = asyncio.create_task(held.drained(1))
+    await asyncio.sleep(0.05)
+    assert held.buffered_amount > 500_000
+    assert not waits.done()
+    theirs["_reliable"].resume()
+    await until(lambda: len(got) == 100, 15)
+    assert got == messages
+    await asyncio.wait_for(waits, 5)
+    free.send(b"and this")
+    await until(lambda: other == [b"and this"])
+
+
+async def test_who_waits_for_a_channel_to_drain_hears_of_its_end(pair: tuple[Transport, Transport]) -> None:
+    """An error and no hanging when the association goes."""
+    first, second = pair
+    theirs: list[DataChannel] = []
+    second.channels.on_channel = theirs.append
+    channel = first.channels.open("_reliable")
+    await until(lambda: theirs and channel.state == "open")
+    theirs[0].pause()
+    for _ in range(100):
+        channel.send(bytes(10_000))
+    waits = asyncio.create_task(channel.drained(1))
+    await asyncio.sleep(0)
+    await first.close()
+    with pytest.raises(ConnectionError, match="closed"):
+        await asyncio.wait_for(waits, 5)

@@ -28,6 +28,10 @@ CLASSES: dict[str, tuple[type, ...]] = {
     "In a call": (jackfield.CallSession, jackfield.Publication, jackfield.CallListener),
     "Who is there, and what they send": (jackfield.Participant, VideoMedia, AudioMedia),
     "What a program sends": (jackfield.VideoSource, jackfield.AudioSource),
+    "Texts, files, and calls of each other's methods": (
+        *(jackfield.TextStreamReader, jackfield.ByteStreamReader, jackfield.TextStreamInfo, jackfield.ByteStreamInfo),
+        *(jackfield.TextStreamWriter, jackfield.ByteStreamWriter, jackfield.RpcInvocationData, jackfield.RpcCode),
+    ),
     "Media": (jackfield.VideoFrame, jackfield.AudioBlock, jackfield.EncodedFrame),
     "Formats and encodings": (
         *(jackfield.VideoFormat, jackfield.AudioFormat, jackfield.VideoEncoding, jackfield.AudioEncoding),
@@ -47,6 +51,8 @@ OWN = {
     "Publication": {"prepare", "choose_again", "announce", "swap", "end"},
     "Participant": {"take", "track_infos", "named", "tracks"},
     "VideoMedia": {"bind", "end"},
+    **{name: {"push", "finish", "fail", "over"} for name in ("TextStreamReader", "ByteStreamReader")},
+    **{name: {"begin", "abort"} for name in ("TextStreamWriter", "ByteStreamWriter")},
     "AudioMedia": {"bind", "end"},
 }
 #: Classes whose members are listed elsewhere, and where.

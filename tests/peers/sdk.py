@@ -17,14 +17,16 @@ import numpy as np
 from livekit import rtc
 
 from tests.peers.pattern import BLOCK, RATE, Seen, paint, tone
+from tests.peers.sdk_messages import Messages
 
 CODECS = {"VP8": 0, "H264": 1, "AV1": 2, "VP9": 3}
 
 
-class Peer:
+class Peer(Messages):
     """One participant."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.room = rtc.Room()
         self.seen: dict[str, Seen] = defaultdict(Seen)
         self.data: list[dict[str, Any]] = []
@@ -203,7 +205,7 @@ async def _obey(peers: dict[str, Peer], command: dict[str, Any]) -> dict[str, An
 async def main() -> None:
     peers: dict[str, Peer] = {}
     loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader()
+    reader = asyncio.StreamReader(limit=1 << 22)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     running: set[asyncio.Task[None]] = set()
 

@@ -22,9 +22,11 @@ from jackfield.values.errors import (
     NotInitialized,
     PluginError,
     ResponseError,
+    RpcError,
     SessionActive,
     SessionIdError,
     SettingsError,
+    StreamError,
 )
 from jackfield.values.findings import Finding
 
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from jackfield.calls.default import generate_token, join_session, login, logout
     from jackfield.session.call import CallSession
     from jackfield.session.call_listener import CallListener
+    from jackfield.session.data.readers import ByteStreamReader, TextStreamReader
+    from jackfield.session.data.writers import ByteStreamWriter, TextStreamWriter
     from jackfield.session.participant import Participant
     from jackfield.session.publication import Publication
     from jackfield.session.sources import AudioSource, VideoSource
@@ -50,6 +54,7 @@ if TYPE_CHECKING:
         VideoWish,
     )
     from jackfield.values.settings_builder import SessionSettingsBuilder
+    from jackfield.values.streams import ByteStreamInfo, RpcCode, RpcInvocationData, TextStreamInfo
 
     logged_in_user: LogIn | None
     auth_token: str | None
@@ -64,6 +69,10 @@ _WHERE = {
     "join_session": "calls.default",
     "CallSession": "session.call",
     "CallListener": "session.call_listener",
+    "ByteStreamReader": "session.data.readers",
+    "TextStreamReader": "session.data.readers",
+    "ByteStreamWriter": "session.data.writers",
+    "TextStreamWriter": "session.data.writers",
     "Participant": "session.participant",
     "Publication": "session.publication",
     "AudioSource": "session.sources",
@@ -88,6 +97,10 @@ _WHERE = {
     "SessionType": "values.settings",
     "VideoWish": "values.settings",
     "SessionSettingsBuilder": "values.settings_builder",
+    "ByteStreamInfo": "values.streams",
+    "RpcCode": "values.streams",
+    "RpcInvocationData": "values.streams",
+    "TextStreamInfo": "values.streams",
 }
 
 

@@ -217,6 +217,9 @@ class _Sctp(RTCSctpTransport):
         super().__init__(transport)
         self._advertised_rwnd = SCTP_WINDOW
         self._given_up = False
+        #: Streams whose messages are held back, and how much more the peer says that it takes.
+        self._on_hold: set[int] = set()
+        self._peer_window: int | None = None
 
     async def _handle_data(self, data: bytes) -> None:
         if self._given_up:
@@ -241,7 +244,7 @@ class _Sctp(RTCSctpTransport):
         if self._given_up:
             return
         self._sack_needed = True
-        if chunk.tsn != ((self._last_received_tsn or 0) + 1) % (1 << 32):
+        if self._on_hold or chunk.tsn != ((self._last_received_tsn or 0) + 1) % (1 << 32):
             size, count = self._held()
             if size + len(chunk.user_data) > SCTP_WINDOW or max(count, len(self._sack_misordered)) >= _MISORDERED_MAX:
                 return
@@ -249,13 +252,44 @@ class _Sctp(RTCSctpTransport):
             return
         stream = self._get_inbound_stream(chunk.stream_id)
         stream.add_chunk(chunk)
-        for message in stream.pop_messages():
-            await self._receive(*message)
+        if chunk.stream_id not in self._on_hold:
+            await self._hand_over(stream)
         size, count = self._held()
         if size > SCTP_WINDOW or count > _FRAGMENTS_MAX or len(self._inbound_streams) > _STREAMS_MAX:
             await self._give_up()
             return
         await self._reset_deferred_streams()
+
+    async def _hand_over(self, stream: Reassembly) -> None:
+        for message in stream.pop_messages():
+            await self._receive(*message)
+            if message[0] in self._on_hold:
+                return
+
+    def hold(self, stream_id: int) -> None:
+        """Messages of this stream wait, and our window closes as they do."""
+        self._on_hold.add(stream_id)
+
+    async def release(self, stream_id: int) -> None:
+        """Messages that waited are handed over, and the peer hears that there is room."""
+        self._on_hold.discard(stream_id)
+        if stream_id in self._inbound_streams and not self._given_up:
+            await self._hand_over(self._get_inbound_stream(stream_id))
+            await self._send_sack()
+
+    async def _receive_sack_chunk(self, chunk: Any) -> None:
+        self._peer_window = chunk.advertised_rwnd
+        await super()._receive_sack_chunk(chunk)
+
+    async def _transmit(self) -> None:
+        """As aiortc's, and no more than the peer has room for, save one chunk that asks (RFC 9260 section 6.1)."""
+        congestion_window = self._cwnd
+        if self._peer_window is not None:
+            self._cwnd = min(congestion_window, max(self._peer_window, 1))
+        try:
+            await super()._transmit()
+        finally:
+            self._cwnd = congestion_window
 
     async def _give_up(self) -> None:
         logger.warning("data channels are closed: the peer sends a message that does not end")
@@ -286,6 +320,7 @@ class SctpAssociation:
     def __init__(self, session: DtlsSession) -> None:
         self._sctp = _Sctp(session.inner)
         self._sctp.on("datachannel", self._opened)
+        self._releases: set[asyncio.Future[None]] = set()
         self.on_channel: Callable[[RTCDataChannel], None] = ignore
 
     async def start(self, remote_port: int, max_message_size: int) -> None:
@@ -294,6 +329,24 @@ class SctpAssociation:
             await self._sctp.start(RTCSctpCapabilities(maxMessageSize=max_message_size), remote_port)
         except ConnectionError as exc:
             logger.info("no data channels: %s", exc)
+
+    def hold(self, channel: RTCDataChannel) -> None:
+        """Messages of this channel wait here until `release`, and the peer sends no more than our window holds."""
+        if channel.id is not None:
+            self._sctp.hold(channel.id)
+
+    def release(self, channel: RTCDataChannel) -> None:
+        """They come again."""
+        if channel.id is not None:
+            task = asyncio.ensure_future(self._release(channel.id))
+            self._releases.add(task)
+            task.add_done_callback(self._releases.discard)
+
+    async def _release(self, stream_id: int) -> None:
+        try:
+            await self._sctp.release(stream_id)
+        except ConnectionError as exc:
+            logger.info("data that waited was not taken: %s", exc)
 
     def open(self, label: str, ordered: bool, max_retransmits: int | None) -> RTCDataChannel:
         """A channel that is announced to the peer as soon as the association is up."""

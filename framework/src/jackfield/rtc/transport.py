@@ -24,6 +24,7 @@ HANDSHAKE_TIMEOUT_S = 15.0
 #: A channel that the peer does not drain refuses more than this, rather than grow.
 CHANNEL_BUFFER_MAX = 4 << 20
 _EARLY_MAX = 32
+_STUCK_S = 30.0
 
 logger = logging.getLogger(__name__)
 
@@ -172,10 +173,10 @@ class DataChannels:
 
     def open(self, label: str, *, ordered: bool = True, max_retransmits: int | None = None) -> DataChannel:
         """A channel that opens as soon as it can; ``on_open`` says when."""
-        return DataChannel(self._association.open(label, ordered, max_retransmits))
+        return DataChannel(self._association.open(label, ordered, max_retransmits), self._association)
 
     def _opened(self, channel: RTCDataChannel) -> None:
-        self.on_channel(DataChannel(channel))
+        self.on_channel(DataChannel(channel, self._association))
 
     async def close(self) -> None:
         """The association is gone."""
@@ -185,14 +186,17 @@ class DataChannels:
 class DataChannel:
     """One channel. ``on_message`` gets each message as bytes (text as UTF-8), ``on_open`` is called once."""
 
-    def __init__(self, channel: RTCDataChannel) -> None:
-        self._channel = channel
+    def __init__(self, channel: RTCDataChannel, association: SctpAssociation) -> None:
+        self._channel, self._association = channel, association
+        self._low = asyncio.Event()
+        self.on_low: Callable[[], None] = ignore
         self.on_message: Callable[[bytes], None] = ignore
         self.on_open: Callable[[], None] = ignore
         self.on_close: Callable[[], None] = ignore
         channel.on("message", self._message)
         channel.on("open", lambda: self.on_open())
-        channel.on("close", lambda: self.on_close())
+        channel.on("close", self._closed)
+        channel.on("bufferedamountlow", self._has_drained)
 
     @property
     def label(self) -> str:
@@ -230,10 +234,45 @@ class DataChannel:
         except ValueError as exc:
             raise ConnectionError(str(exc)) from exc
 
+    def low_at(self, size: int) -> None:
+        """``on_low`` is called each time that as few bytes wait to be sent."""
+        self._channel.bufferedAmountLowThreshold = size
+
+    def pause(self) -> None:
+        """No more messages come until `resume`: the peer is told to send none once our window is full."""
+        self._association.hold(self._channel)
+
+    def resume(self) -> None:
+        """Messages come again, those that waited first."""
+        self._association.release(self._channel)
+
+    async def drained(self, below: int) -> None:
+        """Returns once fewer than ``below`` bytes wait to be sent, or the channel is not open yet; `ConnectionError`
+        when it is closed, or nothing has gone for half a minute."""
+        self.low_at(max(0, below - 1))
+        while self.state == "open" and (waiting := self.buffered_amount) >= below:
+            self._low.clear()
+            try:
+                async with asyncio.timeout(_STUCK_S):
+                    await self._low.wait()
+            except TimeoutError:
+                if self.buffered_amount >= waiting:
+                    raise ConnectionError(f"data channel {self.label} has sent nothing for {_STUCK_S:g} s") from None
+        if self.state in ("closing", "closed"):
+            raise ConnectionError(f"data channel {self.label} is {self.state}")
+
     def close(self) -> None:
         """Closes it at both ends."""
         if self.state in ("connecting", "open"):
             self._channel.close()
+
+    def _closed(self) -> None:
+        self._low.set()
+        self.on_close()
+
+    def _has_drained(self) -> None:
+        self._low.set()
+        self.on_low()
 
     def _message(self, data: str | bytes) -> None:
         self.on_message(data.encode() if isinstance(data, str) else data)

@@ -19,6 +19,7 @@ from jackfield.session.early import Early
 from jackfield.session.ending import within
 from jackfield.session.listeners import Callback, EventStream, Listeners
 from jackfield.session.messages import Messages
+from jackfield.session.messaging import Messaging
 from jackfield.session.moderation import Moderation
 from jackfield.session.outputs import Outputs
 from jackfield.session.own_media import OwnMedia, Publishable
@@ -41,7 +42,7 @@ from jackfield.values.settings import Layout, SessionSettings
 logger = logging.getLogger("jackfield.call")
 
 
-class CallSession:
+class CallSession(Messaging):
     """One call, joined. Made by `Calls.join_session`; use it on its event loop.
 
     ``session_id`` and ``settings`` are what it was joined with, ``findings`` are the warnings
@@ -67,10 +68,11 @@ class CallSession:
         self._subscriptions = Subscriptions(self._emit, lambda channels: DecoderSource(plugins, channels), self._failed)
         self._room = Room(connection.signal.joined, token.role, self._subscriptions.furnish)
         self._own_state = OwnState(self._room.local, lambda wanted: connection.signal.send(update_metadata=wanted))
-        self._messages = Messages(connection, self._room, self._emit)
+        self._messages = Messages(connection, self._room, self._emit, self._check_active)
         self._server_words = ServerWords(
             self._room, own, self._own_state, self._subscriptions, moderation, self._emit, self._failed
         )
+        self._server_words.on_left = self._messages.path.left
         self._outputs = Outputs(self, plugins, self._failed, self._emit, own.hotplug, own.far_end)
         self._left: asyncio.Future[LeaveReason] = asyncio.get_running_loop().create_future()
         self._ending: asyncio.Task[None] | None = None
@@ -259,17 +261,7 @@ class CallSession:
         """It is over; the others go on."""
         await self._own.unpublish(publication)
 
-    # --- data, attributes
-    async def send_data(
-        self, payload: bytes | str, *, reliable: bool = True, topic: str = "", to: Sequence[str] = ()
-    ) -> None:
-        """Sends a message of at most 60 000 bytes to everyone, or ``to`` these uids; others hear event ``data``.
-
-        ``reliable``: in order, sent again when lost. `NotAllowed` when the token does not let us.
-        """
-        self._check_active()
-        await self._messages.send(payload, reliable=reliable, topic=topic, to=to)
-
+    # --- attributes
     async def set_attributes(self, attributes: Mapping[str, str]) -> None:
         """Adds to our attributes, which everyone sees; "" takes one away. `NotAllowed` when the token forbids it."""
         await self._tell(attributes=dict(attributes))
@@ -371,6 +363,7 @@ class CallSession:
         if reason == "left":
             said = LeaveRequest(reason=DisconnectReason.CLIENT_INITIATED, action=LeaveRequest.Action.DISCONNECT)
         for step in (
+            self._messages.path.close(),
             self._outputs.close(),
             self._own.close(),
             self._own.hotplug.close(),

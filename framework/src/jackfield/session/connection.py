@@ -161,6 +161,15 @@ class Connection:
         except (TimeoutError, ConnectionError) as exc:
             raise NetworkError(f"data cannot be sent: {exc or 'the data channel did not open in time'}") from exc
 
+    async def data_drained(self, below: int) -> None:
+        """Returns once less than so many bytes of reliable data wait to be sent."""
+        channel = self._channels.get(RELIABLE)
+        try:
+            if channel is not None:
+                await channel.drained(below)
+        except ConnectionError as exc:
+            raise NetworkError(f"data cannot be sent: {exc}") from exc
+
     def _subscribe_channel(self, channel: DataChannel) -> None:
         channel.on_message = self._data
 

@@ -1,4 +1,4 @@
-"""Messages of programs among the participants: sent to everyone or to some, and told of as events."""
+"""What participants of a call send each other beside media: who may, in whose name, and what becomes of what comes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from livekit.protocol.models import DataPacket, UserPacket
 
 from jackfield.session.connection import Connection
+from jackfield.session.data.path import DataPath
 from jackfield.session.room import Room
 from jackfield.values import events
 from jackfield.values.errors import NotAllowed
@@ -17,39 +18,46 @@ DATA_LIMIT = 60_000
 
 
 class Messages:
-    """Of one call. Used on the event loop."""
+    """Of one call. Used on the event loop. ``check_active`` raises `NetworkError` where the call is over.
 
-    def __init__(self, connection: Connection, room: Room, emit: Callable[[Event], None]) -> None:
+    ``path`` is the way of streams, and of calls of each other's methods.
+    """
+
+    def __init__(
+        self, connection: Connection, room: Room, emit: Callable[[Event], None], check_active: Callable[[], None]
+    ) -> None:
         self._connection, self._room, self._emit = connection, room, emit
+        self._check_active = check_active
+        self.path = DataPath(self._send, connection.data_drained, room.sender)
+
+    def check(self) -> None:
+        """`NetworkError` when the call is over, `NotAllowed` when the token does not let us send data."""
+        self._check_active()
+        joined = self._connection.signal.joined.participant
+        if joined.HasField("permission") and not self._room.permission.can_publish_data:
+            raise NotAllowed("this token does not let us send data")
 
     async def send(self, payload: bytes | str, *, reliable: bool, topic: str, to: Sequence[str]) -> None:
-        """One message of at most `DATA_LIMIT` bytes is on its way; ``ValueError`` when it is longer, `NotAllowed` when
-        the token does not let us."""
+        """One message of at most `DATA_LIMIT` bytes is on its way; ``ValueError`` when it is longer."""
+        self.check()
         data = payload.encode() if isinstance(payload, str) else bytes(payload)
         if len(data) > DATA_LIMIT:
             raise ValueError(f"a message holds at most {DATA_LIMIT} bytes; this one has {len(data)}")
-        permission = self._room.permission
-        if self._connection.signal.joined.participant.HasField("permission") and not permission.can_publish_data:
-            raise NotAllowed("this token does not let us send data")
-        await self._connection.send_data(self._packet(data, reliable, topic, to), reliable=reliable)
-
-    def _packet(self, data: bytes, reliable: bool, topic: str, to: Sequence[str]) -> DataPacket:
-        local = self._room.local
-        user = UserPacket(payload=data, participant_sid=local.pid, participant_identity=local.uid)
-        user.destination_identities.extend(to)
+        user = UserPacket(payload=data, destination_identities=to)
         if topic:
             user.topic = topic
-        return DataPacket(
-            kind=DataPacket.Kind.RELIABLE if reliable else DataPacket.Kind.LOSSY,
-            user=user,
-            participant_identity=local.uid,
-            participant_sid=local.pid,
-            destination_identities=list(to),
-        )
+        await self.path.send_now(DataPacket(user=user, destination_identities=to), reliable=reliable)
+
+    async def _send(self, packet: DataPacket, reliable: bool) -> None:
+        local = self._room.local
+        packet.participant_identity, packet.participant_sid = local.uid, local.pid
+        if packet.WhichOneof("value") == "user":
+            packet.user.participant_identity, packet.user.participant_sid = local.uid, local.pid
+        await self._connection.send_data(packet, reliable=reliable)
 
     def came(self, packet: DataPacket) -> None:
-        """Tells of a message that has come."""
-        if packet.WhichOneof("value") != "user":
+        """Tells of a message that has come, and takes what belongs to a stream or a call of a method."""
+        if self.path.receive(packet) or packet.WhichOneof("value") != "user":
             return
         uid = packet.participant_identity or packet.user.participant_identity
         person = self._room.sender(uid, packet.participant_sid or packet.user.participant_sid)

@@ -37,6 +37,7 @@ class ServerWords:
         self._subscriptions, self._moderation = subscriptions, moderation
         self._emit, self._failed = emit, failed
         self._tasks: set[asyncio.Task[Any]] = set()
+        self.on_left: Callable[[str], None] = lambda uid: None
 
     def take(self, kind: str, message: Any) -> None:
         """Acts on one message, whose kind is its field in LiveKit's ``SignalResponse``."""
@@ -67,6 +68,7 @@ class ServerWords:
         for event in happened:
             if isinstance(event, events.ParticipantLeft):
                 self._subscriptions.forget(event.participant)
+                self.on_left(event.participant.uid)
             self._emit(event)
 
     def _muted(self, sid: str) -> None:

@@ -14,6 +14,8 @@ CallError                  code, message, details; ``matches`` any vendor's name
 ├── ResponseError          the server's answer makes no sense
 ├── DeviceError            the machine's: DeviceGone, DeviceBusy, DeviceDenied
 ├── EncoderError           the machine's: no encoder could be opened
+├── StreamError            a text or byte stream broke off, or grew past its bounds
+├── RpcError               the far end's: a method failed, or nobody answered; ``rpc_code`` says which
 └── PluginError            a plugin's: it failed, or none is installed
 """
 
@@ -162,6 +164,25 @@ class EncoderError(CallError):
     """No encoder (or decoder) could be opened, or the one in use failed."""
 
     code = "ERROR_ENCODER"
+
+
+class StreamError(CallError):
+    """A text or byte stream cannot be gone on with: this one alone, the call goes on."""
+
+    code = "ERROR_STREAM"
+
+
+class RpcError(CallError):
+    """A remote call failed. Raise it in a method of yours, with a code of your own, and its caller gets the same.
+
+    ``rpc_code`` is one of `RpcCode`, or the method's own; ``data`` is what its author adds, JSON as a rule.
+    """
+
+    code = "ERROR_RPC"
+
+    def __init__(self, rpc_code: int, message: str, data: str = "") -> None:
+        super().__init__(message, details={"rpc_code": int(rpc_code), "data": data})
+        self.rpc_code, self.data = int(rpc_code), data
 
 
 class PluginError(CallError):

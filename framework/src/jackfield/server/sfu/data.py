@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 from google.protobuf.message import DecodeError
@@ -17,6 +17,8 @@ logger = logging.getLogger(__name__)
 Kind = Literal["reliable", "lossy"]
 LABELS: dict[str, Kind] = {"_reliable": "reliable", "_lossy": "lossy"}
 _LOSSY_BUFFER = 256 << 10
+#: Of reliable data: more that waits is being behind, less is having caught up.
+_BEHIND, _CAUGHT_UP = 256 << 10, 64 << 10
 
 
 class DataOutlet:
@@ -28,6 +30,23 @@ class DataOutlet:
         self._lossy = channels.open("_lossy", ordered=False, max_retransmits=0)
         self._early: deque[bytes] = deque(maxlen=early_max)
         self._reliable.on_open = self._opened
+        self._reliable.low_at(_CAUGHT_UP)
+        self._reliable.on_low = self._reliable.on_close = self._caught_up
+        #: Called, once each, when it has caught up.
+        self.waiting: list[Callable[[], None]] = []
+        #: It was waited for in vain, and is not again until it has caught up.
+        self.is_slow = False
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether it is to be waited for before more reliable data is put in."""
+        return not self.is_slow and self._reliable.state == "open" and self._reliable.buffered_amount > _BEHIND
+
+    def _caught_up(self) -> None:
+        self.is_slow = False
+        waiting, self.waiting = self.waiting, []
+        for tell in waiting:
+            tell()
 
     def _opened(self) -> None:
         while self._early:

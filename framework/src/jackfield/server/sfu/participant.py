@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from livekit.protocol import models, rtc
 
+from jackfield.rtc.link import ignore
 from jackfield.server.sfu import data
+from jackfield.server.sfu.brake import Brake
 from jackfield.server.sfu.connection import Surroundings
 from jackfield.server.sfu.limits import Allowance
 from jackfield.server.sfu.publication import Publication, new_sid
@@ -62,6 +64,7 @@ class Participant:
         self.joined_at_ms = round(time.time() * 1000)
         self.changes = Allowance(around.limits.changes_per_second)
         self._channels = 0
+        self._clock, self._brakes = around.clock, list[Brake]()
         self._version = 0
         self._ending: asyncio.Task[None] | None = None
         self._departed = around.departed
@@ -232,14 +235,16 @@ class Participant:
             self.end(Reason.STATE_MISMATCH)
         kind = data.LABELS.get(channel.label)
         if kind is not None:
-            channel.on_message = lambda message: self._data_came(message, kind)
+            brake = Brake(channel, self._clock, self.publisher.name) if kind == "reliable" else None
+            self._brakes += [brake] if brake else []
+            channel.on_message = lambda message: self._data_came(message, kind, brake)
 
-    def _data_came(self, message: bytes, kind: data.Kind) -> None:
+    def _data_came(self, message: bytes, kind: data.Kind, brake: Brake | None) -> None:
         packet = data.read(message) if len(message) <= self.limits.data_packet_bytes else None
         if packet is None or not self.permission.can_publish_data:
             return
         data.stamp(packet, identity=self.identity, sid=self.sid, kind=kind)
-        self.room.deliver(packet, kind, sender=self)
+        self.room.deliver(packet, kind, sender=self, fed=brake.fed if brake else ignore)
 
     # --- away and back ---
     def signal_lost(self, socket: SignalSocket) -> asyncio.Task[None] | None:
@@ -288,6 +293,8 @@ class Participant:
         return self._ending
 
     async def _end(self) -> None:
+        for brake in self._brakes:
+            brake.close()
         await self.socket.close()
         await asyncio.gather(self.publisher.close(), self.subscriber.close())
         self.publications.clear()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 
 from livekit.protocol import models, rtc
 
+from jackfield.rtc.link import ignore
 from jackfield.server.sfu import data, speakers
 from jackfield.server.sfu.participant import Participant, Reason
 from jackfield.server.sfu.publication import Publication, new_sid
@@ -153,12 +154,20 @@ class Room:
             publication.owner.send(response=response)
 
     # --- data ---
-    def deliver(self, packet: models.DataPacket, kind: data.Kind, *, sender: Participant | None) -> None:
-        """Those whom the packet is for get it; its sender does not."""
+    def deliver(
+        self,
+        packet: models.DataPacket,
+        kind: data.Kind,
+        *,
+        sender: Participant | None,
+        fed: Callable[[data.DataOutlet], None] = ignore,
+    ) -> None:
+        """Those whom the packet is for get it; its sender does not. ``fed`` hears of each outlet it went into."""
         encoded = packet.SerializeToString()
         for participant in self.participants.values():
             if participant is not sender and data.addressed(packet, participant.identity, participant.sid):
                 participant.subscriber.data.send(encoded, kind)
+                fed(participant.subscriber.data)
 
     # --- now and then ---
     def hear(self) -> None:
