@@ -468,6 +468,31 @@ async def test_a_camera_that_stalls_is_covered_until_it_goes_on(monkeypatch: pyt
         assert len(bench.captures) == 1
 
 
+@pytest.mark.parametrize("mends_itself", [False, True])
+async def test_a_device_that_only_stalls_is_opened_anew(mends_itself: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A driver that hangs without a word is closed and opened, unless it says that it sees to that itself."""
+    monkeypatch.setattr("jackfield.session.absence.PICTURE_STALL_S", 0.2)
+    monkeypatch.setattr("jackfield.session.absence.REOPEN_S", 0.2)
+    bench = Bench(FRONT)
+    async with call(bench) as now:
+        if mends_itself:
+            now.capture.mends_itself = True  # type: ignore[attr-defined]
+        now.capture.give()
+        await now.sent(b"picture", b"placeholder")
+        if mends_itself:
+            await asyncio.sleep(1.0)
+            assert (now.names(), len(bench.captures)) == ([], 1)
+            return
+        stalled = now.capture
+        await now.opened(2)
+        assert stalled.stopped
+        now.capture.give()
+        await now.until(lambda: "device_restored" in now.names())
+        assert now.names() == ["device_lost", "error", "device_restored"]
+        assert "Front (bench:front) gives nothing any more" in str(now.told[0].error)
+        assert now.sender.what()[:3] == [b"picture", b"placeholder", b"picture"]
+
+
 async def test_what_a_camera_encodes_is_sent_as_it_is() -> None:
     """No encoder is opened; a keyframe that the far end wants, and the bitrate of the path, reach the camera."""
     bench = Bench(SMART)

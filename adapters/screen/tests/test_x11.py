@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import signal
 import sys
 import threading
 import time
@@ -235,6 +236,26 @@ def test_a_server_that_ends_is_a_screen_that_is_gone(taken: Any) -> None:
     assert isinstance(sink.errors.get(timeout=10), DeviceGone)
     assert driver.devices() == []
     server.conn.disconnect()
+
+
+def test_a_server_that_is_stopped_is_a_screen_that_is_gone(taken: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its connection would wait for ever: the capture fails in our words, once, and the thread ends when it goes on."""
+    monkeypatch.setattr("jackfield_screen.captures._LOOK_S", 0.2)
+    server = xserver.start(640, 480)
+    driver = ScreenCaptures(Options(display=server.display))
+    try:
+        capture, sink = taken(driver, named(driver, "desktop"))
+        sink.until(lambda frame: True)
+        server.process.send_signal(signal.SIGSTOP)
+        error = sink.errors.get(timeout=20)
+        assert isinstance(error, DeviceGone)
+        assert "has not answered for 1 s: its display hangs" in error.message
+    finally:
+        server.process.send_signal(signal.SIGCONT)
+        capture.stop()
+        server.conn.disconnect()
+        server.stop()
+    assert sink.errors.empty()
 
 
 def test_two_captures_run_side_by_side(x_server: XServer, driver: ScreenCaptures, taken: Any) -> None:

@@ -130,6 +130,17 @@ class CaptureDriver(Protocol):
 
 
 @runtime_checkable
+class MendsItself(Protocol):
+    """A capture that begins anew by itself while nothing comes, and fails when it gives that up.
+
+    Any other is opened anew by the call once it has given nothing for ten seconds.
+    """
+
+    #: True; that it is there says it.
+    mends_itself: bool
+
+
+@runtime_checkable
 class ListsModes(Protocol):
     """A capture driver that must ask a device for its modes, where ``Device.modes`` of a listing is empty."""
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from jackfield.roles import CaptureSink
 from jackfield.values.devices import Device
-from jackfield.values.errors import CallError, DeviceError
+from jackfield.values.errors import CallError, DeviceError, DeviceGone
 from jackfield.values.formats import MediaFormat, VideoFormat
 from jackfield.values.media import VideoFrame
 from jackfield_screen.desktop import PIXEL_FORMAT, Area, View
@@ -19,6 +19,9 @@ _log = logging.getLogger("jackfield.screen")
 
 #: A size that changes under a picture costs a picture; one that cannot be taken for so long has failed.
 _PATIENCE_S = 2.0
+#: How often it is looked whether the display has answered; one that has not for so many looks is gone. Its connection
+#: would wait for ever. Looks are counted and not seconds: a process that was stopped itself is no reason.
+_LOOK_S, _LOOKS = 1.0, 5
 #: A beat that comes too late by more than this is left out rather than caught up with.
 _TOO_LATE_NS = 100_000_000
 
@@ -39,8 +42,11 @@ class ScreenCapture:
         self._fps, self._period_ns = fps, round(1e9 / fps)
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+        self._guarding: threading.Thread | None = None
         self._grabber: Grabber | None = None
         self._failing_since_ns: int | None = None
+        self._taking_since_ns: int | None = None
+        self._is_told = threading.Lock()
         try:
             self.format: MediaFormat = self._opened()
         except BaseException:
@@ -58,26 +64,50 @@ class ScreenCapture:
         """Pictures go to the sink, on a thread of this capture."""
         self._thread = threading.Thread(target=self._run, args=(sink,), name=self._device.id, daemon=True)
         self._thread.start()
+        self._guarding = threading.Thread(
+            target=self._guard, args=(sink,), name=f"{self._device.id} guard", daemon=True
+        )
+        self._guarding.start()
+
+    def _guard(self, sink: CaptureSink) -> None:
+        """Tells of a display whose connection hangs in a picture: that thread can be neither ended nor waited for."""
+        seen, looks = None, 0
+        while looks < _LOOKS:
+            if self._stopping.wait(_LOOK_S):
+                return
+            taking = self._taking_since_ns
+            looks = looks + 1 if taking is not None and taking == seen else 0
+            seen = taking
+        found = f"{self._device.label} ({self._device.id}) has not answered for {_LOOKS * _LOOK_S:g} s"
+        self._fail(sink, DeviceGone(f"{found}: its display hangs, or was stopped; see to it, or name another screen"))
+
+    def _fail(self, sink: CaptureSink, error: CallError) -> None:
+        if self._is_told.acquire(blocking=False) and not self._stopping.is_set():
+            sink.fail(error)
 
     def stop(self) -> None:
         """Nothing more comes, and the connections to the screen are closed."""
         self._stopping.set()
         if self._thread is None:
             self._close()
-        elif self._thread is not threading.current_thread():
-            self._thread.join(timeout=0.9)
+        else:
+            for thread in (self._thread, self._guarding):
+                if thread is not None and thread is not threading.current_thread():
+                    thread.join(timeout=0.9)
 
     def _run(self, sink: CaptureSink) -> None:
         due_ns = self._clock_ns()
         try:
             while not self._stopping.is_set():
+                self._taking_since_ns = self._clock_ns()
                 self._take(sink)
+                self._taking_since_ns = None
                 due_ns = self._next(due_ns)
                 self._stopping.wait(max(0, due_ns - self._clock_ns()) / 1e9)
         except CallError as error:
-            if not self._stopping.is_set():
-                sink.fail(error)
+            self._fail(sink, error)
         finally:
+            self._stopping.set()  # the guard's end too
             self._close()
 
     def _next(self, due_ns: int) -> int:

@@ -13,6 +13,8 @@ from jackfield.values.media import AudioBlock, Media, VideoFrame
 #: A camera that misses four pictures, and is silent for this long, stalls; a microphone does after the second.
 PICTURE_STALL_S, SOUND_STALL_S = 1.0, 0.3
 _PICTURES_MISSED = 4
+#: A device that goes on giving nothing for so long is opened anew.
+REOPEN_S = 10.0
 
 
 class Absence:
@@ -81,16 +83,25 @@ class Absence:
             waited_s += 0.01
 
 
-async def stalls(intake: Intake, fps: Callable[[], float | None], stalled: Callable[[], Awaitable[None]]) -> None:
-    """Awaits ``stalled`` whenever the source has given nothing for too long at ``fps`` (None: sound). Never returns."""
-    seen, silent_s, is_told = -1, 0.0, False
+async def stalls(
+    intake: Intake,
+    fps: Callable[[], float | None],
+    stalled: Callable[[], Awaitable[None]],
+    lost: Callable[[], None] = lambda: None,
+) -> None:
+    """Awaits ``stalled`` whenever the source has given nothing for too long at ``fps`` (None: sound), and calls
+    ``lost`` when it goes on so for `REOPEN_S`. Never returns."""
+    seen, silent_s, is_told, is_lost = -1, 0.0, False, False
     while True:
         rate = fps()
         limit_s = SOUND_STALL_S if rate is None else max(PICTURE_STALL_S, _PICTURES_MISSED / max(rate, 0.1))
         if not intake.open or intake.taken != seen:
-            seen, silent_s, is_told = intake.taken, 0.0, False
+            seen, silent_s, is_told, is_lost = intake.taken, 0.0, False, False
         elif silent_s >= limit_s and not is_told:
             is_told = True
             await stalled()
+        elif silent_s >= limit_s + REOPEN_S and not is_lost:
+            is_lost = True
+            lost()
         await asyncio.sleep(limit_s / 4)
         silent_s += limit_s / 4

@@ -9,7 +9,7 @@ from typing import Literal
 
 from jackfield.media.far_end import FarEnd
 from jackfield.plugins import Plugins
-from jackfield.roles import ForcesKeyframe, SetsBitrate
+from jackfield.roles import ForcesKeyframe, MendsItself, SetsBitrate
 from jackfield.session.absence import Absence, stalls
 from jackfield.session.adaptation import Keeps
 from jackfield.session.encode import Encoded
@@ -18,7 +18,7 @@ from jackfield.session.fitting import Fitting, Heed
 from jackfield.session.opening import aside
 from jackfield.session.route import Route
 from jackfield.values.devices import Device
-from jackfield.values.errors import CallError, EncoderError
+from jackfield.values.errors import CallError, DeviceGone, EncoderError
 from jackfield.values.formats import VideoFormat
 from jackfield.values.media import EncodedFrame, Media
 from jackfield.values.settings import SessionSettings
@@ -139,7 +139,7 @@ class Supply:
         self.force_keyframe()
         self._fitting.start()
         if self._feed.device is not None:
-            await stalls(self._intake, self._fps, self.stand_in)
+            await stalls(self._intake, self._fps, self.stand_in, self._silent)
 
     def _fps(self) -> float | None:
         return self._feed.format.fps if isinstance(self._feed.format, VideoFormat) else None
@@ -251,6 +251,13 @@ class Supply:
         if feed is self._feed and not self.ended:
             self._absence.broken = error
             self.on_lost(error)
+
+    def _silent(self) -> None:
+        """The device goes on giving nothing, and does not say that it failed: it is taken for lost."""
+        device, mends_itself = self._feed.device, isinstance(self._feed.capture, MendsItself)
+        if device is not None and self.broken is None and not mends_itself:
+            found = f"{device.label} ({device.id}) gives nothing any more"
+            self._lost(self._feed, DeviceGone(f"{found}; it is opened anew, and unplugging it may help"))
 
     async def stand_in(self) -> None:
         """Others see a placeholder, or hear silence, until media comes again."""

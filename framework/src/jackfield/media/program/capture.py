@@ -65,6 +65,7 @@ class ProgramCapture:
     reads it. ``given_up`` hears the error with which it ends by itself.
     """
 
+    mends_itself = True
     #: What comes. Known once it is `ready`.
     format: MediaFormat
 
