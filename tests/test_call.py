@@ -89,6 +89,8 @@ async def test_what_one_sends_the_other_decodes(people: People, plugins: Plugins
     assert video["bitrate"] > 0
     sent = next(track for track in ada.stats()["publications"] if track["kind"] == "video")
     assert sent["framesEncoded"] >= 30
+    sound = next(track for track in bob.stats()["tracks"] if track["kind"] == "audio")
+    assert sound["packets_redundant"] > 10, "each packet of sound brings the frame before along"
     assert "encoder " + codec in "".join(map(str, ada.explain()))
 
 

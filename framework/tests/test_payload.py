@@ -11,7 +11,7 @@ from jackfield.media import av1
 from jackfield.media.bits import Bits
 from jackfield.media.h264 import is_keyframe
 from jackfield.rtc import payload
-from jackfield.rtc.payload import vp8, vp9
+from jackfield.rtc.payload import red, vp8, vp9
 from jackfield.rtc.payload.dependency import DescriptorWriter
 from jackfield.testing import samples
 from jackfield.values.media import EncodedFrame
@@ -228,3 +228,26 @@ def test_another_size_has_other_templates() -> None:
             (only,) = writer.describe(EncodedFrame(b"", "AV1", keyframe, width=width, height=width), 1)
             ids.append(only[0] & 0x3F)
     assert ids == [0, 1, 0, 1, 2, 3, 4, 5]
+
+
+# --- redundant audio ------------------------------------------------------------------------------------------------
+def test_redundant_audio_comes_back_as_it_was() -> None:
+    """RFC 2198 section 3: block headers, the packet's own frame last; what a header cannot say is left out."""
+    blocks = [red.Block(111, 960, b"before"), red.Block(111, 0, b"now")]
+    assert red.pack(blocks) == bytes([0x80 | 111, 0x0F, 0x00, 6, 111]) + b"beforenow"
+    assert red.unpack(red.pack(blocks)) == blocks
+    for unsayable in (red.Block(111, 16_384, b"x"), red.Block(111, 960, bytes(1024)), red.Block(111, 960, b"")):
+        assert red.unpack(red.pack([unsayable, blocks[1]])) == blocks[1:]
+
+
+def test_damaged_redundant_audio_is_a_value_error() -> None:
+    """However it is cut: whole blocks, or nothing."""
+    whole = red.pack([red.Block(111, 960, b"before"), red.Block(111, 0, b"now")])
+    chance = random.Random(5)
+    for data in [whole[:size] for size in range(len(whole))] + [chance.randbytes(40) for _ in range(2000)]:
+        try:
+            assert sum(len(block.data) for block in red.unpack(data)) < len(data)
+        except ValueError:
+            continue
+    with pytest.raises(ValueError, match="headers"):
+        red.unpack(b"\xef\x00\x00\x01" * 9 + b"\x6f")

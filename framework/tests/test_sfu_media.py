@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from jackfield.rtc import rtcp, rtp
+from jackfield.rtc.payload import red
 from jackfield.server.sfu.descriptor import Descriptor, locate, shift
 from jackfield.server.sfu.downlink import DownTrack
 from jackfield.server.sfu.uplink import Layer, UpTrack
@@ -538,3 +539,23 @@ def test_asking_for_what_was_never_sent_is_bounded() -> None:
     bench.clock.advance(1.1)
     bench.subscriber.resend((sent,))
     assert len(bench.down) == 6
+
+
+@pytest.mark.parametrize(("takes", "payload_type"), [(63, 63), (None, PT)])
+def test_redundant_audio_reaches_those_who_take_it_and_others_as_plain_sound(
+    takes: int | None, payload_type: int
+) -> None:
+    """Its blocks bear the payload type that Opus has towards subscribers; what does not hold goes to nobody."""
+    bench = Bench("audio")
+    bench.track.red_payload_type = 110
+    bench.subscriber.red_payload_type = takes
+    layer = bench.track.layer("", 1)
+    earlier, own = red.Block(120, 960, b"before"), red.Block(120, 0, b"now")
+    for number, payload in enumerate((red.pack([earlier, own]), red.pack([own]))):
+        layer.receive(rtp.serialise(rtp.RtpPacket(110, number, 960 * number, 1, payload)), 0)
+    with pytest.raises(ValueError, match="cut short"):
+        layer.receive(rtp.serialise(rtp.RtpPacket(110, 2, 1920, 1, b"\xf8\x0f\x00\x06\x78ab")), 0)
+    assert [packet.payload_type for packet in bench.down] == [payload_type] * 2
+    heard = [red.unpack(packet.payload) if takes else [packet.payload] for packet in bench.down]
+    there = [red.Block(111, 960, b"before"), red.Block(111, 0, b"now")]
+    assert heard == ([there, there[1:]] if takes else [[b"now"], [b"now"]])

@@ -206,11 +206,29 @@ def test_what_was_not_announced_is_not_taken() -> None:
 
 
 def test_audio_is_opus_alone() -> None:
-    """No RED, no G.722 (gotcha 10)."""
+    """No G.722, and no RED of unknown frames (gotcha 10)."""
     text = _HEAD.format(bundle="0") + _RECEIVE_AUDIO.format(mid="0").replace("recvonly", "sendonly")
     answer, (taken,) = answered(sdp.parse(text), Announced("mic", "audio"))
     assert [codec.name for codec in answer.media[0].codecs] == ["opus"]
     assert taken.codec.payload_type == 111
+
+
+@pytest.mark.parametrize("order", [(111, 63), (63, 111)])
+def test_redundant_audio_is_taken_in_the_offers_order(order: tuple[int, int]) -> None:
+    """By which a browser decides whether it sends it; subscribers are offered it where it comes."""
+    text = _HEAD.format(bundle="0") + _RECEIVE_AUDIO.format(mid="0").replace("recvonly", "sendonly")
+    red, opus = "a=rtpmap:63 red/48000/2\n", "a=rtpmap:111 opus/48000/2\n"
+    lines = {63: red + "a=fmtp:63 111/111\n", 111: opus}
+    text = text.replace(red, "").replace(opus, "".join(lines[number] for number in order))
+    answer, (taken,) = answered(sdp.parse(text), Announced("mic", "audio"))
+    assert [codec.payload_type for codec in answer.media[0].codecs] == list(order)
+    assert (taken.codec.payload_type, taken.red_payload_type) == (111, 63)
+    offer = SubscriberOffer()
+    offer.add(offered(1, "audio", "opus", redundant=True))
+    offer.add(offered(2, "audio", "opus"))
+    built = sdp.parse(str(offer.build(transport)))
+    assert [codec.fmtp for codec in built.media[1].codecs[1:]] == ["111/111"]
+    assert [offer.takes_redundant(built, f"TR_{number}") for number in (1, 2, 3)] == [True, False, False]
 
 
 def test_a_section_with_nothing_we_forward_is_rejected() -> None:

@@ -21,7 +21,7 @@ MS = 1_000_000
 KEY = b"\x10\x02\x00\x9d\x01\x2a\x40\x01\xb4\x00"
 DELTA = b"\x11\x02\x00"
 VIDEO = [CodecParameters(96, "VP8", 90_000), CodecParameters(97, "rtx", 90_000, 0, {"apt": "96"})]
-SOUND = [CodecParameters(111, "opus", 48_000, 2)]
+SOUND = [CodecParameters(111, "opus", 48_000, 2), CodecParameters(63, "red", 48_000, 2, {"111/111": ""})]
 
 Fate = Callable[[int], bool]
 
@@ -272,22 +272,46 @@ def test_a_consumer_that_fails_stops_nothing(caplog: pytest.LogCaptureFixture) -
     assert "RuntimeError: mine" in caplog.text
 
 
-def test_sound_flows_with_loss_counted() -> None:
-    """Frames leave evenly with `lost_before` where packets are missing; reports tell the loss."""
-    network = Network(drops=script("..x..xx.", after=20))
+def sound(network: Network, frames: int, *, red: int | None = None, pause_at: int = -1) -> RtpReceiver:
+    """Frames of 20 ms go over the network, numbered in their second byte; the receiver of them."""
     network.sender = SendStream(
         "audio", "opus", clock=network.clock, sink=network, pacer=network.pacer, keyframe=network._keyframe
     )
-    network.sender.settle(SendParameters("0", 111))
+    network.sender.settle(SendParameters("0", 111, red_payload_type=red))
     receiver = RtpReceiver("audio", stream_id="s", track_id="t", clock=network.clock, feedback=network)
     receiver.settle("0", SOUND)
     receiver.use(network.sender.ssrc, None)
     receiver.on_frame = lambda frame: network.frames.append((network.clock.now_ns(), frame))
     network.receiver = receiver
-    for _ in range(50):
-        network.sender.send(EncodedFrame(b"\xf8ab", "opus", True, network.clock.now_ns()), 30)
-        network.clock.advance(0.02)
+    for number in range(frames):
+        network.sender.send(EncodedFrame(bytes([0xF8, number]), "opus", True, network.clock.now_ns()), 30)
+        network.clock.advance(0.02 if number != pause_at else 0.5)
     network.clock.advance(1)
+    return receiver
+
+
+def test_with_redundancy_a_single_lost_packet_costs_nothing() -> None:
+    """Each packet brings the frame before along: it leaves in its turn. Of two in a row, the first is lost."""
+    network = Network(drops=script("..x..x.x..xx...", after=20))
+    stats = sound(network, 50, red=63).stats()
+    assert [frame.data[1] for _, frame in network.frames] == [number for number in range(50) if number != 30]
+    assert [frame.lost_before for _, frame in network.frames if frame.lost_before] == [1]
+    assert (stats["frames_recovered"], stats["frames_lost"], stats["packets_lost"]) == (4, 1, 5)
+    left = [at / MS for at, _ in network.frames]
+    assert max(later - earlier for earlier, later in pairwise(left)) <= 41
+
+
+def test_redundancy_over_a_pause_is_not_taken_for_a_packet() -> None:
+    """What came before a pause is older than one frame: nothing is made up of it, and nothing is missing."""
+    network = Network()
+    sound(network, 40, red=63, pause_at=20)
+    assert [frame.data[1] for _, frame in network.frames] == list(range(40))
+
+
+def test_sound_flows_with_loss_counted() -> None:
+    """Frames leave evenly with `lost_before` where packets are missing; reports tell the loss."""
+    network = Network(drops=script("..x..xx.", after=20))
+    receiver = sound(network, 50)
     frames = [frame for _, frame in network.frames]
     assert len(frames) == 47
     assert [frame.lost_before for frame in frames if frame.lost_before] == [1, 2]

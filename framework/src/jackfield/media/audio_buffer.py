@@ -70,6 +70,7 @@ class AudioBuffer:
         self.frames_released = 0
         self.late = 0
         self.lost = 0
+        self.filled = 0
         self._codec = codec
         self._rate = rate
         self._least_ns = round(least_ms * _MS)
@@ -95,6 +96,13 @@ class AudioBuffer:
         self._held[sequence] = _Held(timestamp, payload, arrival_ns)
         if len(self._held) > _HELD_MAX:
             del self._held[min(self._held)]
+
+    def fill(self, sequence: int, timestamp: int, payload: bytes, arrival_ns: int) -> None:
+        """Takes a frame that came along with a later packet, where its own packet has not come and still may."""
+        if self._next is None or sequence < self._next or sequence in self._held:
+            return
+        self._held[sequence] = _Held(timestamp, payload, arrival_ns)
+        self.filled += 1
 
     def due_ns(self) -> int | None:
         """When the next packet is to leave; None when there is none."""

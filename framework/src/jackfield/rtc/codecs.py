@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+
 from attrs import evolve, frozen
 
 from jackfield.rtc.sdp import CodecParameters
@@ -12,6 +14,8 @@ AUDIO_FEEDBACK = ("transport-cc",)
 #: Constrained baseline at level 3.1, what every WebRTC peer decodes (RFC 7742 section 6.2).
 H264_PARAMETERS = {"level-asymmetry-allowed": "1", "packetization-mode": "1", "profile-level-id": "42e01f"}
 OPUS_PARAMETERS = {"minptime": "10", "useinbandfec": "1"}
+#: Redundant audio (RFC 2198) around Opus.
+RED_PAYLOAD_TYPE = 63
 
 
 @frozen
@@ -50,6 +54,25 @@ def parameters_for(name: str, feedback: tuple[str, ...] | None = None) -> list[C
     codec = CodecParameters(entry.payload_type, name, VIDEO_CLOCK_RATE, 0, dict(entry.parameters), chosen)
     rtx = CodecParameters(entry.rtx, "rtx", VIDEO_CLOCK_RATE, 0, {"apt": str(entry.payload_type)})
     return [codec, rtx]
+
+
+def red_for(codec: CodecParameters) -> CodecParameters:
+    """The payload type that carries this one with the frames before."""
+    blocks = {f"{codec.payload_type}/{codec.payload_type}": ""}
+    return CodecParameters(RED_PAYLOAD_TYPE, "red", codec.clock_rate, codec.channels, blocks)
+
+
+def is_red_of(codec: CodecParameters, payload_types: Collection[int]) -> bool:
+    """Whether this is redundant audio of these payload types alone."""
+    if codec.name.lower() != "red" or not codec.parameters:
+        return False
+    blocks = next(iter(codec.parameters)).split("/")
+    return all(block.isdigit() and int(block) in payload_types for block in blocks)
+
+
+def red_among(offered: Iterable[CodecParameters], payload_type: int) -> int | None:
+    """The payload type of redundant audio around this one."""
+    return next((codec.payload_type for codec in offered if is_red_of(codec, {payload_type})), None)
 
 
 def has_our_profile(codec: CodecParameters) -> bool:

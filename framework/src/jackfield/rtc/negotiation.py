@@ -12,7 +12,15 @@ from typing import Literal
 from attrs import evolve, frozen
 
 from jackfield.rtc import sdp
-from jackfield.rtc.codecs import canonical, has_our_profile, parameters_for, with_feedback
+from jackfield.rtc.codecs import (
+    canonical,
+    has_our_profile,
+    is_red_of,
+    parameters_for,
+    red_among,
+    red_for,
+    with_feedback,
+)
 from jackfield.rtc.payload import CODECS
 from jackfield.rtc.sdp import CodecParameters, Fingerprint, MediaSection, SessionDescription, Setup
 from jackfield.rtc.send_stream import SendParameters
@@ -60,6 +68,8 @@ def offer_section(kind: Kind, mid: str, sender: RtpSender | None, codec: str) ->
     section = MediaSection(kind, mid, header_extensions=dict(_OFFERED[kind]), codecs=parameters_for(codec))
     if codec == "AV1":
         section.header_extensions[_DESCRIPTOR_ID] = sdp.DEPENDENCY_DESCRIPTOR
+    if kind == "audio" and (sender is None or sender.redundant):
+        section.codecs.append(red_for(section.codecs[0]))
     section.direction = "sendonly" if sender else "inactive"
     if sender is None:
         return section
@@ -110,6 +120,7 @@ def send_parameters(offered: MediaSection, answered: MediaSection, codec: str) -
         answered.extension_id(sdp.AUDIO_LEVEL),
         answered.extension_id(sdp.TRANSPORT_CC),
         answered.extension_id(sdp.DEPENDENCY_DESCRIPTOR),
+        red_among(answered.codecs, chosen.payload_type),
     )
 
 
@@ -149,7 +160,9 @@ def accepted_codecs(offered: MediaSection, receivable: Collection[str]) -> list[
     """The payload types we receive, with the feedback we send, and what repairs them."""
     chosen = [codec for codec in offered.codecs if _receivable(codec, receivable)]
     numbers = {codec.payload_type for codec in chosen}
-    repairs = [codec for codec in offered.codecs if codec.is_rtx and codec.apt in numbers]
+    repairs = [
+        codec for codec in offered.codecs if (codec.is_rtx and codec.apt in numbers) or is_red_of(codec, numbers)
+    ]
     without = "goog-remb" if _takes_arrivals(offered) else "transport-cc"
     sent = tuple(item for item in _SENT_FEEDBACK if item != without)
     kept = [with_feedback(codec, sent) for codec in chosen]

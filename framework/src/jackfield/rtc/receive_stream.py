@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Protocol
 
+from jackfield.media import opus
 from jackfield.media.audio_buffer import AudioBuffer
 from jackfield.media.clock import Alarm, Clock
 from jackfield.media.statistics import Reception
@@ -13,6 +14,7 @@ from jackfield.media.video_buffer import VideoBuffer, VideoPacket
 from jackfield.rtc import payload
 from jackfield.rtc.keyframes import KeyframeRequester
 from jackfield.rtc.nack import NackGenerator
+from jackfield.rtc.payload.red import Block
 from jackfield.rtc.rtp import RtpPacket, TimestampUnwrapper
 from jackfield.rtc.sequence import SequenceGuard
 from jackfield.values.media import AUDIO_CLOCK_RATE, VIDEO_CLOCK_RATE, EncodedFrame
@@ -180,8 +182,8 @@ class AudioStream:
         self._buffer = AudioBuffer(codec)
         self._alarm = Alarm(clock, self._look)
 
-    def receive(self, packet: RtpPacket, arrival_ns: int, *, repaired: bool) -> None:
-        """The packet leaves when its time has come."""
+    def receive(self, packet: RtpPacket, arrival_ns: int, *, repaired: bool, earlier: Sequence[Block] = ()) -> None:
+        """The packet leaves when its time has come. ``earlier``: frames that it brings along, oldest first."""
         guard = self._guard
         sequence = guard.nearest(packet.sequence) if repaired else guard.unwrap(packet.sequence)
         if sequence is None:
@@ -194,6 +196,11 @@ class AudioStream:
         if not repaired:
             self.reception.add(sequence, timestamp, arrival_ns)
         self._buffer.insert(sequence, timestamp, packet.payload, arrival_ns)
+        for step, block in enumerate(reversed(earlier), start=1):
+            duration = opus.duration_ns(block.data) * AUDIO_CLOCK_RATE // 1_000_000_000
+            if block.offset != step * duration:  # a pause lies between, and which packet it was cannot be told
+                break
+            self._buffer.fill(sequence - step, timestamp - block.offset, block.data, arrival_ns)
         self._look()
 
     def request_keyframe(self) -> None:
@@ -201,7 +208,11 @@ class AudioStream:
 
     def counts(self) -> dict[str, int]:
         """What grows for ever."""
-        return {"frames_lost": self._buffer.lost, "packets_late": self._buffer.late}
+        return {
+            "frames_lost": self._buffer.lost,
+            "packets_late": self._buffer.late,
+            "frames_recovered": self._buffer.filled,
+        }
 
     def gauges(self) -> dict[str, Any]:
         """What is so at this moment."""

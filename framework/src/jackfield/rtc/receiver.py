@@ -7,12 +7,15 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from attrs import evolve
+
 from jackfield.media.clock import Clock
 from jackfield.media.statistics import Rate
 from jackfield.rtc import payload
-from jackfield.rtc.codecs import canonical
+from jackfield.rtc.codecs import canonical, is_red_of
 from jackfield.rtc.history import unwrap_rtx
 from jackfield.rtc.link import ignore
+from jackfield.rtc.payload import red
 from jackfield.rtc.receive_stream import AudioStream, Feedback, ReceiveStream, VideoStream
 from jackfield.rtc.rtcp import ReportBlock, SenderReport
 from jackfield.rtc.rtp import RtpPacket
@@ -23,7 +26,14 @@ from jackfield.values.media import EncodedFrame, Kind
 logger = logging.getLogger(__name__)
 #: Between two requests for a keyframe while nothing has come yet.
 _ASK_PAUSE_NS = 300_000_000
-_COUNTED = ("packets_received", "bytes_received", "packets_retransmitted", "frames_received", "keyframes_received")
+_COUNTED = (
+    "packets_received",
+    "bytes_received",
+    "packets_retransmitted",
+    "packets_redundant",
+    "frames_received",
+    "keyframes_received",
+)
 
 
 class RtpReceiver:
@@ -46,6 +56,7 @@ class RtpReceiver:
         self._feedback = feedback
         self._codecs: Mapping[int, str] = {}
         self._repairs: Mapping[int, int] = {}
+        self._redundant: frozenset[int] = frozenset()
         self._stream: ReceiveStream | None = None
         self._past: Counter[str] = Counter()
         self._report: tuple[int, int] | None = None
@@ -71,6 +82,7 @@ class RtpReceiver:
         known = {codec.payload_type: canonical(codec.name) or "" for codec in codecs if not codec.is_rtx}
         self._codecs = {number: name for number, name in known.items() if name in payload.CODECS}
         self._repairs = {codec.payload_type: codec.apt for codec in codecs if codec.is_rtx and codec.apt is not None}
+        self._redundant = frozenset(codec.payload_type for codec in codecs if is_red_of(codec, self._codecs))
         if self.codec not in self._codecs.values():
             self.codec = next(iter(self._codecs.values()), "")
 
@@ -83,7 +95,7 @@ class RtpReceiver:
 
     def accepts(self, payload_type: int) -> bool:
         """Whether this payload type was agreed on."""
-        return payload_type in self._codecs or payload_type in self._repairs
+        return payload_type in self._codecs or payload_type in self._repairs or payload_type in self._redundant
 
     def repairs(self, payload_type: int) -> bool:
         """Whether this payload type carries retransmissions."""
@@ -104,9 +116,27 @@ class RtpReceiver:
             if original is not None and self._stream is not None:
                 self._stream.receive(original, arrival_ns, repaired=True)
             return
+        if packet.payload_type in self._redundant and packet.payload:
+            self._receive_redundant(packet, arrival_ns)
+            return
         codec = self._codecs.get(packet.payload_type)
         if codec is not None:
             self._stream_of(codec, packet.ssrc).receive(packet, arrival_ns, repaired=False)
+
+    def _receive_redundant(self, packet: RtpPacket, arrival_ns: int) -> None:
+        try:
+            *earlier, own = red.unpack(packet.payload)
+        except ValueError:
+            return
+        self._counts["packets_redundant"] += 1
+        codec = self._codecs.get(own.payload_type)
+        if codec is None:
+            return
+        stream = self._stream_of(codec, packet.ssrc)
+        if isinstance(stream, AudioStream):
+            plain = evolve(packet, payload_type=own.payload_type, payload=own.data)
+            known = [block for block in earlier if self._codecs.get(block.payload_type) == codec]
+            stream.receive(plain, arrival_ns, repaired=False, earlier=known)
 
     def request_keyframe(self) -> None:
         """A keyframe is asked for until it comes, at most every 300 ms."""

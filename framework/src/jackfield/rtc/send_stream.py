@@ -15,6 +15,7 @@ from jackfield.rtc.history import SentHistory, wrap_rtx
 from jackfield.rtc.keyframes import KeyframeGate
 from jackfield.rtc.pacer import Leaving, Pacer
 from jackfield.rtc.payload.dependency import DescriptorWriter
+from jackfield.rtc.payload.red import RedundancyWriter
 from jackfield.rtc.rtcp import ReportBlock, SenderReport
 from jackfield.rtc.rtp import RtpPacket
 from jackfield.rtc.timeline import SoundTimeline, Timeline, ntp_middle
@@ -35,6 +36,7 @@ class SendParameters:
     level_extension: int | None = None
     transport_cc_extension: int | None = None
     descriptor_extension: int | None = None
+    red_payload_type: int | None = None
 
 
 class PacketSink(Protocol):
@@ -60,7 +62,7 @@ class SendStream:
         self._sink = sink
         self._clock_rate = VIDEO_CLOCK_RATE if kind == "video" else AUDIO_CLOCK_RATE
         self._packetizer = payload.packetizer(codec)
-        self._descriptors = DescriptorWriter()
+        self._descriptors, self._redundancy = DescriptorWriter(), RedundancyWriter()
         self._history = SentHistory()
         self._pacer = pacer
         self._sequence, self._rtx_sequence = secrets.randbits(15), secrets.randbits(15)
@@ -94,14 +96,16 @@ class SendStream:
             self._pacer.send(packets, self._leave)
 
     def _packetize(self, frame: EncodedFrame, parameters: SendParameters, level_dbov: int | None) -> list[RtpPacket]:
-        timestamp = self._timeline.stamp(frame) & 0xFFFFFFFF
+        stamp = self._timeline.stamp(frame)
+        timestamp, payload_type, red = stamp & 0xFFFFFFFF, parameters.payload_type, parameters.red_payload_type
         extensions = self._extensions
         if level_dbov is not None and parameters.level_extension is not None:
             extensions = extensions | {parameters.level_extension: bytes([0x80 | min(max(level_dbov, 0), 127)])}
         packets = []
         for data in self._packetizer.packetize(frame):
+            body = data if red is None else self._redundancy.write(payload_type, data, stamp)
             packets.append(
-                RtpPacket(parameters.payload_type, self._sequence, timestamp, self.ssrc, data, False, extensions)
+                RtpPacket(red or payload_type, self._sequence, timestamp, self.ssrc, body, False, extensions)
             )
             self._sequence = (self._sequence + 1) & 0xFFFF
         if packets and self._kind == "video":
@@ -188,6 +192,7 @@ class SendStream:
             "nacks_received": self._nacked,
             "packets_repaired": self._repaired,
             "keyframe_requests": self.gate.requests,
+            "redundant": self.parameters is not None and self.parameters.red_payload_type is not None,
             "rtt_ms": self.rtt_ms,
             "remote_packets_lost": self._remote.packets_lost,
             "remote_fraction_lost": self._remote.fraction_lost / 256,

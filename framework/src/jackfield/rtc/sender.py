@@ -33,6 +33,8 @@ class RtpSender:
         #: Never asked to use more than this; None: no limit of its own.
         self.max_bitrate_bps: int | None = None
         self.bitrate_bps: int | None = None
+        #: Whether the next offer proposes that each packet of sound brings the frame before along (RED).
+        self.redundant = True
         self.rejected = False
         self._muted = False
         self._stream = SendStream(

@@ -107,6 +107,7 @@ class Connection:
 
     def _sender(self, request: AddTrackRequest, kind: signalling.Kind, codec: str) -> RtpSender:
         sender = self.publisher.add_track(kind, cid=request.cid, stream_id=request.stream or request.cid, codec=codec)
+        sender.redundant = not request.disable_red
         self.negotiate()
         return sender
 

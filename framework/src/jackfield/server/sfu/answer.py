@@ -50,6 +50,8 @@ class Taken:
     #: SSRCs named in the offer with their retransmission SSRCs; libwebrtc names none for simulcast.
     sources: tuple[tuple[int, int | None], ...]
     extensions: dict[str, int]
+    #: Where the publisher puts frames of sound with those before them (RED).
+    red_payload_type: int | None = None
 
 
 Own = Callable[[MediaSection], MediaSection]
@@ -112,6 +114,7 @@ def _take(section: MediaSection, track: Announced) -> Taken | None:
         rids=tuple(sorted(rids, key=_layer_rank(rids))),
         sources=() if rids else sources[:1],
         extensions={uri: key for key, uri in _extensions(section, codec).items()},
+        red_payload_type=codecs.red_among(section.codecs, codec.payload_type),
     )
 
 
@@ -178,10 +181,15 @@ def _received(offered: MediaSection, answered: MediaSection, taken: Taken) -> Me
     return answered
 
 
+def _with_transport_cc(codec: CodecParameters) -> CodecParameters:
+    return evolve(codec, feedback=tuple(item for item in codec.feedback if item == "transport-cc"))
+
+
 def _answered_codecs(offered: MediaSection, taken: Taken) -> list[CodecParameters]:
     codec = taken.codec
     if taken.kind == "audio":
-        return [evolve(codec, feedback=tuple(item for item in codec.feedback if item == "transport-cc"))]
+        chosen = (codec.payload_type, taken.red_payload_type)
+        return [_with_transport_cc(each) for each in offered.codecs if each.payload_type in chosen]
     feedback = tuple(item for item in codec.feedback if item in _VIDEO_FEEDBACK)
     if "transport-cc" not in feedback or sdp.TRANSPORT_CC not in taken.extensions:
         feedback = tuple(item for item in codec.feedback if item in (*_VIDEO_FEEDBACK[:3], "goog-remb"))

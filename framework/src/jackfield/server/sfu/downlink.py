@@ -58,6 +58,8 @@ class DownTrack:
         self.rtx_ssrc = secrets.randbits(32) or 2
         self.payload_type = payload_type
         self.rtx_payload_type = rtx_payload_type
+        #: Set where the subscriber takes redundant audio.
+        self.red_payload_type: int | None = None
         self.enabled = False
         self.disabled = False
         self.wanted = len(track.rids) - 1
@@ -150,12 +152,17 @@ class DownTrack:
             return
         timestamp = (kept.timestamp + epoch.time_offset) & 0xFFFFFFFF
         self._continuity.sent(out, timestamp, kept, epoch)
-        first, body = 0x90 if kept.block else 0x80, kept.body
-        if kept.descriptor is not None and (epoch.picture_offset or epoch.base_offset):
+        first, body, payload_type = 0x90 if kept.block else 0x80, kept.body, self.payload_type
+        if kept.primary is not None:
+            if self.red_payload_type is None:
+                body = kept.primary
+            else:
+                payload_type = self.red_payload_type
+        elif kept.descriptor is not None and (epoch.picture_offset or epoch.base_offset):
             body = kept.block + _shifted(kept, epoch)
         if not kept.payload:
             first, body = first | 0x20, kept.block + b"\x01"
-        header = _HEADER.pack(first, self.payload_type | kept.marker, out & 0xFFFF, timestamp, self.ssrc)
+        header = _HEADER.pack(first, payload_type | kept.marker, out & 0xFFFF, timestamp, self.ssrc)
         self.packets += 1
         self.octets += len(kept.payload)
         self._send_rtp(header, body)

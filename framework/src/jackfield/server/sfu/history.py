@@ -23,6 +23,8 @@ class Kept(NamedTuple):
     payload: bytes
     descriptor: Descriptor | None
     body: bytes
+    #: Where ``payload`` is redundant audio: the frame of this packet alone, for those who take no other.
+    primary: bytes | None = None
 
 
 class History:

@@ -30,6 +30,7 @@ class Offered:
     ssrc: int
     rtx_ssrc: int
     stereo: bool = False
+    redundant: bool = False
 
     @property
     def msid(self) -> str:
@@ -74,6 +75,12 @@ class SubscriberOffer:
         if self.in_flight is not None:  # what the answer says is of no account any more
             self.in_flight -= {track_sid}
 
+    def takes_redundant(self, answer: SessionDescription, track_sid: str) -> bool:
+        """Whether the answer takes redundant audio for this track."""
+        place = next((each for each in self.places if each.track and each.track.track_sid == track_sid), None)
+        section = answer.section(place.mid) if place is not None else None
+        return section is not None and any(codec.name.lower() == "red" for codec in section.codecs)
+
     def build(self, transport: Callable[[MediaSection], MediaSection]) -> SessionDescription:
         """The next offer, which is in flight from now on. ``transport`` puts our ICE and DTLS into a section."""
         application = MediaSection("application", "0", protocol="UDP/DTLS/SCTP", sctp_port=5000, max_message_size=65536)
@@ -109,6 +116,8 @@ def _sending(place: _Place, track: Offered) -> MediaSection:
     section.codecs = codecs.parameters_for(track.codec, feedback)
     if track.stereo:
         section.codecs[0].parameters |= {"stereo": "1", "sprop-stereo": "1"}
+    if track.redundant:
+        section.codecs.append(codecs.red_for(section.codecs[0]))
     if track.codec == "AV1":
         section.header_extensions = {DEPENDENCY_DESCRIPTOR_ID: sdp.DEPENDENCY_DESCRIPTOR}
     cname = track.participant_sid

@@ -84,6 +84,7 @@ class PublisherConnection(Connection):
             rids=item.rids,
             descriptor_id=item.extensions.get(sdp.DEPENDENCY_DESCRIPTOR),
             level_id=item.extensions.get(sdp.AUDIO_LEVEL),
+            red_payload_type=item.red_payload_type,
         )
 
     def _drop(self, track: UpTrack) -> None:
@@ -127,7 +128,9 @@ class PublisherConnection(Connection):
             if mid:
                 return next((other for other in self._taken.values() if other.mid == mid), None)
         fitting = [
-            item for item in self._taken.values() if payload_type in (item.codec.payload_type, item.rtx_payload_type)
+            item
+            for item in self._taken.values()
+            if payload_type in (item.codec.payload_type, item.rtx_payload_type, item.red_payload_type)
         ]
         return fitting[0] if len(fitting) == 1 else None
 

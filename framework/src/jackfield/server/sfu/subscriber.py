@@ -71,7 +71,8 @@ class SubscriberConnection(Connection):
         self._by_ssrc[down.ssrc] = self._by_ssrc[down.rtx_ssrc] = down
         stereo = publication.info.stereo and track.kind == "audio"
         owner = publication.owner.sid
-        self._offer.add(Offered(publication.sid, owner, track.kind, track.codec, down.ssrc, down.rtx_ssrc, stereo))
+        redundant, ssrcs = track.red_payload_type is not None, (down.ssrc, down.rtx_ssrc)
+        self._offer.add(Offered(publication.sid, owner, track.kind, track.codec, *ssrcs, stereo, redundant))
         self.negotiate()
 
     def remove(self, track_sid: str) -> None:
@@ -110,6 +111,9 @@ class SubscriberConnection(Connection):
         sent, refused = self._offer.answered(description)
         flowing = [sid for sid in sent if sid in self.downs and not self.downs[sid].enabled]
         self._agreed += flowing
+        for sid in flowing:
+            takes = self.downs[sid].track.red_payload_type is not None and self._offer.takes_redundant(description, sid)
+            self.downs[sid].red_payload_type = codecs.RED_PAYLOAD_TYPE if takes else None
         if self.transport.state == "connected":
             self.connected()
         self._on_answered(flowing, [track_sid for track_sid in refused if track_sid in self.downs])

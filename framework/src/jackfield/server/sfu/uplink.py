@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal, Protocol
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from jackfield.media.clock import Clock
 from jackfield.rtc import rtcp
+from jackfield.rtc.codecs import ENTRIES
 from jackfield.rtc.keyframes import KeyframeGate
 from jackfield.rtc.link import ignore
-from jackfield.rtc.payload import is_keyframe
+from jackfield.rtc.payload import is_keyframe, red
 from jackfield.rtc.rtp import extension_block, header_length
 from jackfield.server.sfu.descriptor import locate
 from jackfield.server.sfu.history import History, Kept
@@ -20,6 +21,7 @@ from jackfield.server.sfu.window import SequenceWindow
 
 #: A layer that sent nothing for this long is not chosen.
 _ALIVE_NS = 1_500_000_000
+_OPUS = next(entry.payload_type for entry in ENTRIES if entry.name == "opus")
 #: The id of the dependency descriptor towards subscribers.
 DEPENDENCY_DESCRIPTOR_ID = 1
 
@@ -65,6 +67,7 @@ class UpTrack:
         rids: Sequence[str] = (),
         descriptor_id: int | None = None,
         level_id: int | None = None,
+        red_payload_type: int | None = None,
     ) -> None:
         self.kind = kind
         self.codec = codec
@@ -80,6 +83,8 @@ class UpTrack:
         #: Where it says how loud it is; ``on_level`` gets each packet's level, 0 (loudest) to 127.
         self.level_id = level_id
         self.on_level: Callable[[int], object] = ignore
+        #: What comes under it is redundant audio: it goes on to those who take it, and as plain sound to others.
+        self.red_payload_type = red_payload_type
         self.layers: dict[str, Layer] = {}
         self.feeds: list[Feed] = []
         self.muted = False
@@ -153,7 +158,7 @@ class Layer:
     # --- packets ---
     def receive(self, packet: bytes, arrival_ns: int) -> None:
         """An RTP packet of this SSRC. `ValueError` when it is malformed."""
-        if packet[1] & 0x7F != self.track.payload_type:
+        if packet[1] & 0x7F not in (self.track.payload_type, self.track.red_payload_type):
             return
         start = header_length(packet)
         self._measure_jitter(packet, arrival_ns)
@@ -204,8 +209,17 @@ class Layer:
         track, payload = self.track, packet[start:end]
         block = self._forwarded_block(packet) if track.descriptor_id is not None else b""
         found = locate(track.codec, payload) if track.is_video else None
+        if packet[1] & 0x7F == track.red_payload_type:
+            return self._kept_redundant(packet, payload, arrival_ns)
         timestamp, body = int.from_bytes(packet[4:8], "big"), block + payload if block else payload
         return Kept(arrival_ns, timestamp, packet[1] & 0x80, block, payload, found, body)
+
+    def _kept_redundant(self, packet: bytes, payload: bytes, arrival_ns: int) -> Kept:
+        """Its blocks get the payload type that Opus has towards subscribers."""
+        blocks = [evolve(block, payload_type=_OPUS) for block in red.unpack(payload)]
+        timestamp, marker = int.from_bytes(packet[4:8], "big"), packet[1] & 0x80
+        body = red.pack(blocks)
+        return Kept(arrival_ns, timestamp, marker, b"", body, None, body, blocks[-1].data)
 
     def _forwarded_block(self, packet: bytes) -> bytes:
         value = extension(packet, self.track.descriptor_id or 0)
