@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
-from jackfield_synthetic.plugin import plugin as synthetic
 
-from jackfield import Calls, DeviceDenied, Place
+from jackfield import DeviceDenied
 from jackfield.plugins import Config, Plugins, load
-from jackfield.server.app import Server
-from jackfield.server.launch import make_sfu
-from jackfield.server.settings import ServerSettings
 from tests.lab.needs import require
+from tests.lab.phones import joined, recognised, seen, two_phones
 
 from .cameras import film, serving
 
-KEY, SECRET = "APIrtsp", "secret-of-the-rtsp-call-tests-32b"
 WISH = {"video": {"width": 320, "height": 180, "fps": 15}, "speaker": "none", "microphone": "none"}
 
 
@@ -39,39 +33,17 @@ def plugins(port) -> Plugins:
 @pytest.fixture
 async def calls(tmp_path, monkeypatch, plugins):
     """Two phones at an embedded server."""
-    monkeypatch.setenv("JACKFIELD_STATE_DIR", str(tmp_path))
-    server = Server(ServerSettings(keys={KEY: SECRET}, login_key="log-in", port=0, udp_port=0), make_sfu)
-    await server.start()
-    phones = [Calls(Place(server.url, KEY, SECRET), plugins=plugins, remember=False) for _ in range(2)]
-    yield phones
-    await asyncio.gather(*(each.close() for each in phones))
-    await server.close()
-
-
-async def joined(phone: Calls, uid: str, **settings):
-    await phone.login(uid)
-    return await phone.join_session(session_id="door", settings={**WISH, **settings})
-
-
-async def verdict(media, count: int):
-    """What a verifier says of so many pictures, or tenths of a second, that it recognised."""
-    (driver,) = synthetic.register_captures(synthetic.options())
-    verifier = driver.verifier()
-    async with asyncio.timeout(25):
-        async for each in media:
-            verifier.observe(each)
-            if verifier.verdict().frames >= count:
-                break
-    return verifier.verdict()
+    async with two_phones(tmp_path, monkeypatch, plugins) as found:
+        yield found
 
 
 async def test_a_camera_is_seen_and_heard_and_nobody_encodes_its_pictures(calls, plugins):
     """The far end recognises pictures and tones; no video encoder was looked for."""
-    ada = await joined(calls[0], "ada", camera="rtsp:door", microphone="rtsp:door-sound")
-    bob = await joined(calls[1], "bob", camera="none")
-    pictures = await verdict(bob.participants["ada"].video.frames(), 20)
+    ada = await joined(calls[0], "ada", WISH, camera="rtsp:door", microphone="rtsp:door-sound")
+    bob = await joined(calls[1], "bob", WISH, camera="none")
+    pictures = await recognised((await seen(bob, "ada")).video.frames(), 20)
     assert pictures.ok, pictures.text
-    sound = await verdict(bob.participants["ada"].audio.blocks(rate=48_000, channels=1), 5)
+    sound = await recognised((await seen(bob, "ada")).audio.blocks(rate=48_000, channels=1), 5)
     assert "synthetic:tone-low" in sound.text
     sent = next(each for each in ada.stats()["publications"] if each["kind"] == "video")
     assert (sent["codec"], sent["encoderImplementation"], sent["device"]) == ("H264", "", "rtsp:door")
@@ -82,10 +54,10 @@ async def test_a_camera_is_seen_and_heard_and_nobody_encodes_its_pictures(calls,
 async def test_a_refused_password_is_said_to_whoever_joins(calls, plugins):
     """`DeviceDenied` from the join, with what to correct; and in what explains the choice afterwards."""
     with pytest.raises(DeviceDenied, match="refuses the name and password") as caught:
-        await joined(calls[0], "ada", camera="rtsp:locked")
+        await joined(calls[0], "ada", WISH, camera="rtsp:locked")
     assert "hidden" not in str(caught.value)
     assert "correct user and password in [rtsp.locked]" in str(caught.value)
-    ada = await joined(calls[0], "ada", camera=["rtsp:locked", "rtsp:door"])
+    ada = await joined(calls[0], "ada", WISH, camera=["rtsp:locked", "rtsp:door"])
     said = "\n".join(map(str, ada.explain()))
     assert "rtsp:locked" in said
     assert "refuses the name and password" in said

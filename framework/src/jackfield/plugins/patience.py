@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TooLate
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 Answer = TypeVar("Answer")
+_log = logging.getLogger(__name__)
 
 
 def started(job: Callable[[], Answer], name: str) -> Future[Answer]:
@@ -24,6 +26,22 @@ def started(job: Callable[[], Answer], name: str) -> Future[Answer]:
 
     threading.Thread(target=run, name=f"jackfield {name}", daemon=True).start()
     return future
+
+
+def given_back(codec: Any, what: str, *, aside: bool) -> None:
+    """The encoder or decoder is closed; what it says to that is of no interest to a call. ``aside``: on a thread of its
+    own, since a driver that failed may hang in it."""
+
+    def close() -> None:
+        try:
+            codec.close()
+        except Exception:
+            _log.warning("one %s could not be closed", what, exc_info=True)
+
+    if aside:
+        started(close, f"close {what}")
+    else:
+        close()
 
 
 class Within(Generic[Answer]):

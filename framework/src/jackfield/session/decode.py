@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from attrs import define
 
-from jackfield.plugins.patience import started
+from jackfield.plugins.patience import given_back
 from jackfield.roles import Conceals, Decoder
 from jackfield.session.encode import own_words
 from jackfield.session.handover import Handover, Outlet
@@ -59,14 +59,10 @@ class _Work:
     since: float = 0.0
 
     def close(self, *, aside: bool = False) -> None:
-        """The decoder is given back. ``aside``: on a thread of its own, since a driver that failed may hang in it."""
+        """The decoder is given back; ``aside`` on a thread of its own."""
         decoder, self.decoder = self.decoder, None
-        if decoder is None:
-            return
-        if aside:
-            started(lambda: _closed(decoder), "close decoder")
-        else:
-            _closed(decoder)
+        if decoder is not None:
+            given_back(decoder, "decoder", aside=aside)
 
     def works(self) -> None:
         """A frame was decoded."""
@@ -261,10 +257,3 @@ class DecodeThread:
         self._thread = self._made()
         self._begin_again()
         self._thread.start()
-
-
-def _closed(decoder: Decoder) -> None:
-    try:
-        decoder.close()
-    except Exception:
-        logger.warning("a decoder could not be closed", exc_info=True)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from jackfield.media.plausible import implausible
 from jackfield.media.reblock import Reblocker
-from jackfield.plugins.patience import started
+from jackfield.plugins.patience import given_back
 from jackfield.roles import Encoder, ForcesKeyframe, Resizes, SetsBitrate
 from jackfield.session.handover import Handover, Outlet
 from jackfield.session.processing import PATIENCE_S, Treatment
@@ -76,15 +76,10 @@ class _Work:
         self.answered, self.unanswered = False, 0
 
     def close(self, *, aside: bool = False) -> None:
-        """The encoder is given back; what it says to that is of no interest to a call. ``aside``: on a thread of its
-        own, since a driver that failed may hang in it."""
+        """The encoder is given back; ``aside`` on a thread of its own."""
         encoder, self.encoder = self.encoder, None
-        if encoder is None:
-            return
-        if aside:
-            started(lambda: _closed(encoder), "close encoder")
-        else:
-            _closed(encoder)
+        if encoder is not None:
+            given_back(encoder, "encoder", aside=aside)
 
     def doubt(self, frames: Sequence[EncodedFrame]) -> None:
         """`EncoderError` where hardware gives what cannot be a frame, or nothing for too long."""
@@ -311,13 +306,6 @@ class EncodeThread:
                 counts.keyframes += 1
                 self._keyframe_wanted = False
         counts.dropped = self._intake.dropped
-
-
-def _closed(encoder: Encoder) -> None:
-    try:
-        encoder.close()
-    except Exception:
-        logger.warning("an encoder could not be closed", exc_info=True)
 
 
 def own_words(exc: Exception) -> EncoderError:
