@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections import deque
 from collections.abc import Callable
@@ -40,7 +39,7 @@ class SyntheticVerifier:
     def verdict(self) -> Verdict:
         """Whether most of what came was recognised."""
         ok = self._recognised >= _ENOUGH and self._recognised >= _SHARE * self._seen
-        delay_ms = statistics.median(self._delays_ms) if self._delays_ms else None
+        delay_ms = sorted(self._delays_ms)[len(self._delays_ms) // 2] if self._delays_ms else None
         parts = [f"{self._from or 'nothing of ours'}: {self._recognised} of {self._seen} recognised"]
         if self._lost:
             parts.append(f"{self._lost} missing")

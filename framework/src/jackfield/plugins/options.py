@@ -7,16 +7,19 @@ import types
 import typing
 from collections.abc import Mapping
 from enum import Enum
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union
 
 import attrs
-import cattrs
 from attrs import frozen
 
 from jackfield.plugins.tables import named_by, named_field
 from jackfield.values.findings import Finding
 from jackfield.values.settings_rules import nearest
+
+if TYPE_CHECKING:
+    import cattrs
 
 T = TypeVar("T")
 
@@ -127,7 +130,7 @@ def _shown(field: attrs.Attribute[Any], item: Given) -> str:
 def _value(hint: Any, field: attrs.Attribute[Any], item: Given) -> Any:
     value = _from_text(hint, item.value) if item.is_text else item.value
     try:
-        value = _CONVERTER.structure(value, hint)
+        value = _converter().structure(value, hint)
     except _Wrong:
         raise
     except Exception as exc:
@@ -217,13 +220,13 @@ def _unknown(key: str, item: Given, known: list[str], section: str) -> Finding:
     return Finding("error", item.spelled, "is no option", fix, item.source)
 
 
-def _strict(kind: type, *accepted: type) -> None:
+def _strict(converter: cattrs.Converter, kind: type, *accepted: type) -> None:
     def structure(value: Any, _: Any) -> Any:
         if isinstance(value, accepted) and (kind is bool or not isinstance(value, bool)):
             return kind(value)
         raise _Wrong(f"allowed is {_NAMES[kind]}")
 
-    _CONVERTER.register_structure_hook(kind, structure)
+    converter.register_structure_hook(kind, structure)
 
 
 def _is_sequence(hint: Any) -> bool:
@@ -237,7 +240,7 @@ def _structure_union(value: Any, hint: Any) -> Any:
                 return None
             continue
         try:
-            return _CONVERTER.structure(value, kind)
+            return _converter().structure(value, kind)
         except Exception:
             continue
     raise _Wrong(f"allowed is {_named(hint)}")
@@ -247,15 +250,21 @@ def _structure_sequence(value: Any, hint: Any) -> Any:
     if not isinstance(value, list | tuple):
         raise _Wrong(f"allowed is {_named(hint)}")
     inner = typing.get_args(hint)[0] if typing.get_args(hint) else Any
-    items = [_CONVERTER.structure(item, inner) for item in value]
+    items = [_converter().structure(item, inner) for item in value]
     return items if typing.get_origin(hint) is list else tuple(items)
 
 
-_CONVERTER = cattrs.Converter(detailed_validation=False)
-_strict(bool, bool)
-_strict(int, int)
-_strict(float, int, float)
-_strict(str, str)
-_strict(Path, str, Path)
-_CONVERTER.register_structure_hook_func(lambda hint: len(_alternatives(hint)) > 1, _structure_union)
-_CONVERTER.register_structure_hook_func(_is_sequence, _structure_sequence)
+@cache
+def _converter() -> cattrs.Converter:
+    """Made when something is written: importing cattrs takes a fifth of what listing devices takes."""
+    import cattrs
+
+    converter = cattrs.Converter(detailed_validation=False)
+    _strict(converter, bool, bool)
+    _strict(converter, int, int)
+    _strict(converter, float, int, float)
+    _strict(converter, str, str)
+    _strict(converter, Path, str, Path)
+    converter.register_structure_hook_func(lambda hint: len(_alternatives(hint)) > 1, _structure_union)
+    converter.register_structure_hook_func(_is_sequence, _structure_sequence)
+    return converter

@@ -18,12 +18,10 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TooLate
-from functools import cache
+from functools import cache, cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
-
-import platformdirs
 
 from jackfield import own_python
 from jackfield.plugins.patience import started
@@ -38,6 +36,8 @@ _WATCHED = ("jackfield", "av", "numpy")
 
 def cache_path() -> Path:
     """Where results are kept between processes."""
+    import platformdirs
+
     named = os.environ.get("JACKFIELD_STATE_DIR")
     return Path(named or platformdirs.user_cache_dir("jackfield", appauthor=False)) / "probes.json"
 
@@ -54,12 +54,16 @@ class Prober:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._config = config
-        self._path = path or cache_path()
+        self._named_path = path
         self._limit_s = limit_s
         self._clock = clock
         self._known: dict[str, Future[str | None]] = {}
         self._lock = threading.Lock()
         self._children = threading.BoundedSemaphore(max(4, os.cpu_count() or 1))
+
+    @cached_property
+    def _path(self) -> Path:
+        return self._named_path or cache_path()
 
     def probe(self, offer: Offer, *, fresh: bool = False, patience_s: float | None = None) -> str | None:
         """Why it cannot be used, None when it works; ``fresh`` asks again whatever was remembered.

@@ -16,7 +16,6 @@ from jackfield.plugins.checks import idle, plugins_findings, unknown_encoders, u
 from jackfield.plugins.config import Config
 from jackfield.plugins.devices import Found, Wish, ailment
 from jackfield.plugins.diagnoses import diagnose
-from jackfield.plugins.isolated import IsolatedEncoder
 from jackfield.plugins.listing import find_devices
 from jackfield.plugins.loader import HOOKS, LoadedPlugin, PluginRow
 from jackfield.plugins.loader import load as load_entry_points
@@ -238,6 +237,8 @@ class Plugins:
                 return _opened_soon(offer.thing, open, patience_s + OPEN_S)
             if not patience_s and any(each.is_software for each in offers):
                 raise Unusable("it would first have to start a process of its own, and viewers wait")
+            from jackfield.plugins.isolated import IsolatedEncoder
+
             return IsolatedEncoder(offer, isolate, config=self.config.path, limit_s=patience_s + OPEN_S)
 
         asked, now = f"{makes} {codec}", time.monotonic()

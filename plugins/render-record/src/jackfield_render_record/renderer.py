@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
 from datetime import datetime
@@ -34,6 +33,8 @@ class RecordRendererFactory:
 
     async def open(self, call: RenderedCall, container: Any) -> Renderer:
         """A recording that has begun; ``PluginError`` when nothing can be written where it was told to."""
+        import asyncio
+
         from jackfield_render_record.recording import Recording, Source
 
         to = getattr(call.settings, "record_to", None) or self.options.to
@@ -69,6 +70,8 @@ class RecordRenderer:
 
     async def close(self) -> None:
         """The files are whole."""
+        import asyncio
+
         for unwatch in (*self._unwatch, *self._taken.values()):
             unwatch()
         await asyncio.to_thread(self._recording.close)
