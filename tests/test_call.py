@@ -90,7 +90,13 @@ async def test_what_one_sends_the_other_decodes(people: People, plugins: Plugins
     sent = next(track for track in ada.stats()["publications"] if track["kind"] == "video")
     assert sent["framesEncoded"] >= 30
     sound = next(track for track in bob.stats()["tracks"] if track["kind"] == "audio")
-    assert sound["packets_redundant"] > 10, "each packet of sound brings the frame before along"
+    assert sound["packetsRedundant"] > 10, "each packet of sound brings the frame before along"
+    assert sent["qualityLimitationReason"] in sent["qualityLimitationDurations"]
+    assert video["jitterBufferEmittedCount"] >= 30
+    assert video["totalInterFrameDelay"] > 0
+    assert sound["totalSamplesReceived"] >= sound["concealedSamples"]
+    pair = bob.stats()["connection"]["subscriber"]["selectedCandidatePair"]
+    assert (pair["local"]["protocol"], pair["remote"]["candidateType"]) == ("udp", "host")
     assert "encoder " + codec in "".join(map(str, ada.explain()))
 
 

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from jackfield.cli.frame import output
 from jackfield.cli.live import watching
+from jackfield.cli.live.figures import figures
 from jackfield.values.devices import Device
 from jackfield.values.errors import DeviceGone
 from jackfield.values.events import DeviceLost, Error, ParticipantJoined, ParticipantLeft
@@ -133,7 +134,7 @@ def test_what_is_said_goes_above_the_table(monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setattr(output.sys, "stdout", terminal)
         monkeypatch.setattr(output.sys, "stderr", terminal)
         monkeypatch.setenv("TERM", "xterm")
-        with watching._screen(False) as show:
+        with watching._screen(False, False) as show:
             show(CALL)
             watching.say("participant joined: [bob]")
             watching._Stderr().emit(logging.LogRecord("x", logging.WARNING, "", 0, "a camera [froze]", (), None))
@@ -148,3 +149,48 @@ def test_what_is_said_goes_above_the_table(monkeypatch: pytest.MonkeyPatch) -> N
         assert before.endswith("\x1b[2K"), "the line was cleared first"
         assert "stand-up" in after, "the table was drawn again below it"
     assert watching._drawn_on == []
+
+
+def test_all_that_is_counted_is_shown() -> None:
+    """The path, what limits us, repairs, freezes and delays, each on one line; of what is not known yet, nothing."""
+    pair = {
+        "local": {"address": "10.0.0.1", "port": 4000, "candidateType": "host", "protocol": "udp"},
+        "remote": {"address": "10.0.0.2", "port": 5000, "candidateType": "host", "protocol": "udp"},
+        "currentRoundTripTime": 0.0123,
+        "availableOutgoingBitrate": 1_234_000,
+    }
+    sent = SENT | {"framesEncoded": 10, "totalEncodeTime": 0.05, "qualityLimitationReason": "bandwidth"}
+    sent |= {"targetBitrate": 900_000, "fractionLost": 0.05, "nackCount": 7, "pliCount": 2}
+    seen = RECEIVED | {
+        "kind": "video",
+        "participant": "Ada",
+        "freezeCount": 3,
+        "totalFreezesDuration": 1.25,
+        "nackCount": 9,
+    }
+    seen |= {"jitterBufferDelay": 0.5, "jitterBufferEmittedCount": 10, "packetsLost": 100, "muted": False}
+    connection = {"publisher": {"state": "connected", "selectedCandidatePair": pair}, "subscriber": {"state": "new"}}
+    found = {"participants": 2, "connection": connection, "publications": [sent], "tracks": [seen, RECEIVED]}
+    ada = SimpleNamespace(network_quality="poor")
+    call: Any = SimpleNamespace(
+        session_id="stand-up",
+        stats=lambda: found,
+        local=SimpleNamespace(network_quality="good"),
+        participants={"ada": ada},
+    )
+    file = io.StringIO()
+    Console(file=file, width=120).print(figures(call, width=120))
+    lines = [line.strip() for line in file.getvalue().splitlines() if line.strip()]
+    assert lines[0] == "stand-up · 2 in it · our network: good"
+    assert lines[1] == (
+        "out: connected · 10.0.0.1:4000 (host) – 10.0.0.2:5000 (host) · rtt 12.3 ms · room for 1234 kbit/s"
+    )
+    assert lines[2] == "in: new"
+    ours = next(line for line in lines if line.startswith("camera"))
+    assert ours.split()[-7:] == ["54.6", "ms", "7", "2", "5.0", "ms", "bandwidth"]
+    assert "5.0 %" in ours
+    theirs = next(line for line in lines if line.startswith("Ada"))
+    assert theirs.endswith("3 (1.2 s)")
+    assert "10.0 %" in theirs
+    assert "50.0 ms" in theirs
+    assert lines[-1] == "their network · ada: poor"

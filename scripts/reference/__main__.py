@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 from jackfield.plugins import Config, load
-from scripts.reference import api, commands, configuration, errors, events, hooks, settings
+from scripts.reference import api, commands, configuration, errors, events, hooks, settings, statistics
 from scripts.reference.markdown import ROOT
 
 FOLDER = ROOT / "docs" / "reference"
@@ -23,6 +23,7 @@ def pages() -> dict[str, str]:
         "errors.md": errors.made(),
         "events.md": events.made(),
         "hooks.md": hooks.made(),
+        "statistics.md": statistics.made(),
         "cli.md": commands.made(),
         "configuration.md": configuration.made(plugins),
     }

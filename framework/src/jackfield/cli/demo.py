@@ -8,7 +8,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -286,7 +286,7 @@ def _compare(call: CallSession, received: dict[str, Any], seconds: float) -> lis
     return wrong
 
 
-def _say_received(received: dict[str, Any], sent: list[dict[str, Any]], wrong: list[str]) -> None:
+def _say_received(received: dict[str, Any], sent: Sequence[Mapping[str, Any]], wrong: list[str]) -> None:
     from jackfield.cli.live.watching import line
 
     for track in sent:

@@ -23,6 +23,7 @@ Examples:
   jackfield join stand-up --camera C920 --camera none --video 640x360@15
   jackfield join stand-up --server wss://calls.example.com --seconds 60 --json
   jackfield join stand-up --watch-only --record call.mkv
+  jackfield join stand-up --stats                  all that is counted, each second
 
 SESSION is an id or a link. Ctrl-C leaves. Ends with 0 when the call was left, or ended for everybody; with 4 when the
 server refused or was lost; with 1 when --check did not recognise what it saw and heard; with 130 at Ctrl-C before we
@@ -38,6 +39,7 @@ are in, or during --check.
 @click.option("--seconds", type=click.FloatRange(0), help="Leave after this long.")
 @click.option("--check", is_flag=True, help="Decode, and tell made-up pictures and tones from any other.")
 @click.option("--check-uid", metavar="UID", help="With --check: whose media.")
+@click.option("--stats", is_flag=True, help="Show all that is counted: loss, repairs, freezes, delays, the path.")
 @click.option("--explain", is_flag=True, help="Say which plugin serves each role, and why.")
 @click.option("--verbose", is_flag=True, help="Log what happens.")
 @output.json_option
@@ -75,7 +77,7 @@ async def _run(frame: Frame, session: str, settings: dict[str, Any], as_json: bo
             lines.begin()
             if flags["check"]:
                 return await watching.unless_stopped(_check(call, plugins, flags, as_json), stop)
-            await watching.watch(call, stop, seconds=flags["seconds"], as_json=as_json)
+            await watching.watch(call, stop, seconds=flags["seconds"], as_json=as_json, in_full=flags["stats"])
             if call.is_active:
                 _say_summary(call, as_json)
                 return Exit.OK

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from aioice import Candidate, Connection, stun
@@ -34,8 +35,10 @@ class _Connection(Connection):
 
     on_datagram: Callable[[bytes], None] = staticmethod(ignore)
     on_nominated: Callable[[], None] = staticmethod(ignore)
-    #: Questions on the nominated pair that were answered.
+    #: Questions on the nominated pair that were answered; how long the last one took, and all of them together.
     answered = 0
+    rtt_s: float | None = None
+    rtt_total_s = 0.0
     _asked: dict[CandidatePair, stun.Message]
 
     def build_request(self, pair: CandidatePair, nominate: bool) -> stun.Message:
@@ -59,11 +62,14 @@ class _Connection(Connection):
             return
         request = self.build_request(pair, nominate=False)
         key = self.remote_password.encode()
+        began = time.monotonic()
         try:
             await pair.protocol.request(request, pair.remote_addr, integrity_key=key, retransmissions=1)
         except stun.TransactionError:
             return
         self.answered += 1
+        self.rtt_s = time.monotonic() - began
+        self.rtt_total_s += self.rtt_s
 
     def check_complete(self, pair: CandidatePair) -> None:
         super().check_complete(pair)
@@ -261,6 +267,11 @@ class IceAgent:
     def answered(self) -> int:
         """How often the peer has answered `ask`."""
         return self._connection.answered
+
+    @property
+    def round_trip(self) -> tuple[float | None, float]:
+        """How long the last answer to `ask` took, and all of them together, in seconds."""
+        return self._connection.rtt_s, self._connection.rtt_total_s
 
     def ask(self) -> None:
         """Asks the peer whether it is still there, and takes what we send (RFC 7675); does not block."""

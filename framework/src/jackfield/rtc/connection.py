@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from jackfield.media.clock import Clock, LoopClock
 from jackfield.rtc import rtp
@@ -83,6 +83,10 @@ class Connection:
     def selected_pair(self) -> tuple[str, str] | None:
         """The candidates in use, ours and theirs; None while there is no path."""
         return self._path.selected_pair if self._path else None
+
+    def pair_stats(self) -> dict[str, Any]:
+        """What is known of the pair in use; empty before there is a path."""
+        return self._path.pair_stats() if self._path is not None else {}
 
     @property
     def is_restarting(self) -> bool:

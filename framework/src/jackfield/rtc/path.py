@@ -84,6 +84,17 @@ class Path:
         """The candidates in use, ours and theirs; None while there is no path."""
         return self._used.agent.selected_pair
 
+    def pair_stats(self) -> dict[str, Any]:
+        """What is known of the pair in use: its candidates, questions that were answered, and their round trip."""
+        agent = self._used.agent
+        rtt_s, total_s = agent.round_trip
+        return {
+            "path": agent.selected_pair,
+            "pair_rtt_s": rtt_s,
+            "pair_rtt_total_s": total_s,
+            "answered": agent.answered,
+        }
+
     @property
     def is_restarting(self) -> bool:
         """Whether new credentials were made, and no pair was found with them yet."""

@@ -75,6 +75,12 @@ class _Peer:
     def on_channel(self, callback: Callable[[DataChannel], None]) -> None:
         self._connection.on_channel = callback
 
+    @property
+    def round_trip_s(self) -> float | None:
+        """How long the last connectivity check took; None before one was answered."""
+        found: float | None = self._connection.pair_stats().get("pair_rtt_s")
+        return found
+
     async def add_remote_candidate(self, init: str) -> None:
         """A candidate of the other end's, as JSON of an RTCIceCandidateInit; garbage is left out."""
         await self._connection.add_remote_candidate(init)
@@ -96,7 +102,7 @@ class _Peer:
             "packets_sent": transport.packets_sent,
             "packets_received": transport.packets_received,
             "srtp_profile": transport.srtp_profile,
-            "path": self._connection.selected_pair,
+            **self._connection.pair_stats(),
         }
 
 

@@ -21,18 +21,14 @@ from jackfield.rtc.rtcp import ReportBlock, SenderReport
 from jackfield.rtc.rtp import RtpPacket
 from jackfield.rtc.sdp import CodecParameters
 from jackfield.rtc.timeline import ntp_middle
-from jackfield.values.media import EncodedFrame, Kind
+from jackfield.values.media import AUDIO_CLOCK_RATE, EncodedFrame, Kind
 
 logger = logging.getLogger(__name__)
 #: Between two requests for a keyframe while nothing has come yet.
 _ASK_PAUSE_NS = 300_000_000
 _COUNTED = (
-    "packets_received",
-    "bytes_received",
-    "packets_retransmitted",
-    "packets_redundant",
-    "frames_received",
-    "keyframes_received",
+    *("packets_received", "bytes_received", "packets_retransmitted", "bytes_retransmitted", "packets_redundant"),
+    *("frames_received", "keyframes_received", "emitted", "buffered_ns"),
 )
 
 
@@ -112,6 +108,7 @@ class RtpReceiver:
         repairs = self._repairs.get(packet.payload_type)
         if repairs is not None:
             self._counts["packets_retransmitted"] += 1
+            self._counts["bytes_retransmitted"] += len(packet.payload)
             original = unwrap_rtx(packet, payload_type=repairs, ssrc=self.ssrc or 0)
             if original is not None and self._stream is not None:
                 self._stream.receive(original, arrival_ns, repaired=True)
@@ -167,7 +164,11 @@ class RtpReceiver:
     def _deliver(self, frame: EncodedFrame) -> None:
         self._counts["frames_received"] += 1
         self._counts["keyframes_received"] += frame.keyframe
-        self._frames.add(self._clock.now_ns())
+        now_ns = self._clock.now_ns()
+        self._frames.add(now_ns)
+        units = 1 if self.kind == "video" else frame.duration_ns * AUDIO_CLOCK_RATE // 1_000_000_000
+        self._counts["emitted"] += units
+        self._counts["buffered_ns"] += units * max(0, now_ns - frame.time_ns)
         try:
             self.on_frame(frame)
         except Exception:

@@ -132,7 +132,7 @@ class Reports:
                     self._keyframe_requested(packet.media_ssrc)
                 case rtcp.Fir():
                     for ssrc, _ in packet.entries:
-                        self._keyframe_requested(ssrc)
+                        self._keyframe_requested(ssrc, full=True)
                 case rtcp.Remb():
                     self.budget.remb(packet.bitrate_bps)
                 case TransportFeedback():
@@ -143,9 +143,9 @@ class Reports:
     def _streams(self, ssrc: int) -> list[SendStream]:
         return [stream for sender in self._senders for stream in sender.streams if stream.ssrc == ssrc]
 
-    def _keyframe_requested(self, ssrc: int) -> None:
+    def _keyframe_requested(self, ssrc: int, *, full: bool = False) -> None:
         for stream in self._streams(ssrc):
-            stream.gate.request()
+            stream.keyframe_requested(full=full)
 
     def _reported(self, blocks: Sequence[rtcp.ReportBlock]) -> None:
         now_ntp = ntp()

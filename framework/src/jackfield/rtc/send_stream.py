@@ -70,7 +70,9 @@ class SendStream:
         self._extensions: dict[int, bytes] = {}
         self._remote = ReportBlock(self.ssrc)
         self._bytes, self._rate = Rate(), Rate()
-        self._frames = self._keyframes = self._packets = self._octets = self._nacked = self._repaired = 0
+        self._frames = self._keyframes = self._packets = self._octets = 0
+        self._nacked = self._repaired = self._octets_repaired = self._full_requests = 0
+        self._rtt_total_ms, self._rtts = 0.0, 0
 
     def settle(self, parameters: SendParameters | None) -> None:
         """Sends with these from now on; None: nothing more."""
@@ -138,6 +140,7 @@ class SendStream:
         self._nacked += len(lost)
         found = [packet for sequence in lost if (packet := self._history.repair(sequence, now_ns)) is not None]
         self._repaired += len(found)
+        self._octets_repaired += sum(len(packet.payload) for packet in found)
         if found and parameters.rtx_payload_type is not None:
             found = [self._wrapped(packet, parameters.rtx_payload_type) for packet in found]
         if found:
@@ -163,12 +166,19 @@ class SendStream:
             packet.payload, packet.padding = b"", max(size, 1)
         return Leaving(packet, self._leave_again)
 
+    def keyframe_requested(self, *, full: bool = False) -> None:
+        """The other end asks for a keyframe; ``full``: by a Full Intra Request (RFC 5104)."""
+        self._full_requests += full
+        self.gate.request()
+
     def reported(self, block: ReportBlock, now_ntp: int) -> None:
         """What the other end received of this source."""
         self._remote = block
         passed = (ntp_middle(now_ntp) - block.lsr - block.dlsr) & 0xFFFFFFFF
         if block.lsr and passed < 0x80000000:
             self.rtt_ms = passed * 1000 / 65536
+            self._rtt_total_ms += self.rtt_ms
+            self._rtts += 1
 
     def report(self, now_ns: int, now_ntp: int) -> SenderReport | None:
         """Ties the timestamps to the wall clock; None before anything was sent."""
@@ -191,9 +201,13 @@ class SendStream:
             "bitrate_bps": 8 * self._bytes.per_second(now_ns),
             "nacks_received": self._nacked,
             "packets_repaired": self._repaired,
-            "keyframe_requests": self.gate.requests,
             "redundant": self.parameters is not None and self.parameters.red_payload_type is not None,
+            "bytes_repaired": self._octets_repaired,
+            "keyframe_requests": self.gate.requests - self._full_requests,
+            "full_requests": self._full_requests,
             "rtt_ms": self.rtt_ms,
+            "rtt_total_ms": self._rtt_total_ms,
+            "rtt_count": self._rtts,
             "remote_packets_lost": self._remote.packets_lost,
             "remote_fraction_lost": self._remote.fraction_lost / 256,
             "remote_jitter_ms": self._remote.jitter * 1000 / self._clock_rate,

@@ -29,7 +29,7 @@ from jackfield.session.publication import Publication
 from jackfield.session.remote_track import RemoteTrack
 from jackfield.session.room import Room
 from jackfield.session.server_words import ServerWords
-from jackfield.session.statistics import track_stats, transport_stats
+from jackfield.session.statistics import CallStatistics
 from jackfield.session.subscriptions import Subscriptions
 from jackfield.values import events
 from jackfield.values.devices import Device, DeviceKind
@@ -38,6 +38,7 @@ from jackfield.values.events import Event, LeaveReason
 from jackfield.values.findings import Finding
 from jackfield.values.people import CallToken, Role
 from jackfield.values.settings import Layout, SessionSettings
+from jackfield.values.statistics import CallStats
 
 logger = logging.getLogger("jackfield.call")
 
@@ -73,6 +74,9 @@ class CallSession(Messaging):
             self._room, own, self._own_state, self._subscriptions, moderation, self._emit, self._failed
         )
         self._server_words.on_left = self._messages.path.left
+        self._statistics = CallStatistics(
+            self._room, lambda: self._connection, lambda: self._own.publications, self._emit
+        )
         self._outputs = Outputs(self, plugins, self._failed, self._emit, own.hotplug, own.far_end)
         self._left: asyncio.Future[LeaveReason] = asyncio.get_running_loop().create_future()
         self._ending: asyncio.Task[None] | None = None
@@ -98,6 +102,7 @@ class CallSession(Messaging):
             jobs.create_task(self._own.connect(connection))
             jobs.create_task(self._outputs.open(container))
         self._own.hotplug.start()
+        self._statistics.start()
 
     # --- who and what
     @property
@@ -313,22 +318,10 @@ class CallSession(Messaging):
         await asyncio.shield(self._end("ended", "", lost=False))
 
     # --- how it goes
-    def stats(self) -> dict[str, Any]:
+    def stats(self) -> CallStats:
         """Counts of the connection, each publication and each remote track, and rates over the last second, by W3C name
         and in W3C units."""
-        signal, publisher, subscriber = self._connection.signal, self._connection.publisher, self._connection.subscriber
-        return {
-            "session_id": self.session_id,
-            "uid": self.uid,
-            "participants": 1 + len(self.participants),
-            "connection": {
-                "signalRoundTripTime": signal.rtt_ms / 1000,
-                "publisher": transport_stats(publisher.stats()),
-                "subscriber": transport_stats(subscriber.stats()),
-            },
-            "publications": [each.stats() for each in self._own.publications],
-            "tracks": [track_stats(track) for track in self.tracks()],
-        }
+        return self._statistics.snapshot(self.tracks())
 
     def explain(self) -> list[Choice]:
         """Which plugin serves each role, and why each other was passed over; `str` of one is for people."""
@@ -359,6 +352,7 @@ class CallSession(Messaging):
 
     async def _finish(self, reason: LeaveReason, message: str) -> None:
         self._own_state.end()
+        self._statistics.stop()
         said = None
         if reason == "left":
             said = LeaveRequest(reason=DisconnectReason.CLIENT_INITIATED, action=LeaveRequest.Action.DISCONNECT)

@@ -39,7 +39,9 @@ class DecodeCounts:
     frames: int = 0
     errors: int = 0
     skipped: int = 0
-    concealed: int = 0
+    samples: int = 0
+    concealments: int = 0
+    concealed_samples: int = 0
     seconds: float = 0.0
     width: int = 0
     height: int = 0
@@ -204,6 +206,8 @@ class DecodeThread:
             self.counts.frames += 1
             if isinstance(media, VideoFrame):
                 self.counts.width, self.counts.height = media.width, media.height
+            else:
+                self.counts.samples += len(media.samples)
             self._outlet.put(media)
         self.counts.seconds += time.perf_counter() - began
 
@@ -211,8 +215,10 @@ class DecodeThread:
         if frame.lost_before and isinstance(decoder, Conceals):
             lost = min(frame.lost_before, CONCEAL_LIMIT)
             duration_ms = max(1, (frame.duration_ns or 20_000_000) // 1_000_000)
-            self.counts.concealed += lost
+            self.counts.concealments += 1
             for block in decoder.conceal(lost * duration_ms):
+                self.counts.concealed_samples += len(block.samples)
+                self.counts.samples += len(block.samples)
                 self._outlet.put(block)
 
     def _decoded(self, decoder: Decoder, frame: EncodedFrame) -> Sequence[VideoFrame | AudioBlock]:

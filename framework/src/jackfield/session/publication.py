@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from livekit.protocol.rtc import MuteTrackRequest
 
@@ -14,6 +14,7 @@ from jackfield.plugins import Plugins
 from jackfield.rtc import signalling
 from jackfield.session.encode import Encoded
 from jackfield.session.feed import Feed
+from jackfield.session.limitation import Limitation, is_short
 from jackfield.session.statistics import w3c
 from jackfield.session.supply import Supply
 from jackfield.values.errors import CallError, EncoderError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from jackfield.session.connection import Connection
     from jackfield.values.devices import Device
     from jackfield.values.settings import SessionSettings
+    from jackfield.values.statistics import PublicationStats
 
 
 class Publication:
@@ -65,6 +67,7 @@ class Publication:
         self._sender: RtpSender | None = None
         self._connection: Connection | None = None
         self._flowing: asyncio.Task[None] | None = None
+        self._limitation = Limitation()
 
     @property
     def device(self) -> Device | None:
@@ -159,7 +162,21 @@ class Publication:
         if self._sender is not None and not self.muted:
             self._sender.send(frame, level_dbov=level)
 
-    def stats(self) -> dict[str, Any]:
+    @property
+    def reported(self) -> tuple[float | None, float | None]:
+        """The share of packets that the other end missed lately, and the round trip in seconds; None where unknown."""
+        found = self._sender.stats() if self._sender is not None else {}
+        rtt_ms = found.get("rtt_ms")
+        return (None, None) if rtt_ms is None else (found["remote_fraction_lost"], rtt_ms / 1000)
+
+    def look(self) -> None:
+        """Called once a second: what keeps it from its full quality now."""
+        sender, wanted = self._sender, self._settings.video.bitrate_bps
+        reason = self.supply.route.stats().get("qualityLimitationReason", "none")
+        given = sender.bitrate_bps if sender is not None and self.kind == "video" and not self.muted else None
+        self._limitation.be("bandwidth" if reason == "none" and is_short(given, wanted) else reason)
+
+    def stats(self) -> PublicationStats:
         """Counters of the sender and the encoder, by W3C name."""
         found: dict[str, Any] = {
             "sid": self.sid,
@@ -173,7 +190,11 @@ class Publication:
         }
         if self._sender is not None:
             found |= w3c(self._sender.stats())
-        return found | self.supply.route.stats()
+        limited = {
+            "qualityLimitationReason": self._limitation.reason,
+            "qualityLimitationDurations": dict(self._limitation.durations),
+        }
+        return cast("PublicationStats", found | self.supply.route.stats() | (limited if self.kind == "video" else {}))
 
     async def end(self) -> None:
         """No longer published; device and encoder are given back."""

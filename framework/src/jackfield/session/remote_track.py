@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
+from jackfield.media.freezes import Freezes
 from jackfield.roles import Unwatch
 from jackfield.rtc import signalling
 from jackfield.rtc.codecs import canonical
@@ -64,6 +66,7 @@ class RemoteTrack:
         self._encoded: list[Encoded] = []
         self._decoded: list[Decoded] = []
         self._thread: DecodeThread | None = None
+        self._freezes = Freezes()
         self._stopped: list[DecodeThread] = []
         receiver.on_frame = self._arrived
 
@@ -119,9 +122,32 @@ class RemoteTrack:
                 "frameHeight": counts.height or found.get("frameHeight", 0),
                 "decodeErrors": counts.errors,
                 "framesSkipped": counts.skipped,
-                "concealmentEvents": counts.concealed,
             }
+            if self.kind == "audio":
+                found |= {
+                    "totalSamplesReceived": counts.samples,
+                    "concealedSamples": counts.concealed_samples,
+                    "concealmentEvents": counts.concealments,
+                }
+        if self.kind == "video":
+            found |= self._freezes_stats()
         return found
+
+    def _freezes_stats(self) -> dict[str, Any]:
+        freezes = self._freezes
+        return {
+            "freezeCount": freezes.count,
+            "totalFreezesDuration": freezes.total_ns / 1e9,
+            "pauseCount": freezes.pauses,
+            "totalPausesDuration": freezes.paused_ns / 1e9,
+            "totalInterFrameDelay": freezes.between_ns / 1e9,
+            "totalSquaredInterFrameDelay": freezes.squared_s2,
+            "firCount": 0,
+        }
+
+    def turned_off(self) -> None:
+        """Its sender has it off: the next picture ends no freeze."""
+        self._freezes.forget()
 
     def end(self) -> list[DecodeThread]:
         """No more comes; answers with the threads that are ending, to be joined off the loop."""
@@ -167,8 +193,12 @@ class RemoteTrack:
             self._tell(handler, frame)
         if self._thread is not None:
             self._thread.put(frame)
+        elif self.kind == "video":
+            self._freezes.shown(time.monotonic_ns())
 
     def _give(self, media: VideoFrame | AudioBlock) -> None:
+        if self.kind == "video":
+            self._freezes.shown(time.monotonic_ns())
         for handler in list(self._decoded):
             self._tell(handler, media)
 

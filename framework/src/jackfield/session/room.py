@@ -9,6 +9,7 @@ from livekit.protocol.rtc import ConnectionQualityInfo, JoinResponse
 
 from jackfield.rtc import signalling
 from jackfield.session.participant import Participant
+from jackfield.session.quality import Qualities
 from jackfield.values import events
 from jackfield.values.events import Event
 from jackfield.values.people import Role
@@ -33,6 +34,7 @@ class Room:
         self.permission = join.participant.permission
         self.participants: dict[str, Participant] = {}
         self.dominant: Participant | None = None
+        self.quality = Qualities()
         self._unannounced: dict[str, Participant] = {}
         self.first_events = self.update(join.other_participants)
 
@@ -142,9 +144,7 @@ class Room:
         """What ``connection_quality`` says."""
         happened: list[Event] = []
         for update in updates:
-            quality = signalling.QUALITIES.get(update.quality, "unknown")
             person = self.by_pid(update.participant_sid)
-            if person and person.network_quality != quality:
-                person.network_quality = quality
-                happened.append(events.NetworkQualityChanged(person, quality))
+            if person:
+                happened += self.quality.said(person, signalling.QUALITIES.get(update.quality, "unknown"))
         return happened

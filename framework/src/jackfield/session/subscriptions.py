@@ -63,6 +63,8 @@ class Subscriptions:
             if sid not in infos:
                 self._receivers.pop(sid, None)
                 self._end(track)
+            elif track.muted:
+                track.turned_off()
         for sid, receiver in list(self._receivers.items()):
             if sid in infos and sid not in self.tracks:
                 person, info = infos[sid]

@@ -152,7 +152,8 @@ class DominantSpeakerChanged(Event):
 
 @frozen
 class NetworkQualityChanged(Event):
-    """How well a participant's media gets through, as the server sees it."""
+    """How well a participant's media gets through: the worse of what the server says of their connection and what we
+    measure, of loss, round trip and frozen pictures. ``participant`` may be ourselves."""
 
     participant: Participant
     quality: NetworkQuality

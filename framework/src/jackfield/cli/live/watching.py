@@ -8,7 +8,7 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -157,14 +157,16 @@ async def watch(
     *,
     seconds: float | None,
     as_json: bool,
+    in_full: bool = False,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Shows the call each second, until it ends, ``seconds`` have passed or ``stop`` is set."""
+    """Shows the call each second, until it ends, ``seconds`` have passed or ``stop`` is set; ``in_full``: with all
+    that is counted."""
     end = None if seconds is None else clock() + seconds
     left = asyncio.ensure_future(call.until_left())
     stopping = asyncio.ensure_future(stop.wait())
     try:
-        with _screen(as_json) as show:
+        with _screen(as_json, in_full) as show:
             while not left.done() and not stopping.done() and (end is None or clock() < end):
                 wait = 1.0 if end is None else max(0.0, min(1.0, end - clock()))
                 await asyncio.wait({left, stopping}, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
@@ -176,20 +178,24 @@ async def watch(
 
 
 @contextlib.contextmanager
-def _screen(as_json: bool) -> Iterator[Callable[[CallSession], None]]:
+def _screen(as_json: bool, in_full: bool) -> Iterator[Callable[[CallSession], None]]:
     if as_json:
         yield lambda call: output.print_json_line({"stats": call.stats()})
         return
+    from jackfield.cli.live.figures import figures
+
     screen = output.console()
     if not screen.is_terminal:
-        yield lambda call: None
+        yield (lambda call: screen.print(figures(call, width=screen.width))) if in_full else (lambda call: None)
         return
     from rich.live import Live
+
+    drawn: Callable[..., Any] = figures if in_full else table
 
     with Live(console=screen, auto_refresh=False, transient=True) as live:
         _drawn_on.append(screen)
         try:
-            yield lambda call: live.update(table(call, width=screen.width), refresh=True)
+            yield lambda call: live.update(drawn(call, width=screen.width), refresh=True)
         finally:
             _drawn_on.remove(screen)
 
@@ -210,21 +216,21 @@ def table(call: CallSession, *, width: int = ROOM_FOR_ALL) -> Table:
         shown.add_column(
             column, justify="left" if is_text else "right", no_wrap=column not in ("who", "track"), overflow="ellipsis"
         )
-    tracks = [("you", track) for track in found["publications"]]
-    tracks += [(_who(track, found["tracks"]), track) for track in found["tracks"]]
+    tracks: list[tuple[str, Mapping[str, Any]]] = [("you", track) for track in found["publications"]]
+    tracks += [(whose(track, found["tracks"]), track) for track in found["tracks"]]
     for who, track in tracks:
         shown.add_row(*(Text(cell) for cell in row(who, track)[: len(columns)]))
     return shown
 
 
-def _who(track: dict[str, Any], others: list[dict[str, Any]]) -> str:
+def whose(track: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> str:
     """Whose track it is: their name, and their uid too where another has that name."""
     uid, name = track["uid"], track.get("participant") or track["uid"]
     shared = any(other["uid"] != uid and other.get("participant") == name for other in others)
     return f"{name} ({uid})" if shared and name != uid else name
 
 
-def row(who: str, track: dict[str, Any]) -> list[str]:
+def row(who: str, track: Mapping[str, Any]) -> list[str]:
     """One track's cells. The round trip is measured by whoever sends, so that of remote tracks is theirs to know."""
     video = track["kind"] == "video"
     width, height = track.get("frameWidth", 0), track.get("frameHeight", 0)
@@ -244,14 +250,14 @@ def row(who: str, track: dict[str, Any]) -> list[str]:
     ]
 
 
-def _by(track: dict[str, Any]) -> str:
+def _by(track: Mapping[str, Any]) -> str:
     """Who encoded one of our tracks; "passthrough" where its source did."""
     by: str = track.get("encoderImplementation", "")
     sends_as_it_is = not by and "encoderImplementation" in track and track["kind"] == "video"
     return "passthrough" if sends_as_it_is else by
 
 
-def line(who: str, track: dict[str, Any]) -> str:
+def line(who: str, track: Mapping[str, Any]) -> str:
     """One track as a line of words."""
     cells = dict(zip(COLUMNS, row(who, track), strict=True))
     first = " ".join(filter(None, (cells[name] for name in ("who", "track", "codec", "size"))))
@@ -260,8 +266,8 @@ def line(who: str, track: dict[str, Any]) -> str:
     return ", ".join([first, *rest, *filter(None, [cells["by"]])])
 
 
-def summary(call_stats: dict[str, Any]) -> list[str]:
+def summary(call_stats: Mapping[str, Any]) -> list[str]:
     """The last state of each track, a line each."""
     lines = [line("sent", track) for track in call_stats["publications"]]
     others = call_stats["tracks"]
-    return lines + [line(f"from {_who(track, others)}:", track) for track in others]
+    return lines + [line(f"from {whose(track, others)}:", track) for track in others]
