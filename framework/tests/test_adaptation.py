@@ -6,7 +6,7 @@ import av
 import pytest
 
 from jackfield.session.adaptation import Adaptation, Step
-from jackfield.session.shaping import Shaper
+from jackfield.session.shaping import Below, Shaper
 from jackfield.values.media import VideoFrame
 from jackfield.values.settings import SessionSettings, VideoWish
 
@@ -108,10 +108,10 @@ def test_small_pictures_stay() -> None:
 def test_each_layer_is_made_of_the_one_above() -> None:
     """Scaled once in a chain; what is paused hands on and is not encoded."""
     smallest: list[VideoFrame] = []
-    last = Shaper(Adaptation(FULL, 30.0), scale=0.5)
-    middle = Shaper(Adaptation(FULL, 30.0), scale=0.5, below=lambda frame: smallest.append(frame))
     handed: list[VideoFrame] = []
-    top = Shaper(Adaptation(FULL, 30.0), below=handed.append)
+    last = Shaper(Adaptation(FULL, 30.0), scale=0.5)
+    middle = Shaper(Adaptation(FULL, 30.0), scale=0.5, below=Below(last, smallest.append))
+    top = Shaper(Adaptation(FULL, 30.0), below=Below(middle, handed.append))
     frame = VideoFrame(av.VideoFrame(1280, 720, "yuv420p"), 7)
     assert top.apply(frame) is frame
     assert handed == [frame]
@@ -122,6 +122,8 @@ def test_each_layer_is_made_of_the_one_above() -> None:
     assert [(each.width, each.height, each.time_ns) for each in (smallest[0], found)] == [(640, 360, 7), (320, 180, 7)]
     last.paused = True
     assert last.apply(smallest[0]) is None
+    assert top.apply(frame) is frame
+    assert len(handed) == 1  # nobody below needs it
 
 
 def test_every_other_picture_goes_where_the_rate_is_halved() -> None:

@@ -26,8 +26,8 @@ async def test_what_a_camera_encodes_is_sent_as_it_is() -> None:
         await now.sent(b"camera")
         assert bench.encoders == 0
         asked = now.capture.keyframes_asked
-        now.sender.on_keyframe_request()
-        now.sender.on_bitrate(250_000)
+        now.sender.on_keyframe_request("")
+        now.sender.on_bitrate("", 250_000)
         assert now.capture.keyframes_asked == asked + 1
         assert now.capture.bitrates == [250_000]
         assert bench.choices["encoder H264"].chosen == "passthrough"

@@ -34,7 +34,7 @@ class Wire:
         self.removed: list[RtpSender] = []
         self.refuses_at_once = False
 
-    async def add_track(self, request: Any, kind: Any, codec: str) -> tuple[TrackInfo, RtpSender]:
+    async def add_track(self, request: Any, kind: Any, codec: str, layers: Any) -> tuple[TrackInfo, RtpSender]:
         sink: Any = None
         clock = ManualTimers()
         pacer = Pacer(clock, GoogleCongestionControl())
@@ -107,7 +107,7 @@ async def test_a_bitrate_that_comes_before_the_path_is_kept() -> None:
     wire, plugins = Wire(), OneEncoder()
     own, _ = await media(wire, plugins)
     await own.publish(VideoSource(320, 180, 15))
-    wire.senders[0].on_bitrate(123_000)
+    wire.senders[0].on_bitrate("", 123_000)
     wire.sending.set()
     async with asyncio.timeout(LIMIT_S):
         while not plugins.made.bitrates:

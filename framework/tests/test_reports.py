@@ -70,7 +70,7 @@ def test_a_muted_track_sends_nothing_and_comes_back_with_a_keyframe() -> None:
     """The encoder hears of it when it is unmuted."""
     end, asked = End("video"), list[int]()
     sender = end.senders[0]
-    sender.on_keyframe_request = lambda: asked.append(1)
+    sender.on_keyframe_request = lambda rid: asked.append(1)
     sender.muted = True
     sender.send(frame(end))
     assert not end.packets
@@ -99,7 +99,7 @@ def test_a_nack_is_answered_over_the_retransmission_source() -> None:
 def test_requests_for_keyframes_reach_the_encoder() -> None:
     """PLI and FIR alike, one in 300 ms."""
     end, asked = End("video"), list[int]()
-    end.senders[0].on_keyframe_request = lambda: asked.append(1)
+    end.senders[0].on_keyframe_request = lambda rid: asked.append(1)
     ssrc = end.senders[0].ssrc
     end.hear(rtcp.Pli(1, ssrc), rtcp.Pli(1, 999))
     end.hear(rtcp.Fir(1, ((ssrc, 1),)))
@@ -113,7 +113,7 @@ def test_remb_steers_video_and_leaves_room_for_sound() -> None:
     end = End("video", "video", "audio")
     rates: list[tuple[int, int]] = []
     for number in (0, 1):
-        end.senders[number].on_bitrate = lambda bps, number=number: rates.append((number, bps))  # type: ignore[misc]
+        end.senders[number].on_bitrate = lambda rid, bps, number=number: rates.append((number, bps))  # type: ignore[misc]
     end.hear(rtcp.Remb(1, 1_048_000))
     assert rates == [(0, 500_000), (1, 500_000)]
     end.hear(rtcp.Remb(1, 1_050_000))
@@ -129,7 +129,7 @@ def test_remb_steers_video_and_leaves_room_for_sound() -> None:
 def test_transport_feedback_steers_video() -> None:
     """The estimate is passed on; with it, REMB is only an upper bound."""
     end, rates = End("video"), list[int]()
-    end.senders[0].on_bitrate = rates.append
+    end.senders[0].on_bitrate = lambda rid, bps: rates.append(bps)
     end.hear(TransportFeedback(1, 2, 0, ((1, 1000), (2, None))))
     assert rates == [2_000_000]
     end.hear(rtcp.Remb(1, 5_000_000))

@@ -204,7 +204,7 @@ class Sender:
         self.on_keyframe_request: Any = None
         self.on_bitrate: Any = None
 
-    def send(self, frame: EncodedFrame, *, level_dbov: int | None) -> None:
+    def send(self, frame: EncodedFrame, *, rid: str = "", level_dbov: int | None) -> None:
         self.frames.append((time.monotonic(), frame))
 
     def stats(self) -> dict[str, Any]:
@@ -230,7 +230,7 @@ class Wire:
         self.senders: list[Sender] = []
         self.said: list[Any] = []
 
-    async def add_track(self, request: Any, kind: Any, codec: str) -> tuple[TrackInfo, Any]:
+    async def add_track(self, request: Any, kind: Any, codec: str, layers: Any) -> tuple[TrackInfo, Any]:
         self.senders.append(Sender())
         return TrackInfo(sid=f"TR_{len(self.senders)}"), self.senders[-1]
 

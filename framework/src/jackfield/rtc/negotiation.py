@@ -28,7 +28,7 @@ from jackfield.rtc.sender import RtpSender
 from jackfield.values.media import Kind
 
 #: Header extensions we take part in, and the ids under which we offer them.
-_LEVEL_ID, _DESCRIPTOR_ID, _TRANSPORT_CC_ID, _MID_ID = 1, 2, 3, 4
+_LEVEL_ID, _DESCRIPTOR_ID, _TRANSPORT_CC_ID, _MID_ID, _RID_ID, _REPAIRED_RID_ID = 1, 2, 3, 4, 5, 6
 _OFFERED: dict[str, dict[int, str]] = {
     "audio": {_LEVEL_ID: sdp.AUDIO_LEVEL, _TRANSPORT_CC_ID: sdp.TRANSPORT_CC, _MID_ID: sdp.MID},
     "video": {_TRANSPORT_CC_ID: sdp.TRANSPORT_CC, _MID_ID: sdp.MID},
@@ -74,12 +74,27 @@ def offer_section(kind: Kind, mid: str, sender: RtpSender | None, codec: str) ->
     if sender is None:
         return section
     section.msid = f"{sender.stream_id} {sender.cid}"
+    if len(sender.streams) > 1:
+        return _in_layers(section, [stream.rid for stream in sender.streams])
     for stream in sender.streams:
         section.ssrcs.append(sdp.SsrcInfo(stream.ssrc, sender.stream_id, section.msid))
         if kind == "video":
             section.ssrcs.append(sdp.SsrcInfo(stream.rtx_ssrc, sender.stream_id, section.msid))
             section.ssrc_groups.append(("FID", (stream.ssrc, stream.rtx_ssrc)))
     return section
+
+
+def _in_layers(section: MediaSection, rids: Sequence[str]) -> MediaSection:
+    """The section as simulcast: its sources are told by their rid, and not by their number (RFC 8853 section 5.3)."""
+    section.header_extensions |= {_RID_ID: sdp.RID, _REPAIRED_RID_ID: sdp.REPAIRED_RID}
+    section.rids = [sdp.Rid(rid, "send") for rid in rids]
+    section.simulcast = sdp.Simulcast(send=tuple(rids))
+    return section
+
+
+def is_of(section: MediaSection, sender: RtpSender) -> bool:
+    """Whether a section of our offer is this sender's, and not that of a track before it on the same line."""
+    return section.msid == f"{sender.stream_id} {sender.cid}"
 
 
 def application_section(mid: str) -> MediaSection:
@@ -121,6 +136,9 @@ def send_parameters(offered: MediaSection, answered: MediaSection, codec: str) -
         answered.extension_id(sdp.TRANSPORT_CC),
         answered.extension_id(sdp.DEPENDENCY_DESCRIPTOR),
         red_among(answered.codecs, chosen.payload_type),
+        answered.extension_id(sdp.RID),
+        answered.extension_id(sdp.REPAIRED_RID),
+        tuple(rid.lstrip("~") for rid in answered.simulcast.recv) if answered.simulcast else (),
     )
 
 

@@ -12,6 +12,7 @@ from attrs import define
 from jackfield.media.clock import Clock
 from jackfield.rtc import negotiation, sdp
 from jackfield.rtc.connection import Connection
+from jackfield.rtc.layers import Layer
 from jackfield.rtc.link import IceServer, ignore
 from jackfield.rtc.payload import CODECS
 from jackfield.rtc.receiver import RtpReceiver
@@ -131,8 +132,11 @@ class PublisherPeer(_Peer):
         """The tracks that are published."""
         return tuple(line.sender for line in self._lines if line.sender is not None)
 
-    def add_track(self, kind: Kind, *, cid: str, stream_id: str, codec: str) -> RtpSender:
-        """A track that the next offer announces, on the m-line of a removed one where there is one."""
+    def add_track(
+        self, kind: Kind, *, cid: str, stream_id: str, codec: str, layers: Sequence[Layer] = (Layer(),)
+    ) -> RtpSender:
+        """A track that the next offer announces, on the m-line of a removed one where there is one; in several
+        ``layers`` it is simulcast."""
         connection = self._connection
         sender = RtpSender(
             kind,
@@ -142,6 +146,7 @@ class PublisherPeer(_Peer):
             clock=connection.clock,
             sink=connection,
             pacer=connection.pacer,
+            layers=layers,
         )
         free = next((line for line in self._lines if line.kind == kind and line.sender is None), None)
         if free is None:
@@ -193,7 +198,7 @@ class PublisherPeer(_Peer):
             offered, answered = offer.section(line.mid), remote.section(line.mid)
             if offered is None or answered is None or line.sender is None or offered.direction == "inactive":
                 continue
-            if line.sender.ssrc in {source.ssrc for source in offered.ssrcs}:
+            if negotiation.is_of(offered, line.sender):
                 line.sender.settle(negotiation.send_parameters(offered, answered, line.sender.codec))
         section = remote.transport_section
         setup = section.setup if section else None

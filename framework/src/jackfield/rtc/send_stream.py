@@ -37,6 +37,10 @@ class SendParameters:
     transport_cc_extension: int | None = None
     descriptor_extension: int | None = None
     red_payload_type: int | None = None
+    rid_extension: int | None = None
+    repaired_rid_extension: int | None = None
+    #: The layers that were taken; empty without simulcast.
+    rids: tuple[str, ...] = ()
 
 
 class PacketSink(Protocol):
@@ -47,11 +51,23 @@ class PacketSink(Protocol):
 
 
 class SendStream:
-    """One source (SSRC) and its retransmission source. Without parameters it sends nothing."""
+    """One source (SSRC) and its retransmission source. Without parameters it sends nothing.
+
+    ``rid`` names it among the layers of its track (RFC 8852); "" where it is the only one.
+    """
 
     def __init__(
-        self, kind: Kind, codec: str, *, clock: Clock, sink: PacketSink, pacer: Pacer, keyframe: Callable[[], None]
+        self,
+        kind: Kind,
+        codec: str,
+        *,
+        clock: Clock,
+        sink: PacketSink,
+        pacer: Pacer,
+        keyframe: Callable[[], None],
+        rid: str = "",
     ) -> None:
+        self.rid = rid
         self.ssrc, self.rtx_ssrc = new_ssrc(), new_ssrc()
         self.rtt_ms: float | None = None
         self.parameters: SendParameters | None = None
@@ -77,8 +93,10 @@ class SendStream:
     def settle(self, parameters: SendParameters | None) -> None:
         """Sends with these from now on; None: nothing more."""
         self.parameters = parameters
-        if parameters is not None and parameters.mid_extension is not None:
-            self._extensions = {parameters.mid_extension: parameters.mid.encode()}
+        if parameters is None:
+            return
+        named = ((parameters.mid_extension, parameters.mid), (parameters.rid_extension, self.rid))
+        self._extensions = {key: name.encode() for key, name in named if key is not None and name}
 
     def send(self, frame: EncodedFrame, level_dbov: int | None) -> None:
         """Sends a frame; keeps its payloads for a while, and not the frame."""
@@ -148,7 +166,12 @@ class SendStream:
 
     def _wrapped(self, packet: RtpPacket, payload_type: int) -> RtpPacket:
         self._rtx_sequence = (self._rtx_sequence + 1) & 0xFFFF
-        return wrap_rtx(packet, payload_type=payload_type, ssrc=self.rtx_ssrc, sequence=self._rtx_sequence)
+        wrapped = wrap_rtx(packet, payload_type=payload_type, ssrc=self.rtx_ssrc, sequence=self._rtx_sequence)
+        parameters = self.parameters
+        if self.rid and parameters is not None and parameters.repaired_rid_extension is not None:
+            kept = {key: value for key, value in wrapped.extensions.items() if key != parameters.rid_extension}
+            wrapped.extensions = kept | {parameters.repaired_rid_extension: self.rid.encode()}
+        return wrapped
 
     def filler(self, size: int) -> Leaving | None:
         """Something of about this many bytes for a probe: a copy of a late packet, or padding; None without a

@@ -6,15 +6,23 @@ answers in protojson. Field and enum names follow livekit_rtc.proto and livekit_
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, TypeVar
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from google.protobuf import json_format
 from google.protobuf.message import DecodeError
 from livekit.protocol import models
-from livekit.protocol.rtc import AddTrackRequest, SignalRequest, SignalResponse, SignalTarget, SimulcastCodec
+from livekit.protocol.rtc import (
+    AddTrackRequest,
+    SignalRequest,
+    SignalResponse,
+    SignalTarget,
+    SimulcastCodec,
+    SubscribedQualityUpdate,
+)
 
+from jackfield.rtc.layers import Layer
 from jackfield.values.events import LeaveReason, NetworkQuality
 
 #: The protocol version we speak as a client (LiveKit's ``?protocol=``).
@@ -72,10 +80,26 @@ def leave_reason(number: int) -> LeaveReason:
     return REASONS.get(number, "server")
 
 
+#: LiveKit's names of the layers.
+LAYER_QUALITIES: Mapping[str, models.VideoQuality] = {
+    "q": models.VideoQuality.LOW,
+    "h": models.VideoQuality.MEDIUM,
+    "f": models.VideoQuality.HIGH,
+    "": models.VideoQuality.HIGH,
+}
+
+
 def track_request(
-    cid: str, name: str, kind: Kind, source: Source, codec: str, size: tuple[int, int], bitrate_bps: int
+    cid: str,
+    name: str,
+    kind: Kind,
+    source: Source,
+    codec: str,
+    size: tuple[int, int],
+    bitrate_bps: int,
+    layers: Sequence[Layer] = (Layer(),),
 ) -> AddTrackRequest:
-    """What a client asks of the server before it offers a track of its own, ``cid``, in one layer."""
+    """What a client asks of the server before it offers a track of its own, ``cid``, in these layers."""
     width, height = size
     request = AddTrackRequest(
         cid=cid,
@@ -87,10 +111,28 @@ def track_request(
         stream=source if source != "unknown" else cid,
     )
     if kind == "video":
-        layer = models.VideoLayer(quality=models.VideoQuality.HIGH, width=width, height=height, bitrate=bitrate_bps)
-        request.layers.append(layer)
-        request.simulcast_codecs.append(SimulcastCodec(codec=codec.lower(), cid=cid, layers=[layer]))
+        told = [_layer(layer, width, height, bitrate_bps) for layer in layers]
+        request.layers.extend(told)
+        request.simulcast_codecs.append(SimulcastCodec(codec=codec.lower(), cid=cid, layers=told))
     return request
+
+
+def _layer(layer: Layer, width: int, height: int, bitrate_bps: int) -> models.VideoLayer:
+    return models.VideoLayer(
+        quality=LAYER_QUALITIES[layer.rid],
+        width=round(width * layer.scale),
+        height=round(height * layer.scale),
+        bitrate=layer.bitrate_bps or bitrate_bps,
+        rid=layer.rid,
+    )
+
+
+def taken_layers(update: SubscribedQualityUpdate, codec: str, rids: Sequence[str]) -> list[str]:
+    """Which of a track's layers somebody takes, as the server says. A track without layers is taken in any quality."""
+    own = next((each.qualities for each in update.subscribed_codecs if each.codec.lower() == codec.lower()), None)
+    told = update.subscribed_qualities if own is None else own
+    wanted = {each.quality for each in told if each.enabled}
+    return [rid for rid in rids if LAYER_QUALITIES[rid] in wanted or (not rid and wanted)]
 
 
 def encode(message: SignalRequest | SignalResponse, *, text: bool = False) -> bytes | str:

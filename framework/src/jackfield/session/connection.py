@@ -6,7 +6,7 @@ import asyncio
 import ipaddress
 import logging
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,6 +21,7 @@ from livekit.protocol.rtc import (
 )
 
 from jackfield.rtc import signalling
+from jackfield.rtc.layers import Layer
 from jackfield.rtc.link import IceServer
 from jackfield.rtc.peer import PublisherPeer, SubscriberPeer
 from jackfield.rtc.receiver import RtpReceiver
@@ -85,13 +86,13 @@ class Connection:
 
     # --- publishing
     async def add_track(
-        self, request: AddTrackRequest, kind: signalling.Kind, codec: str
+        self, request: AddTrackRequest, kind: signalling.Kind, codec: str, layers: Sequence[Layer] = (Layer(),)
     ) -> tuple[TrackInfo, RtpSender]:
         """Publishes: the server knows the track and has been offered it. `NotAllowed` when it does not take it."""
         answer: asyncio.Future[TrackInfo] = asyncio.get_running_loop().create_future()
         self._publishing[request.cid] = answer
         self.signal.send(add_track=request)
-        sender = self._sender(request, kind, codec) if self._fast else None
+        sender = self._sender(request, kind, codec, layers) if self._fast else None
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 info = await answer
@@ -103,10 +104,14 @@ class Connection:
             raise
         finally:
             self._publishing.pop(request.cid, None)
-        return info, sender or self._sender(request, kind, codec)
+        return info, sender or self._sender(request, kind, codec, layers)
 
-    def _sender(self, request: AddTrackRequest, kind: signalling.Kind, codec: str) -> RtpSender:
-        sender = self.publisher.add_track(kind, cid=request.cid, stream_id=request.stream or request.cid, codec=codec)
+    def _sender(
+        self, request: AddTrackRequest, kind: signalling.Kind, codec: str, layers: Sequence[Layer]
+    ) -> RtpSender:
+        sender = self.publisher.add_track(
+            kind, cid=request.cid, stream_id=request.stream or request.cid, codec=codec, layers=layers
+        )
         sender.redundant = not request.disable_red
         self.negotiate()
         return sender

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from livekit.protocol.rtc import MuteTrackRequest
@@ -101,12 +101,12 @@ class Publication:
 
     async def announce(self, connection: Connection) -> None:
         """The server has the track; media flows as soon as it has a way."""
-        bitrate_bps = self._settings.video_wish.bitrate_bps
+        bitrate_bps, layers = self._settings.video_wish.bitrate_bps, self.supply.route.layers
         request = signalling.track_request(
-            self.cid, self.name, self.kind, self.source, self.codec, self.supply.size, bitrate_bps
+            self.cid, self.name, self.kind, self.source, self.codec, self.supply.size, bitrate_bps, layers
         )
         request.muted = self.muted
-        info, sender = await connection.add_track(request, self.kind, self.codec)
+        info, sender = await connection.add_track(request, self.kind, self.codec, layers)
         self.sid, self._sender, self._connection = info.sid, sender, connection
         sender.on_keyframe_request, sender.on_bitrate = self.supply.force_keyframe, self.supply.steer
         sender.on_rejected = self._refused
@@ -157,10 +157,20 @@ class Publication:
         """The far end needs one: from the encoder, or from the source where it can."""
         self.supply.force_keyframe()
 
-    def _send(self, encoded: Encoded) -> None:
+    def taken(self, rids: Collection[str]) -> None:
+        """Somebody takes these layers; what nobody takes is neither encoded nor sent."""
+        if self._sender is not None:
+            self._sender.take(rids)
+
+    @property
+    def rids(self) -> Sequence[str]:
+        """The names of its layers, the smallest first; one without a name where it is not simulcast."""
+        return [layer.rid for layer in self.supply.route.layers]
+
+    def _send(self, encoded: Encoded, rid: str) -> None:
         frame, level = encoded
         if self._sender is not None and not self.muted:
-            self._sender.send(frame, level_dbov=level)
+            self._sender.send(frame, rid=rid, level_dbov=level)
 
     @property
     def reported(self) -> tuple[float | None, float | None]:
@@ -171,7 +181,9 @@ class Publication:
 
     def look(self) -> None:
         """Called once a second: what keeps it from its full quality now."""
-        sender, wanted = self._sender, self._settings.video.bitrate_bps
+        sender = self._sender
+        limit = sender.max_bitrate_bps if sender is not None else None
+        wanted = self._settings.video_wish.bitrate_bps if limit is None else limit
         reason = self.supply.route.stats().get("qualityLimitationReason", "none")
         given = sender.bitrate_bps if sender is not None and self.kind == "video" and not self.muted else None
         self._limitation.be("bandwidth" if reason == "none" and is_short(given, wanted) else reason)

@@ -7,16 +7,21 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
+from attrs import evolve
+
 from jackfield.plugins import Plugins
+from jackfield.roles import Encoder
+from jackfield.rtc.layers import STEP, Layer, ladder
 from jackfield.session.adaptation import Adaptation, Keeps
 from jackfield.session.encode import EncodeCounts, Encoded
 from jackfield.session.encode_path import EncodePath
-from jackfield.session.encoders import first_of
+from jackfield.session.encoders import EncoderSource, first_of
 from jackfield.session.intake import Intake
+from jackfield.session.layered import EncodedLayer, Layered
 from jackfield.session.opening import opened
 from jackfield.session.passthrough import Passthrough
 from jackfield.session.processing import Treatment
-from jackfield.session.shaping import Shaper
+from jackfield.session.shaping import Below, Shaper
 from jackfield.values.errors import CallError
 from jackfield.values.findings import Finding
 from jackfield.values.formats import AudioEncoding, Encoding, MediaFormat, VideoEncoding, VideoFormat
@@ -25,9 +30,13 @@ from jackfield.values.settings import SessionSettings
 
 logger = logging.getLogger("jackfield.publish")
 
+#: What is sent in several sizes; AV1 and VP9 have layers of their own, which ours does not make.
+SIMULCAST_CODECS = ("VP8", "H264")
+
 
 class Route:
-    """From ``intake`` to ``send``, which is called on the event loop. ``codec`` is the track's.
+    """From ``intake`` to ``send``, which is called on the event loop with the layer's rid. ``codec`` is the track's,
+    ``layers`` are its sizes: several where it is encoded here, the settings say so and it is large enough.
 
     What comes encoded is sent as it is; what comes raw waits for `take_encoder`. ``ask`` gets a keyframe from the
     source, ``turned_raw`` is told where one that encoded gives raw pictures.
@@ -39,7 +48,7 @@ class Route:
         kind: Literal["audio", "video"],
         settings: SessionSettings,
         plugins: Plugins,
-        send: Callable[[Encoded], None],
+        send: Callable[[Encoded, str], None],
         ask: Callable[[], None],
         turned_raw: Callable[[], None],
         *,
@@ -52,11 +61,16 @@ class Route:
         self._what, self._kind, self._settings, self._plugins, self._send = what, kind, settings, plugins, send
         self._loop = asyncio.get_running_loop()
         self._counts = EncodeCounts()
-        self._path: EncodePath | None = None
-        self._passthrough = Passthrough(what, send, ask, lambda finding: self.on_unfit(finding))
+        self._path: Layered | None = None
+        #: Those of simulcast, once the first encoder was taken, the smallest first.
+        self.layers: Sequence[Layer] = (Layer(),)
+        self._passthrough = Passthrough(
+            what, lambda encoded: send(encoded, self.layers[-1].rid), ask, lambda finding: self.on_unfit(finding)
+        )
         self.intake = Intake(kind, self._passthrough.take, lambda: self.on_loop(turned_raw))
-        self._bitrate_bps: int | None = None
+        self._bitrates: dict[str, int] = {}
         self._keeps: Keeps = keeps
+        self._settles_layers = True
         self._adaptation: Adaptation | None = None
 
     @property
@@ -94,21 +108,17 @@ class Route:
             lambda: first_of(self._plugins, encodings, prefer, size, viewers_wait=hurry), lambda found: found[1].close()
         )
         self.codec = encoders.encoding.codec
-        shaper = self._shaper(encoders.encoding)
-        self._path = EncodePath(
-            self._what,
-            encoders,
-            encoder,
-            self._send,
-            lambda error: self.on_loop(lambda: self.on_failed(error)),
-            lambda *change: self.on_loop(lambda: self.on_encoder_changed(*change)),
-            self._counts,
-            treatment,
-            shaper,
-        )
+        self._settle_layers(size)
+        self._path = self._laid_out(encoders, encoder, treatment)
         self.intake.raw = self._path.raw
         if self._passthrough.is_open:
-            self._path.start(self._bitrate_bps)
+            self._path.start(self._bitrates)
+
+    def _settle_layers(self, size: tuple[int, int]) -> None:
+        """How many sizes there are stays as it is from now on: the track is offered with them."""
+        first, self._settles_layers = self._settles_layers, False
+        if first and self._settings.simulcast and self._keeps == "motion" and self.codec in SIMULCAST_CODECS:
+            self.layers = ladder(*size, self._settings.video_wish.bitrate_bps)
 
     def _encoding(self, codec: str, format: MediaFormat) -> Encoding:
         if self._kind == "audio":
@@ -118,17 +128,56 @@ class Route:
         fps = format.fps if isinstance(format, VideoFormat) else wish.fps
         return VideoEncoding(codec, width, height, fps or wish.fps, wish.bitrate_bps)
 
-    def _shaper(self, encoding: Encoding) -> Shaper | None:
+    def _laid_out(self, encoders: EncoderSource, encoder: Encoder, treatment: Treatment) -> Layered:
+        """An encoder for each layer; the smaller ones open with their first picture."""
+        made: list[EncodedLayer] = []
+        below: Below | None = None
+        for layer in self.layers:
+            largest = layer is self.layers[-1]
+            source = encoders if largest else self._smaller(encoders.encoding, layer)
+            shaper = self._shaper(source.encoding, below, largest=largest)
+            path = EncodePath(
+                f"{self._what} {layer.rid}".rstrip(),
+                source,
+                encoder if largest else None,
+                lambda encoded, rid=layer.rid: self._send(encoded, rid),  # type: ignore[misc]
+                lambda error, rid=layer.rid: self.on_loop(lambda: self._failed(error, rid)),  # type: ignore[misc]
+                lambda *change: self.on_loop(lambda: self.on_encoder_changed(*change)),
+                self._counts if largest else EncodeCounts(),
+                treatment if largest else None,
+                shaper,
+            )
+            below = Below(shaper, path.raw.put) if shaper is not None else None
+            made.append(EncodedLayer(layer.rid, path, shaper))
+        return Layered(made)
+
+    def _smaller(self, encoding: Encoding, layer: Layer) -> EncoderSource:
+        assert isinstance(encoding, VideoEncoding)
+        size = (round(encoding.width * layer.scale), round(encoding.height * layer.scale))
+        smaller = evolve(encoding, width=size[0], height=size[1], bitrate_bps=layer.bitrate_bps or encoding.bitrate_bps)
+        return EncoderSource(self._plugins, smaller, self._settings.encoders)
+
+    def _shaper(self, encoding: Encoding, below: Below | None, *, largest: bool) -> Shaper | None:
         if not isinstance(encoding, VideoEncoding):
             return None
-        self._adaptation = Adaptation(encoding.bitrate_bps, encoding.fps, keeps=self._keeps)
-        return Shaper(self._adaptation)
+        adaptation = Adaptation(encoding.bitrate_bps, encoding.fps, keeps=self._keeps)
+        if largest:
+            self._adaptation = adaptation
+        return Shaper(adaptation, scale=1.0 if largest else STEP, below=below)
+
+    def _failed(self, error: CallError, rid: str) -> None:
+        """An encoder is gone for good: the track with it, or a smaller layer alone."""
+        if rid == self.layers[-1].rid or self._path is None:
+            self.on_failed(error)
+        else:
+            logger.warning("layer %s of %s is not sent any more: %s", rid, self._what, error)
+            self._path.steer(rid, 0)
 
     def open(self) -> None:
         """Media goes out from now on."""
         self._passthrough.is_open = True
         if self._path is not None:
-            self._path.start(self._bitrate_bps)
+            self._path.start(self._bitrates)
 
     async def leave_encoder(self) -> None:
         """The encoder is given back."""
@@ -155,16 +204,16 @@ class Route:
         """Another source's frames come from now on."""
         self._passthrough.renew()
 
-    def force_keyframe(self) -> None:
-        """The encoder's next frame is a keyframe."""
+    def force_keyframe(self, rid: str = "") -> None:
+        """The next frame of this layer's encoder is a keyframe; without a name, of each."""
         if self._path is not None:
-            self._path.force_keyframe()
+            self._path.force_keyframe(rid)
 
-    def steer(self, bitrate_bps: int) -> None:
-        """The encoder, and each that comes after it, aims at this bitrate."""
-        self._bitrate_bps = bitrate_bps
+    def steer(self, rid: str, bitrate_bps: int) -> None:
+        """This layer's encoder, and each that comes after it, aims at this bitrate; at 0 it rests."""
+        self._bitrates[rid] = bitrate_bps
         if self._path is not None:
-            self._path.set_bitrate_bps(bitrate_bps)
+            self._path.steer(rid, bitrate_bps)
 
     def on_loop(self, call: Callable[[], None]) -> None:
         """Calls on the event loop, from any thread."""

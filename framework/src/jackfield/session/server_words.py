@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
+from jackfield.rtc import signalling
 from jackfield.session.moderation import Moderation
 from jackfield.session.own_media import OwnMedia
 from jackfield.session.own_state import OwnState
@@ -54,6 +55,10 @@ class ServerWords:
                 self._muted(message.sid)
             case "track_unpublished":
                 self._unpublished(message.track_sid)
+            case "subscribed_quality_update":
+                for publication in self._own.publications:
+                    if publication.sid == message.track_sid:
+                        publication.taken(signalling.taken_layers(message, publication.codec, publication.rids))
             case "room_update":
                 self._room.metadata = message.room.metadata
             case "refresh_token":

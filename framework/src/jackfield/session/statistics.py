@@ -70,6 +70,9 @@ def w3c(counters: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in counters.items():
         known, factor = NAMES.get(name, (name, 1))
+        if isinstance(value, list):
+            found[known] = [w3c(each) if isinstance(each, Mapping) else each for each in value]
+            continue
         scaled = isinstance(value, int | float) and not isinstance(value, bool) and factor != 1
         found[known] = value * factor if scaled else value
     return found

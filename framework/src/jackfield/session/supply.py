@@ -43,7 +43,7 @@ class Supply:
         what: str,
         settings: SessionSettings,
         plugins: Plugins,
-        send: Callable[[Encoded], None],
+        send: Callable[[Encoded, str], None],
         *,
         muted: bool = False,
         far_end: FarEnd | None = None,
@@ -309,18 +309,18 @@ class Supply:
                     self.route.on_failed(error)
 
     # --- the loop closed: keyframes and bitrate
-    def force_keyframe(self) -> None:
-        """The far end needs one: from the encoder, or from the source where it can."""
-        self.route.force_keyframe()
+    def force_keyframe(self, rid: str = "") -> None:
+        """The far end needs one: from this layer's encoder, or from the source where it can."""
+        self.route.force_keyframe(rid)
         capture: object = self._feed.capture
         if isinstance(capture, ForcesKeyframe) and (self._feed.codec is not None or not self.route.encodes):
             capture.force_keyframe()
 
-    def steer(self, bitrate_bps: int) -> None:
-        """The encoder, or the device that encodes, aims at this bitrate."""
-        self.route.steer(bitrate_bps)
+    def steer(self, rid: str, bitrate_bps: int) -> None:
+        """This layer's encoder, or the device that encodes, aims at this bitrate; 0: it is not sent."""
+        self.route.steer(rid, bitrate_bps)
         capture: object = self._feed.capture
-        if isinstance(capture, SetsBitrate):
+        if isinstance(capture, SetsBitrate) and bitrate_bps and rid == self.route.layers[-1].rid:
             capture.set_bitrate_bps(bitrate_bps)
 
     async def end(self) -> None:

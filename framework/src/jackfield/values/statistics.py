@@ -89,6 +89,10 @@ class PublicationStats(TypedDict, total=False):
     device: str
     #: Whether it is off.
     muted: bool
+    #: The same of each size, the smallest first, with its ``rid``; only where there are several (simulcast).
+    layers: list[PublicationStats]
+    #: Which size it is: q, h or f; only of those.
+    rid: str
     #: The RTP source.
     ssrc: int
     #: Bits of payload in the last second.

@@ -86,6 +86,11 @@ class DownTrack:
         layer = self._layer
         return layer if layer is not None and self in layer.current else None
 
+    @property
+    def takes(self) -> int:
+        """The index of the best layer that the subscriber takes, -1 while it wants nothing."""
+        return -1 if self.disabled else self.wanted
+
     def enable(self) -> None:
         """The subscriber has answered the offer that contains this track."""
         if not self.enabled:
@@ -95,6 +100,7 @@ class DownTrack:
     def want(self, index: int, *, disabled: bool) -> None:
         """The subscriber asks for layers up to ``index``, or for nothing at the moment."""
         self.wanted, self.disabled = index, disabled
+        self.track.on_demand()
         self.retarget()
 
     def retarget(self) -> None:

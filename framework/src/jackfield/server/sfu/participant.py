@@ -219,6 +219,11 @@ class Participant:
             self.end(Reason.SIGNAL_CLOSE)  # it has taken leave of its connection too
 
     # --- what it publishes ---
+    def look_at_demand(self, now_ns: int) -> None:
+        """Its client hears which layers of its tracks anybody takes, where that has changed."""
+        for publication in self.publications.values():
+            publication.demand.look(now_ns)
+
     def unpublish(self, publication: Publication, *, told: bool = True) -> None:
         """The publication is over; its client is told where it is not its own doing."""
         if self.publications.pop(publication.sid, None) is None:

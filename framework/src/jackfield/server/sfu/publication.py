@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from livekit.protocol import models, rtc
 
+from jackfield.server.sfu.dynacast import Demand
 from jackfield.server.sfu.speakers import Loudness
 from jackfield.server.sfu.uplink import UpTrack
 
@@ -33,6 +34,7 @@ class Publication:
         self.info = _info(request)
         self.track: UpTrack | None = None
         self.loudness = Loudness()
+        self.demand = Demand(self)
 
     @property
     def sid(self) -> str:
@@ -51,6 +53,7 @@ class Publication:
         self.info.mime_type = f"{self.kind}/{track.codec}"
         self.info.simulcast = len(track.rids) > 1
         track.on_level = self.loudness.observe
+        track.on_demand = lambda: self.demand.look(track.clock.now_ns())
         track.mute(self.info.muted)
         self._name_layers(track)
 

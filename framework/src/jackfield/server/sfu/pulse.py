@@ -52,6 +52,7 @@ class Pulse:
             self._guard(participant, participant.publisher.feed_back)
             if self._count % _TEND == 0:
                 self._guard(participant, participant.subscriber.tend)
+                self._guard(participant, partial(participant.look_at_demand, self._clock.now_ns()))
             if self._count % _REPORT == 0:
                 self._guard(participant, participant.publisher.report)
         for room in self._rooms:

@@ -38,6 +38,10 @@ class Anchor:
 class Feed(Protocol):
     """One subscriber's side of a track."""
 
+    @property
+    def takes(self) -> int:
+        """The index of the best layer that it takes, -1 for none."""
+
     def forward(self, number: int, kept: Kept) -> None:
         """A packet of the layer that it is fed from."""
 
@@ -85,6 +89,8 @@ class UpTrack:
         self.on_level: Callable[[int], object] = ignore
         #: What comes under it is redundant audio: it goes on to those who take it, and as plain sound to others.
         self.red_payload_type = red_payload_type
+        #: Called when a subscriber takes other layers than before.
+        self.on_demand: Callable[[], object] = ignore
         self.layers: dict[str, Layer] = {}
         self.feeds: list[Feed] = []
         self.muted = False
@@ -175,6 +181,8 @@ class Layer:
     def _take(self, packet: bytes, sequence: int, start: int, arrival_ns: int, *, repaired: bool) -> None:
         end = len(packet) - (packet[-1] if packet[0] & 0x20 else 0)
         window = self.window
+        if arrival_ns - self.heard_ns > _ALIVE_NS:
+            self._is_back(arrival_ns)
         self.heard_ns = arrival_ns
         self.octets += len(packet)
         number = window.accept(sequence, end <= start, arrival_ns, repaired=repaired)
@@ -192,6 +200,12 @@ class Layer:
             feed.forward(number, kept)
         if self.waiting and (not self.track.is_video or is_keyframe(self.track.codec, kept.payload)):
             self._start_waiting(number, kept)
+
+    def _is_back(self, arrival_ns: int) -> None:
+        """It rested, and who takes it has been fed from another layer: its first packet begins with a keyframe."""
+        self.heard_ns = arrival_ns
+        for feed in list(self.track.feeds):
+            feed.retarget()
 
     def _start_waiting(self, number: int, kept: Kept) -> None:
         """A keyframe begins: those who wait for one are fed from it on, also from what overtook it."""
