@@ -129,6 +129,49 @@ async def test_simulcast_reaches_its_top_layer_and_switches(network: Network) ->
         assert report["seen"]["c0"]["gap_ms"] < 1500
 
 
+#: What a layer below the top of 1280x720 looks like.
+SMALLER = ("320x180", "640x360")
+
+
+class Narrow:
+    """A path of so many bits a second to one peer: what is beyond is lost."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, bps: float) -> None:
+        self.bps, self.link, self._left, self._at = bps, None, 0.0, time.monotonic()
+        send = RtpOutlet.send
+
+        def through(outlet: RtpOutlet, header: bytes, body: bytes) -> None:
+            if outlet._link is not self.link or self._fits(8 * (len(header) + len(body))):
+                send(outlet, header, body)
+
+        monkeypatch.setattr(RtpOutlet, "send", through)
+
+    def _fits(self, bits: int) -> bool:
+        now = time.monotonic()
+        self._left, self._at = min(self._left + (now - self._at) * self.bps, self.bps / 5), now
+        if self._left < bits:
+            return False
+        self._left -= bits
+        return True
+
+
+async def test_a_narrow_path_gets_smaller_pictures_and_slows_nobody(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A subscriber behind 100 kbit/s is sent a lower layer of what another goes on getting whole."""
+    narrow = Narrow(monkeypatch, 100_000)
+    video = {"width": 1280, "height": 720, "fps": 20, "simulcast": True, "bitrate": 1_700_000}
+    async with a_call(network, "c0", **video) as (sfu, sdk, url):
+        for who in ("c1", "c2"):
+            await sdk.act(who, "join", url=url, token=token(who))
+            await sdk.until(who, lambda report: "1280x720" in report["seen"].get("c0", {}).get("sizes", {}), 15)
+        narrow.link = sfu.rooms.get("room").participants["c1"].subscriber.link
+        await sdk.until("c1", lambda report: sum(report["seen"]["c0"]["sizes"].get(s, 0) for s in SMALLER) > 10, 20)
+        await sdk.act("c2", "forget")
+        await sdk.until("c2", lambda report: report["seen"]["c0"]["sizes"].get("1280x720", 0) > 60, 20)
+        assert (await sdk.act("c2", "report"))["seen"]["c0"]["gap_ms"] < 1500
+
+
 async def test_three_and_then_a_late_joiner(network: Network) -> None:
     """Three see and hear each other; who comes later sees all three."""
     async with a_call(network, "c0", "c1", "c2", fps=10) as (_, sdk, url):

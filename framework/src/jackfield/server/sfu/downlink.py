@@ -63,6 +63,8 @@ class DownTrack:
         self.enabled = False
         self.disabled = False
         self.wanted = len(track.rids) - 1
+        #: The best layer that there is room for on the way; below 0: none.
+        self.allowed = self.wanted
         self.reception = Reception()
         self.packets = self.octets = self.retransmitted = 0
         self._send_rtp = send_rtp
@@ -103,10 +105,21 @@ class DownTrack:
         self.track.on_demand()
         self.retarget()
 
+    def allow(self, index: int) -> None:
+        """There is room for layers up to ``index`` on the way; below 0: for none."""
+        if index != self.allowed:
+            self.allowed = index
+            self.retarget()
+
+    @property
+    def is_wanted(self) -> bool:
+        """The subscriber would have it now, and there is something to send."""
+        return self.enabled and not self.disabled and not self.track.muted
+
     def retarget(self) -> None:
         """Chooses a layer anew and waits for its next keyframe, fed from the old layer until then."""
-        flows = self.enabled and not self.disabled and not self.track.muted
-        target = self.track.choose(self.wanted) if flows else None
+        flows = self.is_wanted and self.allowed >= 0
+        target = self.track.choose(min(self.wanted, self.allowed)) if flows else None
         if target is self._target:
             return
         if self._target is not None and self._target is not self.feeding:

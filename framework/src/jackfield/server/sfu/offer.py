@@ -16,7 +16,8 @@ from jackfield.rtc import codecs, sdp
 from jackfield.rtc.sdp import MediaSection, SessionDescription, SsrcInfo
 from jackfield.server.sfu.uplink import DEPENDENCY_DESCRIPTOR_ID
 
-_FEEDBACK = ("nack", "nack pli", "ccm fir")
+#: REMB costs nothing on the way down: browsers tell it from RTP times alone.
+_FEEDBACK = ("nack", "nack pli", "ccm fir", "goog-remb")
 
 
 @frozen

@@ -36,7 +36,7 @@ class Destination:
     def __init__(self, address: Address) -> None:
         self.address = address
         self.encoded = sendmmsg_shim.encode_address(address)
-        #: The train that takes this peer's next packet, if it fits.
+        #: The train that takes this peer's next packet, while it is this peer's and the packet fits.
         self.train: Train | None = None
         #: Into so many packets a message may be cut, and how many messages were lost on the way into the socket.
         self.segments = SEGMENTS_MAX
@@ -83,7 +83,7 @@ class BatchOutbox:
         length = len(header)
         size = length + len(body)
         train = to.train
-        if train is None or size > train.size or not train.room or train.end + size > train.limit:
+        if train is None or train.to is not to or size > train.size or not train.room or train.end + size > train.limit:
             train = self._begin(to, size)
         memory, start = self._memory, train.end
         middle, end = start + length, start + size
@@ -115,8 +115,7 @@ class BatchOutbox:
         return train
 
     def _give_back(self, train: Train) -> None:
-        if train.end == train.start and train.to is not None:
-            train.to.train = None
+        if train.end == train.start:
             train.to = None
             self._used -= 1
 
@@ -125,10 +124,11 @@ class BatchOutbox:
         used = self._used
         if not used:
             return
+        measure = self._messages.measure
         for index in range(used):
             train = self._trains[index]
             size = train.end - train.start
-            self._messages.measure(index, size, train.cut if size > train.cut else 0)
+            measure(index, size, train.cut if size > train.cut else 0)
         sent = 0
         while sent < used:
             try:
@@ -140,10 +140,9 @@ class BatchOutbox:
                 sent += 1
         for index in range(used):
             train = self._trains[index]
-            if train.to is not None:
-                train.to.train = None
-                train.to.unsent += index >= sent
-            train.to = None
+            if index >= sent and train.to is not None:
+                train.to.unsent += 1
+            train.to = None  # the destination may still point here
         self._used = 0
 
     def _failed(self, train: Train, exc: OSError) -> None:

@@ -33,6 +33,7 @@ OURS = "jackfield."
 DISCONNECT = rtc.LeaveRequest.Action.DISCONNECT
 RECONNECT = rtc.LeaveRequest.Action.RECONNECT
 State = models.ParticipantInfo.State
+_STATES = {True: rtc.StreamState.PAUSED, False: rtc.StreamState.ACTIVE}
 Reason = models.DisconnectReason
 
 
@@ -61,6 +62,8 @@ class Participant:
         self._allowed: dict[str, rtc.TrackPermission] | None = None
         self.quality = models.ConnectionQuality.EXCELLENT
         self.reason = Reason.UNKNOWN_REASON
+        #: When it was last heard to speak, on the room's clock.
+        self.spoke_at = 0.0
         self.joined_at_ms = round(time.time() * 1000)
         self.changes = Allowance(around.limits.changes_per_second)
         self._channels = 0
@@ -77,6 +80,7 @@ class Participant:
             on_offer=lambda offer: self.send(offer=offer),
             on_answered=self._answered,
             on_silent=self._offer_unanswered,
+            on_paused=self._paused,
         )
         self.publisher.transport.channels.on_channel = self._channel_opened
         self.subscriber.transport.on_state = self._subscriber_state
@@ -201,6 +205,17 @@ class Participant:
             self.send(response=rtc.SignalResponse(subscription_response=response))
         for track_sid in flowing:
             self.room.subscribed(track_sid)
+
+    def _paused(self, changes: Mapping[str, bool]) -> None:
+        """Pictures that its path has no room for, or has again: its client shows why nothing moves."""
+        found = {sid: self.room.find(sid) for sid in changes}
+        states = [
+            rtc.StreamStateInfo(participant_sid=publication.owner.sid, track_sid=sid, state=_STATES[changes[sid]])
+            for sid, publication in found.items()
+            if publication is not None
+        ]
+        update = rtc.StreamStateUpdate(stream_states=states)
+        self.send(response=rtc.SignalResponse(stream_state_update=update))
 
     def _offer_unanswered(self) -> None:
         logger.warning("%s: an offer was not answered in time", self.subscriber.name)

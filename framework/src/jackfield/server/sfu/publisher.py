@@ -163,6 +163,12 @@ class PublisherConnection(Connection):
         """Every layer of every track."""
         return [layer for track in self.tracks.values() for layer in track.layers.values()]
 
+    def measure(self) -> None:
+        """What each layer takes; called every half second."""
+        now_ns = self._clock.now_ns()
+        for layer in self.layers():
+            layer.measure(now_ns)
+
     # --- feedback ---
     def feed_back(self) -> None:
         """Arrivals and missing packets; called every 50 ms."""

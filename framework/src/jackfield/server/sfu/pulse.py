@@ -51,6 +51,7 @@ class Pulse:
         for participant in self._rooms.participants():
             self._guard(participant, participant.publisher.feed_back)
             if self._count % _TEND == 0:
+                self._guard(participant, participant.publisher.measure)
                 self._guard(participant, participant.subscriber.tend)
                 self._guard(participant, partial(participant.look_at_demand, self._clock.now_ns()))
             if self._count % _REPORT == 0:

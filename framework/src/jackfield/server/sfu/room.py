@@ -176,6 +176,7 @@ class Room:
         for publication in self.publications():
             level = speakers.quantised(publication.loudness.interval())
             if level and not publication.info.muted:
+                publication.owner.spoke_at = self._clock()
                 levels[publication.owner.sid] = max(level, levels.get(publication.owner.sid, 0.0))
         changed = speakers.changes(self._told_levels, levels)
         self._told_levels = levels

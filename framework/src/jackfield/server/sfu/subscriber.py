@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from livekit.protocol import rtc
 
@@ -15,6 +15,7 @@ from jackfield.server.sfu.data import DataOutlet
 from jackfield.server.sfu.downlink import DownTrack
 from jackfield.server.sfu.offer import Offered, SubscriberOffer
 from jackfield.server.sfu.outlet import RtpOutlet
+from jackfield.server.sfu.path_share import PathShare
 from jackfield.server.sfu.publication import Publication
 
 logger = logging.getLogger(__name__)
@@ -22,7 +23,8 @@ logger = logging.getLogger(__name__)
 
 class SubscriberConnection(Connection):
     """``on_offer`` gets each offer to send; ``on_answered`` the sids of tracks that flow from now on, and of those that
-    the client will not take; ``on_silent`` is called when an offer is not answered in time."""
+    the client will not take; ``on_silent`` is called when an offer is not answered in time, ``on_paused`` when pictures
+    pause because the path has no room for them (True), or go on."""
 
     def __init__(
         self,
@@ -32,9 +34,11 @@ class SubscriberConnection(Connection):
         on_offer: Callable[[rtc.SessionDescription], None],
         on_answered: Callable[[list[str], list[str]], None],
         on_silent: Callable[[], None],
+        on_paused: Callable[[Mapping[str, bool]], None],
     ) -> None:
         super().__init__(around, name=name)
         self.transport.on_rtcp = self._receive_rtcp
+        self._share = PathShare(self._clock, around.limits.last_n, on_paused)
         self._outlet = RtpOutlet(self.transport, self.link)
         self.data = DataOutlet(self.transport.channels, early_max=around.limits.early_data_packets)
         self.downs: dict[str, DownTrack] = {}
@@ -69,6 +73,7 @@ class SubscriberConnection(Connection):
         down.want(publication.layer_index(settings), disabled=settings is not None and settings.disabled)
         self.downs[publication.sid] = down
         self._by_ssrc[down.ssrc] = self._by_ssrc[down.rtx_ssrc] = down
+        self._share.add(publication, down)
         stereo = publication.info.stereo and track.kind == "audio"
         owner = publication.owner.sid
         redundant, ssrcs = track.red_payload_type is not None, (down.ssrc, down.rtx_ssrc)
@@ -81,6 +86,7 @@ class SubscriberConnection(Connection):
         if down is None:
             return
         down.close()
+        self._share.remove(track_sid)
         self._by_ssrc = {ssrc: other for ssrc, other in self._by_ssrc.items() if other is not down}
         self._offer.remove(track_sid)
         self.negotiate()
@@ -164,6 +170,9 @@ class SubscriberConnection(Connection):
                         down = self._by_ssrc.get(block.ssrc)
                         if down is not None and block.ssrc == down.ssrc:
                             down.received(block)
+                            self._share.lost(down)
+                case rtcp.Remb():
+                    self._share.estimate.remb(packet.bitrate_bps)
 
     def _needs_keyframe(self, ssrc: int) -> None:
         down = self._by_ssrc.get(ssrc)
@@ -171,7 +180,8 @@ class SubscriberConnection(Connection):
             down.request_keyframe()
 
     def tend(self) -> None:
-        """Chooses layers anew, and asks again for keyframes that did not come; called every half second."""
+        """Shares the path anew, and asks again for keyframes that did not come; called every half second."""
+        self._share.decide(8 * self.transport.bytes_sent)
         for down in self.downs.values():
             down.retarget()
             if down.starving:

@@ -22,6 +22,7 @@ from jackfield.server.sfu.window import SequenceWindow
 #: A layer that sent nothing for this long is not chosen.
 _ALIVE_NS = 1_500_000_000
 _OPUS = next(entry.payload_type for entry in ENTRIES if entry.name == "opus")
+_FALL = 0.3
 #: The id of the dependency descriptor towards subscribers.
 DEPENDENCY_DESCRIPTOR_ID = 1
 
@@ -152,6 +153,11 @@ class Layer:
         self.anchor: Anchor | None = None
         self.heard_ns = track.clock.now_ns()
         self.octets = 0
+        #: Of these, what is forwarded: no padding, which may be ten times as much in a lowest layer.
+        self.forwarded = 0
+        #: What it takes, measured by whoever calls `measure`; falls slowly, so that a still picture changes little.
+        self.bitrate_bps = 0.0
+        self._measured = (self.heard_ns, 0)
         self.nacked = 0
         self._jitter = 0
         self._transit: int | None = None
@@ -191,7 +197,10 @@ class Layer:
             self.ask_again(arrival_ns)
         if self.track.level_id is not None:
             self._hear(packet)
-        if number is None or not (self.current or self.waiting):
+        if number is None:
+            return
+        self.forwarded += end
+        if not (self.current or self.waiting):
             return
         kept = self._kept(packet, start, end, arrival_ns)
         if self.track.is_video:
@@ -254,6 +263,20 @@ class Layer:
             if step < self.track.clock_rate:
                 self._jitter += step - ((self._jitter + 8) >> 4)
         self._transit = transit
+
+    def measure(self, now_ns: int) -> None:
+        """Its bitrate, from what came since the last call."""
+        since_ns, octets = self._measured
+        if now_ns <= since_ns:
+            return
+        self._measured = (now_ns, self.forwarded)
+        rate = (self.forwarded - octets) * 8e9 / (now_ns - since_ns)
+        self.bitrate_bps = max(rate, self.bitrate_bps + (rate - self.bitrate_bps) * _FALL)
+
+    @property
+    def flows(self) -> bool:
+        """Whether it sent anything lately."""
+        return self.track.clock.now_ns() - self.heard_ns < _ALIVE_NS
 
     # --- towards the publisher ---
     def ask_again(self, now_ns: int) -> None:

@@ -1,0 +1,48 @@
+"""Which layer of which picture a subscriber gets when its path does not carry all that it wants."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from attrs import frozen
+
+#: Nothing of this picture is sent.
+PAUSED = -1
+#: A layer above the one that is sent has to fit with this much to spare, or the choice would swing.
+_HEADROOM = 1.15
+
+
+@frozen
+class Wish:
+    """A picture that is wanted, and what its layers take, the smallest first, up to the best that is wanted."""
+
+    track_sid: str
+    layers_bps: tuple[int, ...]
+
+
+def allocate(
+    budget_bps: int | None, wishes: Sequence[Wish], held: Mapping[str, int], *, most: int = 0
+) -> dict[str, int]:
+    """The layer for each wish, the most important first, or `PAUSED`.
+
+    Everybody's smallest layer comes before anybody's next; what does not fit is paused from the least important on.
+    ``held`` is what is sent now. ``budget_bps`` None: the path carries everything. ``most`` pictures at most; 0: all.
+    """
+    allowed = list(wishes[:most] if most else wishes)
+    chosen = {wish.track_sid: PAUSED for wish in wishes}
+    if budget_bps is None:
+        return chosen | {wish.track_sid: len(wish.layers_bps) - 1 for wish in allowed}
+    left = float(budget_bps)
+    for level in range(max((len(wish.layers_bps) for wish in allowed), default=0)):
+        for wish in allowed:
+            if level >= len(wish.layers_bps) or chosen[wish.track_sid] != level - 1:
+                continue
+            before = wish.layers_bps[level - 1] if level else 0
+            more = wish.layers_bps[level] - before
+            spare = wish.layers_bps[level] * (_HEADROOM - 1) if level > held.get(wish.track_sid, PAUSED) else 0.0
+            if more + spare <= left:
+                chosen[wish.track_sid] = level
+                left -= more
+            elif level == 0:
+                return chosen
+    return chosen

@@ -1,0 +1,113 @@
+"""How one subscriber's path is shared among the pictures that it wants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from livekit.protocol import models
+
+from jackfield.media.clock import Clock
+from jackfield.server.sfu.allocation import PAUSED, Wish, allocate
+from jackfield.server.sfu.downlink import DownTrack
+from jackfield.server.sfu.path_estimate import PathEstimate
+from jackfield.server.sfu.publication import Publication
+
+#: Loss of a few packets says nothing of a path.
+_COUNTS_BPS = 50_000
+_LEAST_VIDEO_BPS = 30_000
+_ANY = 1 << 8
+
+
+class _Shared(NamedTuple):
+    publication: Publication
+    down: DownTrack
+
+
+class PathShare:
+    """Decides every half second. ``last_n`` pictures at most, 0: all; ``on_paused`` gets what pauses (True) or goes on.
+
+    Shared screens come first, then who spoke last, then who was there first. Sound is never held back.
+    """
+
+    def __init__(self, clock: Clock, last_n: int, on_paused: Callable[[Mapping[str, bool]], None]) -> None:
+        self.estimate = PathEstimate()
+        self._clock = clock
+        self._last_n = last_n
+        self._on_paused = on_paused
+        self._shared: dict[str, _Shared] = {}
+        self._paused: set[str] = set()
+        self._sent = (clock.now_ns(), 0)
+
+    def add(self, publication: Publication, down: DownTrack) -> None:
+        """This is subscribed to."""
+        full = self._last_n and len(self._wanted()) >= self._last_n
+        if down.track.is_video and (full or self.estimate.budget_bps is not None):
+            down.allow(PAUSED if full else 0)  # until the next decision
+        self._shared[publication.sid] = _Shared(publication, down)
+
+    def remove(self, track_sid: str) -> None:
+        """And this no more."""
+        self._shared.pop(track_sid, None)
+        self._paused.discard(track_sid)
+
+    def lost(self, down: DownTrack) -> None:
+        """The subscriber has reported how this one comes."""
+        layer = down.feeding
+        if down.track.is_video and layer is not None and layer.bitrate_bps > _COUNTS_BPS:
+            self.estimate.lost(down.reception.loss)
+
+    def decide(self, sent_bits: int) -> None:
+        """``sent_bits`` is what has been sent to this subscriber in all."""
+        now_ns = self._clock.now_ns()
+        since_ns, before = self._sent
+        if now_ns <= since_ns:
+            return
+        self._sent = (now_ns, sent_bits)
+        wishes = [_wish(shared) for shared in sorted(self._wanted(), key=_importance)]
+        sound_bps = sum(_sound_bps(shared.down) for shared in self._shared.values())
+        wanted_bps = sound_bps + sum(wish.layers_bps[-1] for wish in wishes)
+        sent_bps = (sent_bits - before) * 1e9 / (now_ns - since_ns)
+        budget_bps = self.estimate.update(now_ns, now_ns - since_ns, sent_bps, wanted_bps)
+        if budget_bps is not None:
+            budget_bps = max(_LEAST_VIDEO_BPS, round(budget_bps - sound_bps))
+        held = {sid: shared.down.allowed for sid, shared in self._shared.items()}
+        chosen = allocate(budget_bps, wishes, held, most=self._last_n)
+        if budget_bps is None:  # whoever asks for a better layer meanwhile gets it at once
+            chosen = {sid: index if index == PAUSED else _ANY for sid, index in chosen.items()}
+        self._apply(chosen)
+
+    def _wanted(self) -> list[_Shared]:
+        return [shared for shared in self._shared.values() if shared.down.track.is_video and shared.down.is_wanted]
+
+    def _apply(self, chosen: Mapping[str, int]) -> None:
+        for sid, index in chosen.items():
+            self._shared[sid].down.allow(index)
+        changed = {sid: index == PAUSED for sid, index in chosen.items() if (index == PAUSED) != (sid in self._paused)}
+        self._paused = {sid for sid in self._paused | changed.keys() if changed.get(sid, True)}
+        if changed:
+            self._on_paused(changed)
+
+
+def _importance(shared: _Shared) -> tuple[bool, float]:
+    publication = shared.publication
+    return publication.info.source != models.TrackSource.SCREEN_SHARE, -publication.owner.spoke_at
+
+
+def _wish(shared: _Shared) -> Wish:
+    """What each layer takes: as measured, as announced where it does not flow, else as the one below it."""
+    track = shared.down.track
+    announced = sorted(shared.publication.info.layers, key=lambda layer: int(layer.quality))
+    costs: list[int] = []
+    for index, rid in enumerate(track.rids[: shared.down.wanted + 1]):
+        layer = track.layers.get(rid)
+        cost = layer.bitrate_bps if layer is not None and layer.flows else 0.0
+        if not cost and index < len(announced) and len(track.rids) > 1:
+            cost = announced[index].bitrate
+        costs.append(round(max(cost, costs[-1] if costs else 0)))
+    return Wish(shared.publication.sid, tuple(costs))
+
+
+def _sound_bps(down: DownTrack) -> float:
+    layer = None if down.track.is_video else down.feeding
+    return layer.bitrate_bps if layer is not None else 0.0

@@ -1,0 +1,245 @@
+"""A subscriber whose path carries less than it wants: what is measured of the path, and what is given up for it."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from types import SimpleNamespace
+
+import pytest
+from livekit.protocol import models
+
+from jackfield.rtc import rtcp
+from jackfield.server.sfu.allocation import PAUSED, Wish, allocate
+from jackfield.server.sfu.downlink import DownTrack
+from jackfield.server.sfu.path_estimate import PathEstimate
+from jackfield.server.sfu.path_share import PathShare
+from jackfield.server.sfu.uplink import Layer, UpTrack
+from jackfield.testing.timers import ManualTimers
+
+BEAT_NS = 500_000_000
+A, B = Wish("a", (150_000, 500_000, 1_700_000)), Wish("b", (150_000, 500_000, 1_700_000))
+
+
+@pytest.mark.parametrize(
+    ("budget", "chosen"),
+    [
+        (None, (2, 2)),
+        (10_000_000, (2, 2)),
+        (2_500_000, (2, 1)),  # both get the middle before one gets the top
+        (1_100_000, (1, 1)),
+        (800_000, (1, 0)),
+        (360_000, (0, 0)),
+        (200_000, (0, PAUSED)),  # fewer pictures rather than all of them broken
+        (50_000, (PAUSED, PAUSED)),
+    ],
+)
+def test_what_a_budget_buys(budget: int | None, chosen: tuple[int, int]) -> None:
+    """The smallest of everybody before more of anybody, the most important first."""
+    found = allocate(budget, [A, B], {"a": 0, "b": 0})
+    assert (found["a"], found["b"]) == chosen
+
+
+def test_a_better_layer_needs_room_to_spare_and_the_held_one_does_not() -> None:
+    """Else the choice would swing with the last kilobit."""
+    assert allocate(520_000, [A], {"a": 0})["a"] == 0
+    assert allocate(520_000, [A], {"a": 1})["a"] == 1
+    assert allocate(580_000, [A], {"a": 0})["a"] == 1
+
+
+def test_only_so_many_pictures() -> None:
+    """The last of them are paused, whatever the path carries."""
+    wishes = [Wish(name, (1000,)) for name in "abcd"]
+    assert allocate(None, wishes, {}, most=2) == {"a": 0, "b": 0, "c": PAUSED, "d": PAUSED}
+    assert allocate(1200, wishes, {}, most=2) == {"a": 0, "b": PAUSED, "c": PAUSED, "d": PAUSED}
+
+
+class Bottleneck:
+    """A path of ``capacity_bps``: what is beyond is lost, and told a second later, as receivers do."""
+
+    def __init__(self, capacity_bps: float) -> None:
+        self.capacity_bps = capacity_bps
+        self.estimate = PathEstimate()
+        self.now_ns = 0
+        self.budgets: list[int | None] = []
+        self.lost_bits = 0.0
+
+    def run(self, seconds: float, wanted_bps: float, layers: tuple[float, ...]) -> None:
+        """The best of ``layers`` that the budget allows is sent."""
+        for beat in range(round(seconds * 2)):
+            budget = self.budgets[-1] if self.budgets else None
+            fitting = [layer for layer in layers if budget is None or layer <= budget]
+            sent = max(fitting, default=0.0)
+            loss = max(0.0, 1 - self.capacity_bps / sent) if sent else 0.0
+            self.lost_bits += loss * sent / 2
+            if beat % 2:
+                self.estimate.lost(loss)
+            self.now_ns += BEAT_NS
+            self.budgets.append(self.estimate.update(self.now_ns, BEAT_NS, sent, wanted_bps))
+
+
+LAYERS = (150_000.0, 500_000.0, 1_700_000.0)
+
+
+def test_without_loss_nothing_is_held_back() -> None:
+    """Neither at the start nor later, whatever REMB says of its own height."""
+    path = Bottleneck(10_000_000)
+    path.estimate.remb(300_000)
+    path.run(30, 1_700_000, LAYERS)
+    path.estimate.remb(400_000)
+    path.run(30, 1_700_000, LAYERS)
+    assert set(path.budgets) == {None}
+
+
+def test_loss_finds_the_path_and_its_opening_is_found_again() -> None:
+    """300 kbit/s for a minute: within three seconds under it, tried again seldom; then all of it within a minute."""
+    path = Bottleneck(300_000)
+    path.run(4, 1_700_000, LAYERS)
+    assert path.budgets[-1] is not None
+    assert path.budgets[-1] <= 300_000
+    path.lost_bits = 0
+    path.run(60, 1_700_000, LAYERS)
+    assert path.lost_bits / (60 * 150_000) < 0.35, "attempts cost little"
+    path.capacity_bps = 10_000_000
+    path.run(90, 1_700_000, LAYERS)
+    assert path.budgets[-1] is None
+
+
+def test_an_attempt_that_fails_makes_the_next_one_wait_longer() -> None:
+    """A path that never opens is bothered less and less."""
+    path = Bottleneck(300_000)
+    path.run(300, 1_700_000, LAYERS)
+    falls = [
+        index
+        for index in range(1, len(path.budgets))
+        if (before := path.budgets[index - 1]) is not None and (path.budgets[index] or before) < before
+    ]
+    pauses = [after - before for before, after in pairwise(falls) if after - before > 4]
+    assert len(pauses) >= 2
+    assert pauses[-1] > pauses[0]
+
+
+def test_a_remb_that_falls_is_believed() -> None:
+    """A browser whose queue grows says so before anything is lost."""
+    estimate = PathEstimate()
+    estimate.remb(2_000_000)
+    assert estimate.update(BEAT_NS, BEAT_NS, 1_700_000, 1_700_000) is None
+    estimate.remb(900_000)
+    assert estimate.update(2 * BEAT_NS, BEAT_NS, 1_700_000, 1_700_000) == 855_000
+
+
+def test_a_remb_that_falls_above_what_is_sent_means_nothing() -> None:
+    """It bounds what was never tried."""
+    estimate = PathEstimate()
+    for number, bitrate in enumerate((2_000_000, 900_000), 1):
+        estimate.remb(bitrate)
+        assert estimate.update(number * BEAT_NS, BEAT_NS, 300_000, 300_000) is None
+
+
+class Meeting:
+    """One subscriber of several simulcast pictures; the wires are cut open and time is ours."""
+
+    def __init__(self, count: int, last_n: int = 0) -> None:
+        self.clock = ManualTimers()
+        self.paused: dict[str, bool] = {}
+        self.share = PathShare(self.clock, last_n, self.paused.update)
+        self.downs: dict[str, DownTrack] = {}
+        self.owners: dict[str, SimpleNamespace] = {}
+        self.layers: list[Layer] = []
+        self.sent_bits = 0
+        for index in range(count):
+            self.add(f"TR_{index}")
+
+    def add(self, sid: str, source: models.TrackSource = models.TrackSource.CAMERA) -> None:
+        track = UpTrack(
+            kind="video", codec="VP8", payload_type=96, clock_rate=90000, clock=self.clock,
+            send_rtcp=lambda data: None, feedback_ssrc=1, rids=("q", "h", "f"),
+        )  # fmt: skip
+        down = DownTrack(
+            track, payload_type=96, rtx_payload_type=97, send_rtp=lambda header, body: None,
+            send_rtcp=lambda data: None, clock=self.clock, cname="x",
+        )  # fmt: skip
+        self.owners[sid] = SimpleNamespace(spoke_at=0.0)
+        self.layers += [track.layer(rid, index) for index, rid in enumerate(track.rids)]
+        publication = SimpleNamespace(sid=sid, owner=self.owners[sid], info=models.TrackInfo(source=source))
+        self.downs[sid] = down
+        self.share.add(publication, down)  # type: ignore[arg-type]
+        down.enable()
+
+    def beat(self, times: int = 1, *, sent_bps: float = 1_000_000) -> None:
+        """Half a second in which every layer flows."""
+        for _ in range(times):
+            self.clock.advance(0.5)
+            for layer in self.layers:
+                layer.heard_ns = self.clock.now_ns()
+                layer.forwarded += round({"q": 150_000, "h": 500_000, "f": 1_700_000}[layer.rid] / 16)
+                layer.measure(self.clock.now_ns())
+            self.sent_bits += round(sent_bps / 2)
+            self.share.decide(self.sent_bits)
+
+    def lose(self, share: float) -> None:
+        for down in self.downs.values():
+            if down.track.layers:
+                down.switch(down.track.layers["f"], 1, self.kept())
+                down.received(rtcp.ReportBlock(down.ssrc, round(share * 256)))
+                self.share.lost(down)
+
+    @staticmethod
+    def kept() -> object:
+        return SimpleNamespace(arrival_ns=1, timestamp=1, descriptor=None)
+
+    @property
+    def allowed(self) -> list[int]:
+        return [min(down.allowed, down.wanted) for down in self.downs.values()]
+
+
+def test_a_subscriber_that_loses_half_gets_smaller_pictures_and_then_fewer() -> None:
+    """Everything is given until it reports loss; its client is told what pauses and what goes on."""
+    meeting = Meeting(2)
+    meeting.beat(4, sent_bps=3_400_000)
+    assert meeting.allowed == [2, 2]
+    meeting.lose(0.78)
+    meeting.beat(sent_bps=3_400_000)
+    assert meeting.allowed == [1, 0]
+    meeting.beat(4, sent_bps=700_000)
+    meeting.lose(0.7)
+    meeting.beat(sent_bps=700_000)
+    assert meeting.allowed == [0, PAUSED]
+    assert meeting.paused == {"TR_1": True}
+    meeting.beat(200, sent_bps=150_000)
+    assert meeting.allowed == [2, 2]
+    assert meeting.paused == {"TR_1": False}
+
+
+def test_screens_and_speakers_come_first() -> None:
+    """With room for two of four: the screen that came last, and who spoke last."""
+    meeting = Meeting(3, last_n=2)
+    meeting.add("TR_screen", models.TrackSource.SCREEN_SHARE)
+    meeting.owners["TR_2"].spoke_at = 7.0
+    meeting.beat()
+    assert meeting.allowed == [PAUSED, PAUSED, 2, 2]
+    meeting.owners["TR_0"].spoke_at = 8.0
+    meeting.beat()
+    assert meeting.allowed == [2, PAUSED, PAUSED, 2]
+    assert meeting.paused == {"TR_0": False, "TR_1": True, "TR_2": True}
+
+
+def test_who_comes_late_to_a_narrow_path_does_not_flood_it() -> None:
+    """A new picture begins with its smallest layer; one that is too many does not begin."""
+    meeting = Meeting(1, last_n=2)
+    meeting.beat(4, sent_bps=1_700_000)
+    meeting.lose(0.5)
+    meeting.beat(sent_bps=1_700_000)
+    meeting.add("TR_late")
+    assert meeting.downs["TR_late"].allowed == 0
+    meeting.add("TR_more")
+    assert meeting.downs["TR_more"].allowed == PAUSED
+
+
+def test_a_wish_for_more_is_met_at_once_where_nothing_is_short() -> None:
+    """It does not wait for the next half second."""
+    meeting = Meeting(1)
+    down = meeting.downs["TR_0"]
+    down.want(0, disabled=False)
+    meeting.beat()
+    down.want(2, disabled=False)
+    assert meeting.allowed == [2]
