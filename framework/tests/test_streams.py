@@ -301,6 +301,20 @@ def test_with_redundancy_a_single_lost_packet_costs_nothing() -> None:
     assert max(later - earlier for earlier, later in pairwise(left)) <= 41
 
 
+def test_silence_that_is_not_sent_takes_its_time() -> None:
+    """A frame with no data (DTX) is no packet; the next one's timestamp has moved on by it."""
+    network = Network()
+    receiver = sound(network, 0)
+    for number in range(40):
+        data = b"" if 10 <= number < 30 else b"\xf8x"
+        network.sender.send(EncodedFrame(data, "opus", True, network.clock.now_ns(), duration_ns=20 * MS), 30)
+        network.clock.advance(0.02)
+    network.clock.advance(1)
+    stamps = [(frame.rtp_timestamp or 0) // 960 for _, frame in network.frames]
+    assert [stamp - stamps[0] for stamp in stamps] == [number for number in range(40) if not 10 <= number < 30]
+    assert (receiver.stats()["packets_lost"], receiver.stats()["frames_lost"]) == (0, 0)
+
+
 def test_redundancy_over_a_pause_is_not_taken_for_a_packet() -> None:
     """What came before a pause is older than one frame: nothing is made up of it, and nothing is missing."""
     network = Network()

@@ -325,6 +325,14 @@ class Conceals(Protocol):
 
 
 @runtime_checkable
+class Recovers(Protocol):
+    """A decoder that finds a lost packet's sound in the packet after it (in-band error correction)."""
+
+    def recover(self, frame: EncodedFrame) -> Sequence[AudioBlock]:
+        """Sound in place of the packet before this one, as long as it; `decode` of this one follows."""
+
+
+@runtime_checkable
 class LooksFirst(Protocol):
     """An encoder or decoder factory that sees at a glance when its hardware is not there."""
 

@@ -122,7 +122,7 @@ class SendStream:
         if level_dbov is not None and parameters.level_extension is not None:
             extensions = extensions | {parameters.level_extension: bytes([0x80 | min(max(level_dbov, 0), 127)])}
         packets = []
-        for data in self._packetizer.packetize(frame):
+        for data in self._packetizer.packetize(frame) if frame.data else ():
             body = data if red is None else self._redundancy.write(payload_type, data, stamp)
             packets.append(
                 RtpPacket(red or payload_type, self._sequence, timestamp, self.ssrc, body, False, extensions)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from attrs import define
 
 from jackfield.plugins.patience import given_back
-from jackfield.roles import Conceals, Decoder
+from jackfield.roles import Conceals, Decoder, Recovers
 from jackfield.session.encode import own_words
 from jackfield.session.handover import Handover, Outlet
 from jackfield.session.stall import Left, Stall
@@ -215,9 +215,12 @@ class DecodeThread:
         if frame.lost_before and isinstance(decoder, Conceals):
             lost = min(frame.lost_before, CONCEAL_LIMIT)
             duration_ms = max(1, (frame.duration_ns or 20_000_000) // 1_000_000)
-            self.counts.concealments += 1
-            for block in decoder.conceal(lost * duration_ms):
-                self.counts.concealed_samples += len(block.samples)
+            recovers = isinstance(decoder, Recovers)
+            made_up = decoder.conceal((lost - recovers) * duration_ms) if lost > recovers else ()
+            recovered = decoder.recover(frame) if isinstance(decoder, Recovers) else ()
+            self.counts.concealments += bool(made_up)
+            self.counts.concealed_samples += sum(len(block.samples) for block in made_up)
+            for block in (*made_up, *recovered):
                 self.counts.samples += len(block.samples)
                 self._outlet.put(block)
 

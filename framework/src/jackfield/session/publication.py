@@ -106,6 +106,7 @@ class Publication:
             self.cid, self.name, self.kind, self.source, self.codec, self.supply.size, bitrate_bps, layers
         )
         request.muted = self.muted
+        request.disable_red = self.kind == "audio" and self._settings.low_bandwidth
         info, sender = await connection.add_track(request, self.kind, self.codec, layers)
         self.sid, self._sender, self._connection = info.sid, sender, connection
         sender.on_keyframe_request, sender.on_bitrate = self.supply.force_keyframe, self.supply.steer

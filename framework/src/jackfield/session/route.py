@@ -122,7 +122,7 @@ class Route:
 
     def _encoding(self, codec: str, format: MediaFormat) -> Encoding:
         if self._kind == "audio":
-            return AudioEncoding()
+            return AudioEncoding(dtx=self._settings.low_bandwidth)
         wish = self._settings.video_wish
         width, height = self.size(format)
         fps = format.fps if isinstance(format, VideoFormat) else wish.fps

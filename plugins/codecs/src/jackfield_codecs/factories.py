@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
 from attrs import define
@@ -55,6 +56,63 @@ class SoftwareEncoder:
 
 
 @define
+class SystemOpusEncoder:
+    """Opens the system's libopus, where it is there: it outranks PyAV's, since it can be steered."""
+
+    options: Options
+    name: str = "opus-system"
+    codec: str = "opus"
+    backend: str = "software"
+    rank: int = RANK + 5
+    makes: Literal["encoder"] = "encoder"
+
+    def probe(self) -> str | None:
+        """Why it does not work here: what to install."""
+        from jackfield_codecs.libopus import library
+
+        return _reason(library)
+
+    def open(self, encoding: Encoding) -> Encoder:
+        """A running encoder; ``EncoderError`` when the library refuses this encoding."""
+        from jackfield_codecs import opus_system
+
+        if not isinstance(encoding, AudioEncoding):
+            raise EncoderError(f"{self.name} cannot encode {encoding.codec}", details={"encoder": self.name})
+        return opus_system.SystemOpusEncoder(encoding, self.options)
+
+
+@define
+class SystemOpusDecoder:
+    """Opens the system's libopus, where it is there: it uses the error correction that PyAV's leaves."""
+
+    name: str = "opus-system"
+    codec: str = "opus"
+    backend: str = "software"
+    rank: int = RANK + 5
+    makes: Literal["decoder"] = "decoder"
+
+    def probe(self) -> str | None:
+        """Why it does not work here: what to install."""
+        from jackfield_codecs.libopus import library
+
+        return _reason(library)
+
+    def open(self, *, channels: int = 2) -> Decoder:
+        """A running decoder."""
+        from jackfield_codecs import opus_system
+
+        return opus_system.SystemOpusDecoder(channels)
+
+
+def _reason(try_out: Callable[[], object]) -> str | None:
+    try:
+        try_out()
+    except EncoderError as error:
+        return error.message
+    return None
+
+
+@define
 class SoftwareDecoder:
     """Opens one library's decoder."""
 
@@ -90,4 +148,5 @@ DECODERS = (
     SoftwareDecoder("vp9-libvpx", "VP9"),
     SoftwareDecoder("av1-dav1d", "AV1"),
     SoftwareDecoder("opus-libopus", "opus"),
+    SystemOpusDecoder(),
 )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from jackfield.hookspecs import hookimpl
 from jackfield.roles import DecoderFactory, EncoderFactory
-from jackfield_codecs.factories import DECODERS, SoftwareEncoder
+from jackfield_codecs.factories import DECODERS, SoftwareEncoder, SystemOpusEncoder
 from jackfield_codecs.options import Options
 
 
@@ -26,6 +26,7 @@ class CodecsPlugin:
             SoftwareEncoder("vp9-libvpx", "VP9", options),
             SoftwareEncoder("av1-svt", "AV1", options),
             SoftwareEncoder("opus-libopus", "opus", options),
+            SystemOpusEncoder(options),
             *DECODERS,
         )
 
