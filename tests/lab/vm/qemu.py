@@ -18,6 +18,8 @@ from tests.lab.vm.kernel import Kernel
 
 #: What `run` answers with where the command did not end by itself.
 TIMED_OUT, NO_STATUS = 124, 125
+#: What sound cards of the VM play, beside the command: a WAV file that grows.
+PLAYED = "played.wav"
 _MEMORY_MIB, _CORES = 3072, 2
 #: What costs emulation most is left out: string instructions, wide vectors, mitigations.
 _CPU = "Nehalem"
@@ -95,7 +97,7 @@ def _command_line(booted: Kernel) -> list[str]:
         *("-device", "virtio-serial-pci"),
         *("-chardev", "stdio,id=out,signal=off", "-device", "virtserialport,chardev=out,name=out"),
         *("-chardev", "socket,id=inner,path=qmp", "-device", "virtserialport,chardev=inner,name=qmp"),
-        *("-audiodev", "none,id=silent", "-device", "qemu-xhci,id=xhci"),
+        *("-audiodev", f"wav,id=played,path={PLAYED},out.frequency=48000", "-device", "qemu-xhci,id=xhci"),
         *(word for share in shares for word in _share(*share)),
     ]
 

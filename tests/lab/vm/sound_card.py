@@ -7,9 +7,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tests.lab.vm.modules import load, settle, wait_for
+from tests.lab.vm.qemu import PLAYED
 
 _PORT = Path("/dev/virtio-ports/qmp")
+_PLAYED = Path("/vm", PLAYED)
+_WAV_HEADER_BYTES, _FRAME_BYTES = 44, 4
 #: Left to choose, QEMU takes another each time.
 _AT_PORT = "1"
 _numbers = itertools.count()
@@ -42,7 +48,7 @@ def _exchange(port: Any, command: str, arguments: dict[str, Any], *, tolerant: b
 
 
 class UsbSoundCard:
-    """A stereo loudspeaker on USB (QEMU's ``usb-audio``, vendor 46f4). It plays into nothing, in real time."""
+    """A stereo loudspeaker on USB (QEMU's ``usb-audio``, vendor 46f4). It plays into a file, in real time."""
 
     def __init__(self, name: str = "speaker") -> None:
         self.name = name
@@ -53,7 +59,7 @@ class UsbSoundCard:
         load("xhci-pci")
         load("snd-usb-audio")
         before = _cards()
-        ask("device_add", driver="usb-audio", id=self.name, audiodev="silent", bus="xhci.0", port=_AT_PORT)
+        ask("device_add", driver="usb-audio", id=self.name, audiodev="played", bus="xhci.0", port=_AT_PORT)
         self.plugged = True
         (card,) = wait_for(lambda: _cards() - before)
         settle()
@@ -67,6 +73,13 @@ class UsbSoundCard:
             self.plugged = False
             wait_for(lambda: before - _cards())
             settle()
+
+    def played(self, since: int = 0) -> NDArray[np.int16]:
+        """What it has played since it was plugged in, from the sample ``since`` on: 48 kHz, two channels."""
+        with _PLAYED.open("rb") as file:
+            file.seek(_WAV_HEADER_BYTES + since * _FRAME_BYTES)
+            sound = file.read()
+        return np.frombuffer(sound[: len(sound) // _FRAME_BYTES * _FRAME_BYTES], np.int16).reshape(-1, 2)
 
 
 def _cards() -> set[int]:
