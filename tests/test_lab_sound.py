@@ -60,15 +60,17 @@ async def test_a_usb_microphone_is_pulled_and_put_back_in_the_call(people: Peopl
         async with looking(bob, "ada", pictures=False, sound=True) as sight:
             for turn in range(3):
                 since = len(sight.notes)
-                await until(lambda since=since: sight.heard(HIGH, since) >= 3, f"the tone of turn {turn}")
+                await until(lambda since=since: sight.heard(HIGH, since) >= 3, f"the tone of turn {turn}", ada, bob)
                 began = time.monotonic()
                 await asyncio.to_thread(mic.unplug)
-                await until(lambda turn=turn: names(events).count("device_lost") > turn, f"the loss of turn {turn}")
+                await until(
+                    lambda turn=turn: names(events).count("device_lost") > turn, f"the loss of turn {turn}", ada, bob
+                )
                 lost, since = time.monotonic(), len(sight.notes)
-                await until(lambda since=since: sight.heard("", since) >= 5, f"silence in turn {turn}")
+                await until(lambda since=since: sight.heard("", since) >= 5, f"silence in turn {turn}", ada, bob)
                 await asyncio.to_thread(mic.plug)
                 plugged, since = time.monotonic(), len(sight.notes)
-                await until(lambda since=since: sight.heard(HIGH, since) >= 3, f"the return of turn {turn}")
+                await until(lambda since=since: sight.heard(HIGH, since) >= 3, f"the return of turn {turn}", ada, bob)
                 print(f"turn {turn}: lost {lost - began:.1f} s, tone again {time.monotonic() - plugged:.1f} s")
                 kept.append(left_over())
         assert ada.is_active
