@@ -12,7 +12,7 @@ from aioice import stun
 from aiortc.rtcsctptransport import DataChunk
 
 from jackfield.rtc import ice_lite, rtcp, rtp
-from jackfield.rtc.aioice_shim import IceAgent
+from jackfield.rtc.aioice_shim import IceAgent, _Late
 from jackfield.rtc.aiortc_shim import AIORTC_WINDOW, SCTP_WINDOW
 from jackfield.rtc.link import IceServer
 from jackfield.rtc.transport import Certificate, DataChannel, Transport
@@ -308,6 +308,25 @@ async def test_a_lite_server_answers_an_agents_checks() -> None:
     assert str(port) in agent.selected_pair[1]
     await agent.close()
     endpoint.close()
+
+
+async def test_an_answer_that_comes_late_is_consent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path whose buffers are full is a path: aioice has given the question up when its answer comes."""
+    monkeypatch.setattr(stun, "RETRY_RTO", 0.01)
+    first, second = await connected_agents()
+    held: list[tuple[object, ...]] = []
+    answer = second._connection.request_received
+    monkeypatch.setattr(second._connection, "request_received", lambda *request: held.append(request))
+    answered = first.answered
+    first.ask()
+    protocols = first._connection._protocols
+    await until(lambda: any(isinstance(each, _Late) for one in protocols for each in one.transactions.values()))
+    assert first.answered == answered
+    for request in held:
+        answer(*request)  # type: ignore[arg-type]
+    await until(lambda: first.answered == answered + 1)
+    assert not any(one.transactions for one in protocols)
+    await asyncio.gather(first.close(), second.close())
 
 
 def test_garbage_is_no_check() -> None:

@@ -26,6 +26,8 @@ GATHER_TIMEOUT_S = 3
 RETRY_S = 0.5
 
 _QUESTIONS_MAX = 8
+#: A question of consent may be answered for so long (RFC 7675 section 5.1: consent lasts thirty seconds).
+_CONSENT_S = 30.0
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +67,9 @@ class _Connection(Connection):
         began = time.monotonic()
         try:
             await pair.protocol.request(request, pair.remote_addr, integrity_key=key, retransmissions=1)
+        except stun.TransactionTimeout:
+            if not await _answered_late(pair.protocol, request, key):
+                return
         except stun.TransactionError:
             return
         self.answered += 1
@@ -155,6 +160,33 @@ class _Connection(Connection):
         """The address of this machine that the nominated pair begins at; None where a relay stands between."""
         pair = self._nominated.get(1)
         return pair.local_candidate.host if pair is not None and pair.local_candidate.type == "host" else None
+
+
+class _Late:
+    """Stands for a transaction that was given up, where its answer may still come."""
+
+    def __init__(self, key: bytes) -> None:
+        self.answered = asyncio.Event()
+        self._key = key
+
+    def response_received(self, message: stun.Message, address: tuple[str, int]) -> None:
+        if message.message_class == stun.Class.RESPONSE and message.check_message_integrity(self._key):
+            self.answered.set()
+
+
+async def _answered_late(protocol: StunProtocol, request: stun.Message, key: bytes) -> bool:
+    """Whether an answer comes after all. aioice gives up after a second and a half, but a path with full buffers, or a
+    peer that is out of breath, may take longer and be a path all the same."""
+    late = _Late(key)
+    protocol.transactions[request.transaction_id] = late  # type: ignore[assignment]
+    try:
+        async with asyncio.timeout(_CONSENT_S):
+            await late.answered.wait()
+    except TimeoutError:
+        return False
+    finally:
+        protocol.transactions.pop(request.transaction_id, None)
+    return True
 
 
 class IceAgent:
