@@ -201,7 +201,6 @@ WRONG: dict[str, list[Wrong]] = {
         (["room", "--uid", ""], Exit.SETTINGS, ["uid is empty; give a text"]),
         (["room", *HERE, "--set", "layuot=TILE"], Exit.SETTINGS, ["layuot: is no setting", "did you mean layout?"]),
         (["room", *HERE, "--set", "foo=1"], Exit.SETTINGS, ["foo: is no setting", "docs/reference/settings.md"]),
-        (["room", *HERE, "--codec", "AV1"], Exit.DEVICE, ["this client does not send AV1; it sends VP8 and H264"]),
         (["room", "--set", "nonsense"], Exit.USAGE, ["'nonsense' is not KEY=VALUE"]),
         (["room", "--video", "big"], Exit.USAGE, ["'big' is not of the form 1280x720@30"]),
         (
