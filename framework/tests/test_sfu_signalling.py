@@ -841,3 +841,22 @@ async def test_nothing_is_left_behind(join: Join, sfu: Sfu) -> None:
             return
         await asyncio.sleep(0.02)
     raise AssertionError([str(task) for task in asyncio.all_tasks()])
+
+
+async def test_a_busy_server_opens_no_room_and_says_where_to_go(
+    sfu: Sfu, url: str, session: aiohttp.ClientSession
+) -> None:
+    """Who is asked for a new session gets a 503 with the reason; a call that has begun goes on taking people."""
+    sfu.gauge._limit = 0.9
+    async with session.ws_connect(f"{url}/rtc?access_token={token('ada')}"):
+        sfu.gauge.cpu_share = 0.94
+        async with session.get(f"{url}/rtc/validate?access_token={token('bob', room='new')}") as response:
+            assert response.status == 503
+            assert response.headers["Access-Control-Allow-Origin"] == "*"
+            assert "94 % of a core" in (words := await response.text())
+            assert "LiveKit" in words
+        async with session.get(f"{url}/rtc/validate?access_token={token('bob')}") as response:
+            assert response.status == 200
+        sfu.gauge.cpu_share = 0.99
+        async with session.get(f"{url}/rtc/validate?access_token={token('bob')}") as response:
+            assert response.status == 503

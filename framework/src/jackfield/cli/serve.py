@@ -57,6 +57,15 @@ Ends with 0 after SIGTERM, Ctrl-C or (--local) when idle, and with 3 when it can
     help="How long calls may go on after SIGTERM, while nobody new is let in; Ctrl-C or a second signal ends them at "
     "once.  [default: 5]",
 )
+@click.option(
+    "--max-cpu",
+    type=click.FloatRange(0, 100),
+    metavar="PERCENT",
+    help="Of a core: above it no new session is opened; 0: no limit.  [default: 90]",
+)
+@click.option(
+    "--last-n", type=click.IntRange(0), help="Pictures that one participant gets at a time; 0: all.  [default: 0]"
+)
 @click.option("--local", is_flag=True, help="Be this machine's own server: ends when idle.")
 @click.option("--idle-seconds", "idle_s", type=click.FloatRange(0), help="End after this long with nobody in a call.")
 @click.option("--verbose", is_flag=True, help="Log what happens.")
@@ -105,7 +114,7 @@ def _given(flags: dict[str, Any], options: ServerOptions | None, keys_file: Path
     given: dict[str, Any] = {}
     if options is not None:
         names = ["host", "port", "announce", "lan", "tls_cert", "tls_key", "login_key", "ice_servers", "drain_s"]
-        names += ["public_url", "behind_proxy", "allow_origins", "open_metrics"]
+        names += ["max_cpu", "last_n", "public_url", "behind_proxy", "allow_origins", "open_metrics"]
         given = {name: getattr(options, name) for name in names}
         given["udp_port"] = options.udp_port or None
         given["keys"] = options.keys if isinstance(options.keys, str) else options.key_pairs() or None

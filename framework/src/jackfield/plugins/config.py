@@ -74,6 +74,10 @@ class ServerOptions:
     ice_servers: tuple[dict[str, Any], ...] = field(default=(), repr=False)
     #: `serve`: seconds that calls may go on after SIGTERM, while nobody new is let in; Ctrl-C ends them at once.
     drain_s: float = field(default=5.0, validator=validators.ge(0))
+    #: `serve`: per cent of a core above which no new session is opened; 0: no limit.
+    max_cpu: float = field(default=90.0, validator=validators.and_(validators.ge(0), validators.le(100)))
+    #: `serve`: pictures that one participant gets at a time, of shared screens and who spoke last; 0: all.
+    last_n: int = field(default=0, validator=validators.ge(0))
     #: `serve`: how other machines name the server, where that is not its own address.
     public_url: str | None = None
     #: `serve`: a proxy that speaks https stands in front, and is believed about who asks.

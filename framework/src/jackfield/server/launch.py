@@ -38,7 +38,7 @@ class Started:
 
 def make_sfu(settings: ServerSettings, udp_port: int) -> MediaServer:
     """The SFU of these settings, not yet started."""
-    from jackfield.server.sfu import Sfu
+    from jackfield.server.sfu import Limits, Sfu
 
     return Sfu(
         keys=settings.keys,
@@ -46,6 +46,7 @@ def make_sfu(settings: ServerSettings, udp_port: int) -> MediaServer:
         udp_port=udp_port,
         announce=settings.announce,
         ice_servers=settings.ice_servers,
+        limits=Limits(cpu_share=settings.max_cpu / 100, last_n=settings.last_n),
     )
 
 

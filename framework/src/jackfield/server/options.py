@@ -22,7 +22,7 @@ _ICE_SCHEMES: Final = ("turn", "turns", "stun", "stuns")
 def server_settings(given: Mapping[str, Any]) -> ServerSettings:
     """Settings of what was given; None counts as not given. `SettingsError` for what cannot be read."""
     given = {name: value for name, value in given.items() if value is not None}
-    plain = ("port", "udp_port", "public_url", "behind_proxy", "open_metrics", "drain_s")
+    plain = ("port", "udp_port", "public_url", "behind_proxy", "open_metrics", "drain_s", "max_cpu", "last_n")
     values: dict[str, Any] = {name: given[name] for name in plain if name in given}
     values["announce"] = tuple(given.get("announce", ()))
     values["allow_origins"] = tuple(origin.rstrip("/") for origin in given.get("allow_origins", ()))

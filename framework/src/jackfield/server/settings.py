@@ -24,7 +24,9 @@ class ServerSettings:
     """One server. ``udp_port`` None: 7882, or any that is free when that is taken. ``public_url``: how others name it.
 
     ``local`` marks this machine's own server, which ends when idle. ``behind_proxy``: the nearest proxy is believed
-    about who asks and over what. ``tls_fingerprint`` is set where the certificate is self-signed.
+    about who asks and over what. ``max_cpu``: per cent of a core above which no new session is opened, 0: none.
+    ``last_n``: pictures that one participant gets at a time, 0: all. ``tls_fingerprint`` is set where the certificate
+    is self-signed.
     """
 
     keys: Mapping[str, str] = field(repr=False)
@@ -44,6 +46,8 @@ class ServerSettings:
     local: bool = False
     idle_s: float = 0.0
     drain_s: float = 5.0
+    max_cpu: float = 0.0
+    last_n: int = 0
     ice_servers: Sequence[IceServer] = ()
 
     @property

@@ -15,6 +15,7 @@ from jackfield.media.clock import LoopClock
 from jackfield.rtc.link import IceServer
 from jackfield.rtc.transport import Certificate
 from jackfield.server.sfu.connection import Surroundings
+from jackfield.server.sfu.gauge import Gauge
 from jackfield.server.sfu.http import Signalling
 from jackfield.server.sfu.limits import Limits
 from jackfield.server.sfu.participant import Reason
@@ -45,6 +46,9 @@ class Load:
     bytes_sent: int
     retransmitted: int
     keyframe_requests: int
+    #: Of one core, by the thread that forwards; packets both ways.
+    cpu_share: float
+    packets_per_second: float
 
 
 class Sfu:
@@ -65,14 +69,15 @@ class Sfu:
         limits: Limits | None = None,
     ) -> None:
         self.limits = limits or Limits()
-        self.rooms = Rooms(self.limits)
+        self.gauge = Gauge(self.limits.cpu_share)
+        self.rooms = Rooms(self.limits, self.gauge)
         self._sockets = MediaSockets(host, udp_port, announce=announce, limits=self.limits)
         clock = LoopClock()
         around = Surroundings(self._sockets, Certificate.generate(), clock, self.limits)
         verifier = Verifier(keys)
         self._signalling = Signalling(verifier, self.rooms, around, self.limits, tuple(ice_servers))
         self._service = RoomService(verifier, self.rooms, self.limits)
-        self._pulse = Pulse(self.rooms, clock)
+        self._pulse = Pulse(self.rooms, clock, self._look)
 
     @property
     def udp_port(self) -> int:
@@ -87,6 +92,10 @@ class Sfu:
     def routes(self) -> list[web.RouteDef]:
         """`/rtc…` and the RoomService under `/twirp`."""
         return [*self._signalling.routes(), *self._service.routes()]
+
+    def _look(self) -> None:
+        sides = [side for one in self.rooms.participants() for side in (one.publisher, one.subscriber)]
+        self.gauge.look(sum(side.transport.packets_received + side.transport.packets_sent for side in sides))
 
     async def start(self) -> None:
         """Media can come. `OSError` when the UDP port is taken."""
@@ -125,4 +134,6 @@ class Sfu:
             bytes_sent=sum(transport.bytes_sent for transport in transports),
             retransmitted=sum(down.retransmitted for down in downs),
             keyframe_requests=sum(layer.keyframe_requests for layer in layers),
+            cpu_share=self.gauge.cpu_share,
+            packets_per_second=self.gauge.packets_per_second,
         )

@@ -90,8 +90,8 @@ class DownTrack:
 
     @property
     def takes(self) -> int:
-        """The index of the best layer that the subscriber takes, -1 while it wants nothing."""
-        return -1 if self.disabled else self.wanted
+        """The index of the best layer that the subscriber takes, -1 while it wants nothing or its path carries none."""
+        return -1 if self.disabled else min(self.wanted, self.allowed)
 
     def enable(self) -> None:
         """The subscriber has answered the offer that contains this track."""
@@ -109,6 +109,7 @@ class DownTrack:
         """There is room for layers up to ``index`` on the way; below 0: for none."""
         if index != self.allowed:
             self.allowed = index
+            self.track.on_demand()
             self.retarget()
 
     @property

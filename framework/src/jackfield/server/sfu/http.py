@@ -99,6 +99,8 @@ class Signalling:
             return
         if self.is_draining:
             raise Refused("this server is shutting down; nobody new is let in", 503)
+        if room is not None:
+            self._rooms.require_strength(new_room=False)
         if room is not None and room.is_full:
             raise Refused(f"the room is full ({room.max_participants} participants)", 403)
 

@@ -43,6 +43,8 @@ class Limits:
     data_packet_bytes: int = 64 << 10
     #: Reliable packets kept for a participant whose data channel is still being opened.
     early_data_packets: int = 128
+    #: The share of a core above which no new room is opened; 0: none.
+    cpu_share: float = 0.0
     #: Pictures that one subscriber gets at a time, of those who spoke last; 0: all.
     last_n: int = 0
     #: Retransmissions to one subscriber in one second.

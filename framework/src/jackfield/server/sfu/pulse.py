@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 
 from jackfield.media.clock import Clock
+from jackfield.rtc.link import ignore
 from jackfield.server.sfu.participant import RECONNECT, Participant, Reason
 from jackfield.server.sfu.rooms import Rooms
 
@@ -20,11 +21,15 @@ _HEAR, _TEND, _REPORT, _RATE = 8, 10, 20, 60
 
 
 class Pulse:
-    """One task for a whole server. A participant that cannot be served is told to connect anew; nobody else notices."""
+    """One task for a whole server; ``look`` is called once a second.
 
-    def __init__(self, rooms: Rooms, clock: Clock) -> None:
+    A participant that cannot be served is told to connect anew; nobody else notices.
+    """
+
+    def __init__(self, rooms: Rooms, clock: Clock, look: Callable[[], None] = ignore) -> None:
         self._rooms = rooms
         self._clock = clock
+        self._look = look
         self._count = 0
         self._task: asyncio.Task[None] | None = None
 
@@ -63,6 +68,7 @@ class Pulse:
                 self._attempt(partial(room.rate, self._clock.now_ns()), room.name)
         if self._count % _REPORT == 0:
             self._attempt(self._rooms.sweep, "what is over")
+            self._attempt(self._look, "the load")
 
     def _attempt(self, act: Callable[[], None], what: str) -> None:
         try:

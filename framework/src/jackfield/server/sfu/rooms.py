@@ -9,6 +9,7 @@ from contextlib import suppress
 
 from livekit.protocol import models
 
+from jackfield.server.sfu.gauge import Gauge
 from jackfield.server.sfu.limits import Limits
 from jackfield.server.sfu.participant import DISCONNECT, Participant, Reason
 from jackfield.server.sfu.room import Room
@@ -20,8 +21,11 @@ _LOOK_S = 0.05
 class Rooms:
     """By name."""
 
-    def __init__(self, limits: Limits, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, limits: Limits, gauge: Gauge | None = None, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._limits = limits
+        self._gauge = gauge or Gauge()
         self._clock = clock
         self._rooms: dict[str, Room] = {}
         #: Participants that are leaving; their connections are still being closed.
@@ -55,7 +59,15 @@ class Rooms:
     def require_place(self) -> None:
         """Raises `Refused` when there are too many to make one more."""
         if len(self._rooms) >= self._limits.rooms:
-            raise Refused(f"this server has {self._limits.rooms} rooms and takes no more", 503)
+            raise Refused(
+                f"this server has {self._limits.rooms} rooms and takes no more: start another, or move to LiveKit", 503
+            )
+        self.require_strength(new_room=True)
+
+    def require_strength(self, *, new_room: bool) -> None:
+        """Raises `Refused` when the server is too busy for somebody more, or for another room."""
+        if words := self._gauge.refusal(new_room=new_room):
+            raise Refused(words, 503)
 
     def participants(self) -> list[Participant]:
         """Everybody in every room."""
