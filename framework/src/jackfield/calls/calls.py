@@ -32,7 +32,7 @@ ACTED_ON = frozenset(
     {
         "display_name", "type", "layout", "start_audio_muted", "start_video_paused", "camera_facing", "camera",
         "microphone", "speaker", "video", "video_codecs", "low_bandwidth", "encoders", "passthrough", "renderers",
-        "record_to", "simulcast",
+        "record_to", "reconnect_s", "simulcast",
     }
 )  # fmt: skip
 
@@ -226,7 +226,7 @@ class Calls:
         join = Join(settings, self.plugins, self._listeners, findings)
         token_job = _given(token) if token is not None else self._token(session_id, settings.display_name or "")
         try:
-            return await join.run(self._where(token), token_job, container, self._begins)
+            return await join.run(lambda: self._where(token), token_job, container, self._begins)
         except BaseException:
             self._session = None
             raise

@@ -126,6 +126,8 @@ class PublisherPeer(_Peer):
         self._application: tuple[int, str] | None = None
         self._mids = 0
         self._offer: sdp.SessionDescription | None = None
+        #: The text of the last offer, "" before there is one.
+        self.last_offer = ""
 
     @property
     def senders(self) -> Sequence[RtpSender]:
@@ -180,7 +182,7 @@ class PublisherPeer(_Peer):
         place, mid = self._application
         sections.insert(place, negotiation.application_section(mid))
         text = self._describe(sections, local, "actpass")
-        self._offer = sdp.parse(text)
+        self._offer, self.last_offer = sdp.parse(text), text
         return text
 
     async def set_answer(self, answer: str) -> None:
@@ -241,6 +243,8 @@ class SubscriberPeer(_Peer):
         self.on_track_ended: Callable[[RtpReceiver], None] = ignore
         self._receivable = receivable
         self._receivers: dict[tuple[str, str], RtpReceiver] = {}
+        #: The text of the last answer, "" before there is one.
+        self.last_answer = ""
 
     @property
     def receivers(self) -> Sequence[RtpReceiver]:
@@ -259,7 +263,7 @@ class SubscriberPeer(_Peer):
         sections = [negotiation.answer_section(section, self._receivable) for section in remote.media]
         theirs = remote.transport_section
         setup = negotiation.answer_setup(theirs.setup if theirs else None)
-        text = self._describe(sections, local, setup)
+        text = self.last_answer = self._describe(sections, local, setup)
         self._apply(remote, sections)
         await self._connection.set_remote(remote, negotiation.dtls_role(setup, None))
         return text

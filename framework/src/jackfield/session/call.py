@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from livekit.protocol.models import DisconnectReason
@@ -13,8 +13,10 @@ from livekit.protocol.rtc import LeaveRequest
 from jackfield.plugins import Choice, Plugins
 from jackfield.roles import CaptureDriver, Control, Unwatch
 from jackfield.rtc import signalling
+from jackfield.session.comeback import Comeback
 from jackfield.session.connection import Connection
 from jackfield.session.decoders import DecoderSource
+from jackfield.session.doorway import Doorway
 from jackfield.session.early import Early
 from jackfield.session.ending import within
 from jackfield.session.listeners import Callback, EventStream, Listeners
@@ -26,6 +28,7 @@ from jackfield.session.own_media import OwnMedia, Publishable
 from jackfield.session.own_state import OwnState
 from jackfield.session.participant import Participant
 from jackfield.session.publication import Publication
+from jackfield.session.reconnect import Reconnect, State
 from jackfield.session.remote_track import RemoteTrack
 from jackfield.session.room import Room
 from jackfield.session.server_words import ServerWords
@@ -36,7 +39,7 @@ from jackfield.values.devices import Device, DeviceKind
 from jackfield.values.errors import CallError, NetworkError
 from jackfield.values.events import Event, LeaveReason
 from jackfield.values.findings import Finding
-from jackfield.values.people import CallToken, Role
+from jackfield.values.people import Role
 from jackfield.values.settings import Layout, SessionSettings
 from jackfield.values.statistics import CallStats
 
@@ -55,21 +58,21 @@ class CallSession(Messaging):
         connection: Connection,
         own: OwnMedia,
         moderation: Moderation,
-        token: CallToken,
+        doorway: Doorway,
         listeners: Listeners,
         plugins: Plugins,
         findings: Sequence[Finding] = (),
     ) -> None:
         self.settings: SessionSettings = own.settings
+        token = doorway.held
         self.session_id, self.token, self.findings = token.session_id, token, tuple(findings)
         self.layout: Layout = self.settings.layout
-        self.on_over: Callable[[], Coroutine[Any, Any, None]] | None = None
-        self._connection, self._own, self._moderation = connection, own, moderation
+        self._connection, self._own, self._moderation, self._doorway = connection, own, moderation, doorway
         self._listeners, self._plugins = listeners, plugins
         self._subscriptions = Subscriptions(self._emit, lambda channels: DecoderSource(plugins, channels), self._failed)
         self._room = Room(connection.signal.joined, token.role, self._subscriptions.furnish)
         self._own_state = OwnState(self._room.local, lambda wanted: connection.signal.send(update_metadata=wanted))
-        self._messages = Messages(connection, self._room, self._emit, self._check_active)
+        self._messages = Messages(connection, self._room, self._emit, self._check_active, self._reachable)
         self._server_words = ServerWords(
             self._room, own, self._own_state, self._subscriptions, moderation, self._emit, self._failed
         )
@@ -77,6 +80,13 @@ class CallSession(Messaging):
         self._statistics = CallStatistics(
             self._room, lambda: self._connection, lambda: self._own.publications, self._emit
         )
+        self._server_words.on_token = doorway.renewed
+        self._comeback = Comeback(
+            *(doorway, connection, self._room, own, self._own_state, self._subscriptions, moderation),
+            self._server_words,
+            self._failed,
+        )
+        self._reconnect = Reconnect(self._comeback, self.settings.reconnect_s)
         self._outputs = Outputs(self, plugins, self._failed, self._emit, own.hotplug, own.far_end)
         self._left: asyncio.Future[LeaveReason] = asyncio.get_running_loop().create_future()
         self._ending: asyncio.Task[None] | None = None
@@ -88,6 +98,12 @@ class CallSession(Messaging):
         server has ended the call while our devices opened."""
         connection = self._connection
         connection.on_message, connection.on_end = self._server_words.take, self._ended_by_server
+        connection.on_trouble, connection.on_change = self._reconnect.lost, self._comeback.changed
+        self._reconnect.on_lost = lambda trouble: self._emit(events.ConnectionLost(trouble.message, trouble.cause))
+        self._reconnect.on_restored = lambda how: self._emit(
+            events.ConnectionRestored(round(how.after_s, 3), how.attempts, how.rejoined)
+        )
+        self._reconnect.on_over = self._ended_by_server
         connection.on_track = lambda receiver: self._subscriptions.receiver_came(receiver, self._room)
         connection.on_track_ended = self._subscriptions.receiver_went
         connection.on_data = self._messages.came
@@ -144,6 +160,11 @@ class CallSession(Messaging):
     def is_active(self) -> bool:
         """Whether we are in the call."""
         return self._joined and self._ending is None
+
+    @property
+    def connection_state(self) -> State:
+        """``connected``, ``reconnecting`` (between `ConnectionLost` and `ConnectionRestored`) or ``over``."""
+        return self._reconnect.state if self._ending is None else "over"
 
     @property
     def is_audio_muted(self) -> bool:
@@ -259,7 +280,7 @@ class CallSession(Messaging):
         ``source`` is what others see it as; by default the first picture is the camera and the first sound the
         microphone, where there is none yet. `NotAllowed` when the token does not let us publish.
         """
-        self._check_active()
+        await self._reachable()
         return await self._own.publish(what, name=name, source=source, muted=muted)
 
     async def unpublish(self, publication: Publication) -> None:
@@ -281,13 +302,13 @@ class CallSession(Messaging):
         await self._tell(name=_said("a name", name))
 
     async def _tell(self, **changes: Any) -> None:
-        self._check_active()
+        await self._reachable()
         await self._own_state.change(**changes)
 
     # --- a moderator's
     async def remove_participant(self, participant: Participant | str) -> None:
         """They are out of the call. `NotAllowed` for whom the token makes no moderator."""
-        self._check_active()
+        await self._reachable()
         await self._moderation.remove(participant if isinstance(participant, str) else participant.uid)
 
     async def mute_participant(self, participant: Participant | str) -> None:
@@ -299,7 +320,7 @@ class CallSession(Messaging):
         await self._mute_other(participant, "camera")
 
     async def _mute_other(self, participant: Participant | str, source: signalling.Source) -> None:
-        self._check_active()
+        await self._reachable()
         uid = participant if isinstance(participant, str) else participant.uid
         person = self._room.by_uid(uid)
         await self._moderation.mute_source(uid, person.track_infos.values() if person else (), source)
@@ -309,13 +330,13 @@ class CallSession(Messaging):
 
         LiveKit lets no moderator end a room: without its API secret, the others there see that they were removed.
         """
-        self._check_active()
+        await self._reachable()
         try:
             await self._moderation.end(self.uid)
         except NetworkError:
             if self._ending is None:
                 raise  # else the end itself overtook the answer
-        await asyncio.shield(self._end("ended", "", lost=False))
+        await asyncio.shield(self._end("ended", ""))
 
     # --- how it goes
     def stats(self) -> CallStats:
@@ -332,25 +353,31 @@ class CallSession(Messaging):
         self._emit(events.Error(error, source))
 
     # --- the end
+    async def _reachable(self) -> None:
+        """The server can be asked: a connection that is being restored is waited for a little."""
+        self._check_active()
+        await self._reconnect.until_connected()
+        self._check_active()
+
     def _check_active(self) -> None:
         if not self.is_active:
             raise NetworkError("the call is over; join again")
 
     def _ended_by_server(self, reason: LeaveReason, message: str) -> None:
-        self._end(reason, message, lost=reason in ("network", "server"))
+        self._end(reason, message)
 
     async def leave(self) -> None:
         """We are out, and every device, thread and connection of the call is closed. Fine to call twice."""
-        await asyncio.shield(self._end("left", "", lost=False))
+        await asyncio.shield(self._end("left", ""))
 
-    def _end(self, reason: LeaveReason, message: str, *, lost: bool) -> asyncio.Task[None]:
+    def _end(self, reason: LeaveReason, message: str) -> asyncio.Task[None]:
         if self._ending is None:
-            if lost:
-                self._emit(events.ConnectionLost(message))
             self._ending = asyncio.create_task(self._finish(reason, message), name=f"leave {self.session_id}")
         return self._ending
 
     async def _finish(self, reason: LeaveReason, message: str) -> None:
+        await self._reconnect.stop()
+        self._comeback.end()
         self._own_state.end()
         self._statistics.stop()
         said = None
@@ -368,8 +395,7 @@ class CallSession(Messaging):
         await within(self._subscriptions.close())
         for person in list(self._room.participants.values()):
             self._subscriptions.forget(person)
-        if self.on_over is not None:
-            await within(self.on_over())
+        await within(self._doorway.http.close())
         self._emit(events.ConnectionClosed(message))
         self._emit(events.SessionLeft(reason, message))
         self._left.set_result(reason)

@@ -13,21 +13,25 @@ from urllib.parse import urlsplit
 from livekit.protocol.models import DataPacket, TrackInfo
 from livekit.protocol.rtc import (
     AddTrackRequest,
+    DataChannelInfo,
     LeaveRequest,
     RequestResponse,
     SessionDescription,
     SignalResponse,
+    SyncState,
     TrickleRequest,
+    UpdateSubscription,
 )
 
 from jackfield.rtc import signalling
 from jackfield.rtc.layers import Layer
-from jackfield.rtc.link import IceServer
+from jackfield.rtc.link import IceServer, ignore
 from jackfield.rtc.peer import PublisherPeer, SubscriberPeer
 from jackfield.rtc.receiver import RtpReceiver
 from jackfield.rtc.sender import RtpSender
 from jackfield.rtc.transport import Certificate, DataChannel
-from jackfield.session.signal_client import SignalClient
+from jackfield.session.signal_client import SignalClient, wants_us_back
+from jackfield.session.trouble import Cause, Trouble
 from jackfield.values.errors import CallError, NetworkError, NotAllowed
 from jackfield.values.events import LeaveReason
 
@@ -43,46 +47,136 @@ RELIABLE, LOSSY = "_reliable", "_lossy"
 class Connection:
     """One joined connection. Everything runs on the event loop; set the callbacks, then `start`.
 
-    ``on_message`` gets what is about the room, ``on_end`` is called once when the server ended it or is gone.
+    ``on_message`` gets what is about the room, ``on_trouble`` each loss of signalling, of a path or of the server,
+    ``on_change`` is called when a path is there again, ``on_end`` once when the server ended the call for us. What is
+    lost is mended by `resume`, or by `join_anew` with everything but this object and its callbacks made again.
     """
 
     def __init__(self, signal: SignalClient, server: str, certificate: Certificate) -> None:
-        join = signal.joined
         self.signal = signal
         self.on_message: Callable[[str, Any], None] = lambda kind, message: None
         self.on_end: Callable[[LeaveReason, str], None] = lambda reason, message: None
+        self.on_trouble: Callable[[Trouble], None] = lambda trouble: None
+        self.on_change: Callable[[], None] = lambda: None
         self.on_track: Callable[[RtpReceiver], None] = lambda receiver: None
         self.on_track_ended: Callable[[RtpReceiver], None] = lambda receiver: None
         self.on_data: Callable[[DataPacket], None] = lambda packet: None
-        options: dict[str, Any] = {
-            "certificate": certificate,
-            "ice_servers": [IceServer(tuple(each.urls), each.username, each.credential) for each in join.ice_servers],
-            "loopback": on_this_machine(server),
-        }
-        self.publisher, self.subscriber = PublisherPeer(**options), SubscriberPeer(**options)
-        self._fast = join.fast_publish
+        self._server, self._certificate = server, certificate
+        self._renew()
         self._channels: dict[str, DataChannel] = {}
         self._open = {RELIABLE: asyncio.Event(), LOSSY: asyncio.Event()}
-        self._publishing: dict[str, asyncio.Future[TrackInfo]] = {}
+        self._publishing: dict[str, tuple[AddTrackRequest, asyncio.Future[TrackInfo]]] = {}
         self._inbox: asyncio.Queue[tuple[str, Any]] = asyncio.Queue(INBOX_MAX)
         self._tasks: set[asyncio.Task[None]] = set()
         self._offer_id, self._offer_wanted, self._offering = 0, False, False
+        self._restart_wanted = False
         self._answer: asyncio.Future[str] | None = None
         #: Set once our media has a way to the server.
         self.sending = asyncio.Event()
         self.over = False
 
+    def _renew(self) -> None:
+        """Two peers, fresh, for what the server's join says."""
+        join = self.signal.joined
+        options: dict[str, Any] = {
+            "certificate": self._certificate,
+            "ice_servers": [IceServer(tuple(each.urls), each.username, each.credential) for each in join.ice_servers],
+            "loopback": on_this_machine(self._server),
+        }
+        self.publisher, self.subscriber = PublisherPeer(**options), SubscriberPeer(**options)
+        self._fast = join.fast_publish
+        #: The server is gone, or wants us to join anew: nothing here carries any more, whatever it looks like.
+        self._is_void = False
+
     def start(self) -> None:
         """Messages are read from now on."""
+        self._task(self._negotiations(), "negotiations")
+        self._begin()
+
+    def _begin(self) -> None:
         self.publisher.on_candidate = lambda init: self._trickle(init, signalling.PUBLISHER)
         self.subscriber.on_candidate = lambda init: self._trickle(init, signalling.SUBSCRIBER)
         self.publisher.on_state = lambda state: self._peer_state(state, "sending")
         self.subscriber.on_state = lambda state: self._peer_state(state, "receiving")
         self.subscriber.on_track, self.subscriber.on_track_ended = self._track, self._track_ended
         self.subscriber.on_channel = self._subscribe_channel
+        self._listen()
+
+    def _listen(self) -> None:
         self.signal.on_message, self.signal.on_closed = self._message, self._signal_closed
-        self._task(self._negotiations(), "negotiations")
         self.signal.start()
+
+    # --- lost and mended
+    @property
+    def is_whole(self) -> bool:
+        """Whether signalling is up, and both paths carry: that for sending too, where there is one."""
+        publishes = self.publisher.state != "new"
+        return (
+            self.signal.is_open
+            and not self._is_void
+            and _carries(self.subscriber)
+            and (_carries(self.publisher) if publishes else not self._offering)
+        )
+
+    def resume(self, signal: SignalClient, state: SyncState) -> None:
+        """Goes on over another WebSocket, on which the server hears ``state`` first. A path that is lost is looked for
+        anew; media goes on over one that carries, until the server wants another."""
+        self._replace(signal)
+        signal.send(sync_state=state)
+        self._listen()
+        for request, _ in self._publishing.values():
+            signal.send(add_track=request)
+        self._restart_wanted = self._channels != {} and not _carries(self.publisher)
+        if self._restart_wanted or self._offer_wanted:
+            self.negotiate()
+
+    def join_anew(self, signal: SignalClient, server: str) -> None:
+        """Everything is as after a join: nothing is published, nobody has been heard of; `begin_anew` reads on."""
+        for _, answer in self._publishing.values():
+            if not answer.done():
+                answer.set_exception(NetworkError("the call was joined anew while a track was being published"))
+        self._publishing.clear()
+        former = self.publisher, self.subscriber
+        self._replace(signal)
+        self._server = server
+        self._renew()
+        self._channels, self._offer_wanted, self._restart_wanted = {}, False, False
+        for event in (*self._open.values(), self.sending):
+            event.clear()
+        for peer in former:
+            peer.on_candidate = peer.on_state = peer.on_channel = ignore
+            self._task(_bounded(peer.close()), "retiring")
+        former[1].on_track = former[1].on_track_ended = ignore
+
+    def begin_anew(self) -> None:
+        """After `join_anew`: messages are read from now on."""
+        self._begin()
+
+    def _replace(self, signal: SignalClient) -> None:
+        former, self.signal = self.signal, signal
+        former.on_message = former.on_closed = ignore
+        self._task(_bounded(former.close()), "retiring")
+        while not self._inbox.empty():
+            self._inbox.get_nowait()
+        self._abandon_offer()
+
+    def _abandon_offer(self) -> None:
+        """Nobody will answer the offer in flight; the next one has all that is in it."""
+        if self._answer is not None and not self._answer.done():
+            self._offer_wanted = True
+            self._answer.set_exception(_Abandoned())
+
+    def sync_state(self) -> SyncState:
+        """What we believe, as LiveKit's SDKs tell it when they resume."""
+        offer, answer = self.publisher.last_offer, self.subscriber.last_answer
+        state = SyncState(subscription=UpdateSubscription(subscribe=False))
+        if answer:
+            state.answer.CopyFrom(SessionDescription(type="answer", sdp=answer))
+        if offer:
+            state.offer.CopyFrom(SessionDescription(type="offer", sdp=offer))
+        for number, label in enumerate(self._channels):
+            state.data_channels.append(DataChannelInfo(label=label, id=number, target=signalling.PUBLISHER))
+        return state
 
     # --- publishing
     async def add_track(
@@ -90,7 +184,7 @@ class Connection:
     ) -> tuple[TrackInfo, RtpSender]:
         """Publishes: the server knows the track and has been offered it. `NotAllowed` when it does not take it."""
         answer: asyncio.Future[TrackInfo] = asyncio.get_running_loop().create_future()
-        self._publishing[request.cid] = answer
+        self._publishing[request.cid] = request, answer
         self.signal.send(add_track=request)
         sender = self._sender(request, kind, codec, layers) if self._fast else None
         try:
@@ -130,19 +224,29 @@ class Connection:
 
     async def _offer(self) -> None:
         try:
-            while self._offer_wanted and not self.over:
-                self._offer_wanted = False
-                self._answer = asyncio.get_running_loop().create_future()
-                self._offer_id += 1
-                sdp = await self.publisher.create_offer()
-                self._open_channels()
-                self.signal.send(offer=SessionDescription(type="offer", sdp=sdp, id=self._offer_id))
-                async with asyncio.timeout(ANSWER_TIMEOUT_S):
-                    await self.publisher.set_answer(await self._answer)
+            while self._offer_wanted and self.signal.is_open and not self.over:
+                await self._offer_once()
+        except _Abandoned:
+            logger.info("an offer was given up: signalling is lost")
         except (TimeoutError, ConnectionError, ValueError) as exc:
-            self._end("network", f"the media connection could not be negotiated: {exc or 'no answer in time'}")
+            found = f"the media connection could not be negotiated: {exc or 'no answer in time'}"
+            self._trouble("server", found)
         finally:
             self._offering = False
+            if self._offer_wanted and self.signal.is_open:
+                self.negotiate()
+
+    async def _offer_once(self) -> None:
+        publisher, restart = self.publisher, self._restart_wanted
+        self._offer_wanted = self._restart_wanted = False
+        answer = self._answer = asyncio.get_running_loop().create_future()
+        self._offer_id += 1
+        sdp = await publisher.create_offer(restart_ice=restart)
+        if publisher is self.publisher:
+            self._open_channels()
+            self.signal.send(offer=SessionDescription(type="offer", sdp=sdp, id=self._offer_id))
+        async with asyncio.timeout(ANSWER_TIMEOUT_S):
+            await publisher.set_answer(await answer)
 
     def _open_channels(self) -> None:
         if self._channels:
@@ -158,7 +262,7 @@ class Connection:
         label = RELIABLE if reliable else LOSSY
         if self.over:
             raise NetworkError("the call is over")
-        if self._offer_id == 0:
+        if not self._channels:
             self.negotiate()
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
@@ -215,7 +319,7 @@ class Connection:
             self._end("network", f"the server sent more than {INBOX_MAX} offers and candidates at once")
 
     def _resolve(self, cid: str, result: TrackInfo | CallError) -> None:
-        answer = self._publishing.get(cid)
+        _, answer = self._publishing.get(cid, (None, None))
         if answer is None or answer.done():
             return
         if isinstance(result, CallError):
@@ -234,18 +338,21 @@ class Connection:
             self.on_message("request_response", message)
 
     def _leave(self, message: LeaveRequest) -> None:
-        if message.action == LeaveRequest.Action.DISCONNECT and not message.can_reconnect:
+        if not wants_us_back(message):
             self._end(signalling.leave_reason(message.reason), "the server ended the call for us")
+        elif message.action == LeaveRequest.Action.RESUME:
+            self._trouble("signalling", "the server asks us to connect again")
         else:
-            self._end("server", "the server asks us to join anew")
+            self._trouble("server", "the server asks us to join anew")
 
     async def _negotiations(self) -> None:
         while True:
             kind, message = await self._inbox.get()
+            signal = self.signal
             try:
                 if kind == "offer":
                     sdp = await self.subscriber.answer(message.sdp)
-                    self.signal.send(answer=SessionDescription(type="answer", sdp=sdp, id=message.id))
+                    signal.send(answer=SessionDescription(type="answer", sdp=sdp, id=message.id))
                 elif message.candidateInit:
                     peer = self.publisher if message.target == signalling.PUBLISHER else self.subscriber
                     await peer.add_remote_candidate(message.candidateInit)
@@ -257,13 +364,25 @@ class Connection:
 
     # --- ends
     def _peer_state(self, state: str, purpose: str) -> None:
-        if state == "connected" and purpose == "sending":
-            self.sending.set()
-        if state == "failed":
-            self._end("network", f"the connection for {purpose} media failed")
+        if state == "connected":
+            if purpose == "sending":
+                self.sending.set()
+            self.on_change()
+        elif state == "disconnected":
+            self._trouble("media", f"nothing comes from the server over the connection for {purpose} media")
+        elif state == "failed":
+            self._trouble("server", f"the connection for {purpose} media failed")
+        elif state == "closed" and not self.over:
+            self._trouble("server", f"the server closed the connection for {purpose} media")
 
     def _signal_closed(self, reason: str) -> None:
-        self._end("network", reason)
+        self._abandon_offer()
+        self._trouble("signalling", reason)
+
+    def _trouble(self, cause: Cause, message: str) -> None:
+        if not self.over:
+            self._is_void = self._is_void or cause == "server"
+            self.on_trouble(Trouble(cause, message))
 
     def _end(self, reason: LeaveReason, message: str) -> None:
         if not self.over:
@@ -281,7 +400,7 @@ class Connection:
         self.over = True
         if leave is not None:
             self.signal.send(leave=leave)
-        for answer in self._publishing.values():
+        for _, answer in self._publishing.values():
             if not answer.done():
                 answer.set_exception(NetworkError("the call ended while a track was being published"))
         for task in self._tasks:
@@ -300,7 +419,15 @@ class Connection:
         self._tasks.discard(task)
         if not task.cancelled() and (exc := task.exception()):
             logger.error("%s failed", task.get_name(), exc_info=exc)
-            self._end("network", f"{task.get_name()} failed: {exc!r}")
+            self._trouble("server", f"{task.get_name()} failed: {exc!r}")
+
+
+class _Abandoned(Exception):
+    """No answer will come."""
+
+
+def _carries(peer: PublisherPeer | SubscriberPeer) -> bool:
+    return peer.state == "connected"
 
 
 async def _bounded(job: Coroutine[Any, Any, None]) -> None:

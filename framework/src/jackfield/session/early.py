@@ -28,6 +28,7 @@ class Early:
         self._data: deque[Any] = deque(maxlen=MOST_DATA)
         connection.on_message, connection.on_end = self._keeping("on_message"), self._keeping("on_end")
         connection.on_track, connection.on_track_ended = self._keeping("on_track"), self._keeping("on_track_ended")
+        connection.on_trouble = self._keeping("on_trouble")
         connection.on_data = self._data.append
         connection.start()
 
@@ -43,7 +44,7 @@ class Early:
         return lambda *arguments: self._keep(name, arguments)
 
     def _keep(self, name: str, arguments: tuple[Any, ...]) -> None:
-        if len(self._kept) < MOST or name == "on_end":
+        if len(self._kept) < MOST or name in ("on_end", "on_trouble"):
             self._kept.append((name, arguments))
         elif len(self._kept) == MOST:
             found = f"the server told of more than {MOST} changes before the call began"

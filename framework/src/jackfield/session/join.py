@@ -9,14 +9,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
-import aiohttp
-
 from jackfield import tokens
 from jackfield.plugins import Plugins
 from jackfield.rtc.transport import Certificate
-from jackfield.session import signal_client
 from jackfield.session.call import CallSession
 from jackfield.session.connection import Connection
+from jackfield.session.doorway import Doorway
 from jackfield.session.early import Early
 from jackfield.session.hotplug import HotPlug
 from jackfield.session.listeners import Listeners
@@ -41,23 +39,24 @@ class Join:
 
     async def run(
         self,
-        place: Awaitable[Place],
+        place: Callable[[], Awaitable[Place]],
         token: Awaitable[CallToken],
         container: Any,
         begins: Callable[[CallSession], None] = lambda session: None,
     ) -> CallSession:
         """The call, joined: our media is published and renderers are open. ``begins`` has it before its first event."""
         own = asyncio.ensure_future(self._own.prepare())
-        where, minted = asyncio.ensure_future(place), asyncio.ensure_future(token)
-        connecting = asyncio.ensure_future(self._connect(where, minted))
+        where, minted = asyncio.ensure_future(place()), asyncio.ensure_future(token)
+        connecting = asyncio.ensure_future(self._connect(place, where, minted))
         try:
             await asyncio.gather(own, connecting)
         except BaseException:
             await self._undo(own, connecting, where, minted)
             raise
-        http, connection, early, moderation, held = connecting.result()
-        session = CallSession(connection, self._own, moderation, held, self._listeners, self._plugins, self._findings)
-        session.on_over = http.close
+        doorway, connection, early, moderation = connecting.result()
+        session = CallSession(
+            connection, self._own, moderation, doorway, self._listeners, self._plugins, self._findings
+        )
         begins(session)
         try:
             await session.begin(early, container)
@@ -67,23 +66,22 @@ class Join:
         return session
 
     async def _connect(
-        self, place: Awaitable[Place], token: Awaitable[CallToken]
-    ) -> tuple[aiohttp.ClientSession, Connection, Early, Moderation, CallToken]:
+        self, find: Callable[[], Awaitable[Place]], place: Awaitable[Place], token: Awaitable[CallToken]
+    ) -> tuple[Doorway, Connection, Early, Moderation]:
         where, held = await asyncio.gather(place, token)
-        server = where.url or held.url or ""
-        http = aiohttp.ClientSession()
+        doorway = Doorway(find, held, where)
         try:
-            signal = await signal_client.connect(http, server, held.token, fingerprint=where.fingerprint)
+            signal = await doorway.join()
         except BaseException:
-            await http.close()
+            await doorway.http.close()
             raise
-        connection = Connection(signal, server, Certificate.generate())
+        connection = Connection(signal, doorway.server, Certificate.generate())
         pair = (where.api_key, where.api_secret) if where.api_key and where.api_secret else None
         moderation = Moderation(
-            *(http, server, held.token, held.session_id, held.role, where.fingerprint),
+            *(doorway.http, doorway.server, held.token, held.session_id, held.role, where.fingerprint),
             ending_token=partial(tokens.mint_ending_token, *pair, held.session_id) if pair else None,
         )
-        return http, connection, Early(connection), moderation, held
+        return doorway, connection, Early(connection), moderation
 
     async def _undo(
         self, own: asyncio.Future[Any], connecting: asyncio.Future[Any], *asked: asyncio.Future[Any]
@@ -94,6 +92,6 @@ class Join:
         _, connected, *_ = await asyncio.gather(*jobs, return_exceptions=True)
         await self._own.close()
         if not isinstance(connected, BaseException):
-            http, connection, *_ = connected
+            doorway, connection, *_ = connected
             await connection.close()
-            await http.close()
+            await doorway.http.close()

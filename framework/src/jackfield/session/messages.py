@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from livekit.protocol.models import DataPacket, UserPacket
 
@@ -18,16 +18,22 @@ DATA_LIMIT = 60_000
 
 
 class Messages:
-    """Of one call. Used on the event loop. ``check_active`` raises `NetworkError` where the call is over.
+    """Of one call. Used on the event loop. ``check_active`` raises `NetworkError` where the call is over; ``reachable``
+    does too, and waits a little for a connection that is being restored.
 
     ``path`` is the way of streams, and of calls of each other's methods.
     """
 
     def __init__(
-        self, connection: Connection, room: Room, emit: Callable[[Event], None], check_active: Callable[[], None]
+        self,
+        connection: Connection,
+        room: Room,
+        emit: Callable[[Event], None],
+        check_active: Callable[[], None],
+        reachable: Callable[[], Awaitable[None]],
     ) -> None:
         self._connection, self._room, self._emit = connection, room, emit
-        self._check_active = check_active
+        self._check_active, self._reachable = check_active, reachable
         self.path = DataPath(self._send, connection.data_drained, room.sender)
 
     def check(self) -> None:
@@ -53,6 +59,7 @@ class Messages:
         packet.participant_identity, packet.participant_sid = local.uid, local.pid
         if packet.WhichOneof("value") == "user":
             packet.user.participant_identity, packet.user.participant_sid = local.uid, local.pid
+        await self._reachable()
         await self._connection.send_data(packet, reliable=reliable)
 
     def came(self, packet: DataPacket) -> None:

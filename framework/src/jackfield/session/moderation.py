@@ -39,7 +39,7 @@ class Moderation:
         *,
         ending_token: Callable[[], str] | None = None,
     ) -> None:
-        self._http, self._server, self.token = http, server, token
+        self._http, self.server, self.token = http, server, token
         self._ending_token = ending_token
         self._session_id, self._role, self._fingerprint = session_id, role, fingerprint
 
@@ -82,7 +82,7 @@ class Moderation:
             raise NotAllowed(
                 "only a moderator may do this; ask for a token with that role", details={"role": self._role}
             )
-        parts = urlsplit(self._server)
+        parts = urlsplit(self.server)
         scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
         path = f"{parts.path.rstrip('/')}/twirp/livekit.RoomService/{method}"
         headers = {"Authorization": f"Bearer {token or self.token}", "Content-Type": "application/protobuf"}
@@ -100,7 +100,7 @@ class Moderation:
                     return await answer.read()
                 raise _refusal(answer.status, (await answer.text(errors="replace"))[:300], method)
         except (aiohttp.ClientError, OSError, TimeoutError) as exc:
-            raise unreachable(self._server, exc) from exc
+            raise unreachable(self.server, exc) from exc
 
 
 def _refusal(status: int, text: str, method: str) -> CallError:

@@ -7,6 +7,8 @@ import logging
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import Any
 
+from livekit.protocol.rtc import TrackPublishedResponse
+
 from jackfield.media.far_end import FarEnd
 from jackfield.plugins import Plugins
 from jackfield.roles import Control, HasControls
@@ -25,6 +27,7 @@ from jackfield.values.errors import (
     CallError,
     DeviceError,
     DeviceGone,
+    NetworkError,
     NotAllowed,
     PluginError,
     SettingsError,
@@ -113,17 +116,42 @@ class OwnMedia:
 
     async def connect(self, connection: Connection) -> None:
         """What is ready is published."""
-        join = connection.signal.joined
-        self._connection = connection
-        self._enabled = [codecs.canonical(each.mime) or each.mime for each in join.enabled_publish_codecs] or None
-        permission = join.participant.permission
-        self._may_publish = permission.can_publish or not join.participant.HasField("permission")
+        self._take(connection)
         if not self._may_publish:
             if self.publications:
                 logger.warning("this token lets us watch and listen only: nothing is published")
             await self.close()
             return
         await asyncio.gather(*(self._announce(each) for each in list(self.publications)))
+
+    def _take(self, connection: Connection) -> None:
+        join = connection.signal.joined
+        self._connection = connection
+        self._enabled = [codecs.canonical(each.mime) or each.mime for each in join.enabled_publish_codecs] or None
+        permission = join.participant.permission
+        self._may_publish = permission.can_publish or not join.participant.HasField("permission")
+
+    async def joined_anew(self) -> None:
+        """What was published is published again, with the devices and encoders that are open. `NetworkError` where the
+        server is lost meanwhile; what it does not take any more is told, and ends."""
+        assert self._connection is not None
+        connection = self._connection
+        self._take(connection)
+        if not self._may_publish:
+            await self.close()
+            return
+        were = list(self.publications)
+        ends = await asyncio.gather(*(self._announce(each) for each in were), return_exceptions=True)
+        for publication, end in zip(were, ends, strict=True):
+            if isinstance(end, CallError) and not isinstance(end, NetworkError):
+                self._refused(publication, end)
+            elif isinstance(end, BaseException):
+                raise end
+
+    def confirmations(self) -> list[TrackPublishedResponse]:
+        """What the server must know of, for us to go on where we were."""
+        found = (publication.confirm() for publication in self.publications)
+        return [each for each in found if each is not None]
 
     async def _announce(self, publication: Publication) -> None:
         assert self._connection is not None

@@ -30,6 +30,8 @@ class OwnState:
         self._requests: dict[int, _Request] = {}
         #: Whether the server has taken a change that it has not told of yet.
         self._ahead = False
+        #: All that was changed in this call, to be said again where the server has forgotten it.
+        self._kept = UpdateParticipantMetadata()
 
     async def change(self, *, name: str = "", metadata: str = "", attributes: Mapping[str, str] | None = None) -> None:
         """It is so for everyone. What is left empty stays; `NotAllowed` when the server refuses.
@@ -47,10 +49,18 @@ class OwnState:
             self._send(wanted)
             async with asyncio.timeout(UPDATE_TIMEOUT_S):
                 await request.answer
+            self._kept.MergeFrom(wanted)
         except TimeoutError as exc:
             raise NetworkError("the server did not confirm the change in time") from exc
         finally:
             del self._requests[number]
+
+    async def restore(self) -> None:
+        """What was changed in this call holds again, for everyone, after we have joined anew."""
+        kept = self._kept
+        self._ahead = False
+        if kept.name or kept.metadata or kept.attributes:
+            await self.change(name=kept.name, metadata=kept.metadata, attributes=dict(kept.attributes))
 
     def answered(self, response: RequestResponse) -> None:
         """The server's word on one request."""

@@ -7,7 +7,8 @@ import secrets
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from livekit.protocol.rtc import MuteTrackRequest
+from livekit.protocol.models import TrackInfo
+from livekit.protocol.rtc import MuteTrackRequest, TrackPublishedResponse
 
 from jackfield.media.far_end import FarEnd
 from jackfield.plugins import Plugins
@@ -68,6 +69,7 @@ class Publication:
         self._connection: Connection | None = None
         self._flowing: asyncio.Task[None] | None = None
         self._limitation = Limitation()
+        self._seen_again: asyncio.Task[None] | None = None
 
     @property
     def device(self) -> Device | None:
@@ -100,7 +102,7 @@ class Publication:
         return self.supply.is_away
 
     async def announce(self, connection: Connection) -> None:
-        """The server has the track; media flows as soon as it has a way."""
+        """The server has the track; media flows as soon as it has a way. Once more after we have joined anew."""
         bitrate_bps, layers = self._settings.video_wish.bitrate_bps, self.supply.route.layers
         request = signalling.track_request(
             self.cid, self.name, self.kind, self.source, self.codec, self.supply.size, bitrate_bps, layers
@@ -116,11 +118,31 @@ class Publication:
         sender.muted = self.muted
         if self.kind == "video":
             sender.max_bitrate_bps = bitrate_bps
-        self._flowing = asyncio.create_task(self._flow(connection), name=f"publish {self.name or self.source}")
+        name = f"publish {self.name or self.source}"
+        if self._flowing is None:
+            self._flowing = asyncio.create_task(self._flow(connection), name=name)
+        else:
+            self._seen_again = asyncio.create_task(self._show(connection), name=name)
 
     async def _flow(self, connection: Connection) -> None:
         await connection.sending.wait()
         await self.supply.flow()
+
+    async def _show(self, connection: Connection) -> None:
+        await connection.sending.wait()
+        self.supply.force_keyframe()
+
+    def confirm(self) -> TrackPublishedResponse | None:
+        """What the server must know of it, for us to go on where we were; None while nothing of it was sent."""
+        if not self.sid or self._sender is None or not self._sender.stats()["packets_sent"]:
+            return None
+        kind = signalling.KINDS[self.kind]
+        return TrackPublishedResponse(cid=self.cid, track=TrackInfo(sid=self.sid, type=kind, muted=self.muted))
+
+    def tell_muted(self) -> None:
+        """The server hears once more whether it is muted."""
+        if self._connection is not None and self.sid:
+            self._connection.signal.send(mute=MuteTrackRequest(sid=self.sid, muted=self.muted))
 
     def _refused(self) -> None:
         """The server's answer: it knows the track and takes no media of it."""
@@ -149,8 +171,7 @@ class Publication:
             self.supply.muted = muted
             if self._sender is not None:
                 self._sender.muted = muted
-            if self._connection is not None and self.sid:
-                self._connection.signal.send(mute=MuteTrackRequest(sid=self.sid, muted=muted))
+            self.tell_muted()
         if not muted:
             self.supply.force_keyframe()
 
@@ -211,8 +232,9 @@ class Publication:
 
     async def end(self) -> None:
         """No longer published; device and encoder are given back."""
-        if self._flowing is not None:
-            self._flowing.cancel()
+        for task in (self._flowing, self._seen_again):
+            if task is not None:
+                task.cancel()
         await self.supply.end()
         if self._connection is not None and self._sender is not None and not self._connection.over:
             self._connection.remove_track(self._sender)

@@ -103,6 +103,14 @@ class RemoteTrack:
 
         return unwatch
 
+    def go_on(self, receiver: Receiver) -> None:
+        """What comes is this receiver's from now on: we have joined anew. Whoever reads goes on reading."""
+        if receiver is not self.receiver:
+            self.receiver.on_frame = lambda frame: None
+            self.receiver, receiver.on_frame = receiver, self._arrived
+            if self._thread is not None or self._encoded:
+                self.request_keyframe()
+
     def request_keyframe(self) -> None:
         """A keyframe comes as soon as the sender can give one."""
         if self.kind == "video" and not self.ended:

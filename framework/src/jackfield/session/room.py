@@ -36,6 +36,8 @@ class Room:
         self.dominant: Participant | None = None
         self.quality = Qualities()
         self._unannounced: dict[str, Participant] = {}
+        #: Who was here before we joined anew in a room that was made anew, and has not come again yet.
+        self._awaited: set[str] = set()
         self.first_events = self.update(join.other_participants)
 
     def by_pid(self, pid: str) -> Participant | None:
@@ -71,7 +73,59 @@ class Room:
         happened: list[Event] = []
         for info in infos:
             happened += self._one(info)
-        if any(isinstance(event, events.ParticipantJoined | events.ParticipantLeft) for event in happened):
+        return self._with_list(happened)
+
+    def all_told(self, infos: Iterable[ParticipantInfo]) -> list[Event]:
+        """What an ``update`` means that names everybody: who is not in it has gone while we did not hear."""
+        named = list(infos)
+        present = {info.sid for info in named if info.state != ParticipantInfo.State.DISCONNECTED}
+        gone = [person for person in list(self.participants.values()) if person.pid not in present]
+        happened = [event for person in gone for event in self._gone(person)]
+        return self._with_list(happened + self.update(named)) if gone else self.update(named)
+
+    def joined_anew(self, join: JoinResponse) -> list[Event]:
+        """We have another place in the room, or in one of the same name. Who is still here has neither left nor come.
+
+        In a room that was made anew, others are on their way as we were: they are waited for until `waited`.
+        """
+        is_same, self.sid = self.sid == join.room.sid, join.room.sid
+        self.metadata, self.permission = join.room.metadata, join.participant.permission
+        self.local.take(join.participant)
+        present = {info.identity for info in join.other_participants}
+        missing = [person for uid, person in self.participants.items() if uid not in present]
+        happened: list[Event] = []
+        for person in missing:
+            if is_same:
+                happened += self._gone(person)
+            else:
+                self._awaited.add(person.uid)
+                happened += self._silenced(person)
+        self._awaited |= present & set(self.participants)  # they are themselves, whatever their new sid
+        for info in join.other_participants:
+            happened += self._one(info)
+        return self._with_list(happened)
+
+    def waited(self) -> list[Event]:
+        """Nobody is waited for any longer: who has not come again has left."""
+        late, self._awaited = [self.participants[uid] for uid in self._awaited if uid in self.participants], set()
+        return self._with_list([event for person in late for event in self._gone(person)])
+
+    def _silenced(self, person: Participant) -> list[Event]:
+        """Nothing is published by them for now."""
+        return self._changed(
+            person,
+            ParticipantInfo(
+                sid=person.pid,
+                identity=person.uid,
+                name=person.name,
+                metadata=person.metadata,
+                attributes=person.attributes,
+            ),
+        )
+
+    def _with_list(self, happened: list[Event]) -> list[Event]:
+        known = any(isinstance(event, events.ParticipantListChanged) for event in happened)
+        if not known and any(isinstance(each, events.ParticipantJoined | events.ParticipantLeft) for each in happened):
             happened.append(events.ParticipantListChanged(tuple(self.participants.values())))
         return happened
 
@@ -84,8 +138,9 @@ class Room:
         if info.identity == self.local.uid:
             return []
         happened: list[Event] = []
-        if known and known.pid != info.sid:
+        if known and known.pid != info.sid and known.uid not in self._awaited:
             happened, known = self._gone(known), None
+        self._awaited.discard(info.identity)
         return happened + (self._changed(known, info) if known else self._came(info))
 
     def _ourselves(self, info: ParticipantInfo) -> list[Event]:

@@ -7,6 +7,8 @@ import logging
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
+from livekit.protocol.models import ParticipantInfo
+
 from jackfield.rtc import signalling
 from jackfield.session.moderation import Moderation
 from jackfield.session.own_media import OwnMedia
@@ -39,18 +41,19 @@ class ServerWords:
         self._emit, self._failed = emit, failed
         self._tasks: set[asyncio.Task[Any]] = set()
         self.on_left: Callable[[str], None] = lambda uid: None
+        self.on_token: Callable[[str], None] = lambda token: None
+        #: The next ``update`` that names us names everybody: we have just come back.
+        self.is_told_all = False
 
     def take(self, kind: str, message: Any) -> None:
         """Acts on one message, whose kind is its field in LiveKit's ``SignalResponse``."""
         match kind:
             case "update":
-                self._happened(self._room.update(message.participants))
-                if any(info.sid == self._room.local.pid for info in message.participants):
-                    self._own_state.told()
+                self._updated(message.participants)
             case "speakers_changed":
-                self._happened(self._room.speakers(message.speakers))
+                self.happened(self._room.speakers(message.speakers))
             case "connection_quality":
-                self._happened(self._room.qualities(message.updates))
+                self.happened(self._room.qualities(message.updates))
             case "mute" if message.muted:  # what is off, only we switch on
                 self._muted(message.sid)
             case "track_unpublished":
@@ -63,12 +66,21 @@ class ServerWords:
                 self._room.metadata = message.room.metadata
             case "refresh_token":
                 self._moderation.token = message
+                self.on_token(message)
             case "request_response":
                 self._own_state.answered(message)
             case "subscription_response":
                 logger.warning("the server cannot give us track %s (error %s)", message.track_sid, message.err)
 
-    def _happened(self, happened: Sequence[Event]) -> None:
+    def _updated(self, infos: Sequence[ParticipantInfo]) -> None:
+        names_us = any(info.sid == self._room.local.pid for info in infos)
+        everybody, self.is_told_all = self.is_told_all and names_us, self.is_told_all and not names_us
+        self.happened(self._room.all_told(infos) if everybody else self._room.update(infos))
+        if names_us:
+            self._own_state.told()
+
+    def happened(self, happened: Sequence[Event]) -> None:
+        """These are told of, and what we receive is brought in line."""
         self._subscriptions.match(self._room)
         for event in happened:
             if isinstance(event, events.ParticipantLeft):

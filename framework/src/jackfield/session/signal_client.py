@@ -12,9 +12,11 @@ from importlib.metadata import version
 from typing import Any
 
 import aiohttp
-from livekit.protocol.rtc import JoinResponse, Ping, SignalRequest, SignalResponse
+from livekit.protocol.models import DisconnectReason
+from livekit.protocol.rtc import JoinResponse, LeaveRequest, Ping, SignalRequest, SignalResponse
 
 from jackfield.rtc import signalling
+from jackfield.session.trouble import SentAway
 from jackfield.values.errors import CallError, CallTokenError, NetworkError, ResponseError, SessionIdError
 
 logger = logging.getLogger("jackfield.signal")
@@ -24,6 +26,8 @@ CLOSE_TIMEOUT_S = 1.0
 #: A server sends kilobytes; more than this in one message is not signalling.
 MESSAGE_LIMIT = 4 * 1024 * 1024
 SEND_LIMIT = 1000
+#: How much later than it wanted to a process on a busy machine wakes up; what is later was stopped.
+LATE_S = 5.0
 
 _NETWORK = (aiohttp.ClientError, OSError, TimeoutError)
 
@@ -101,6 +105,11 @@ class SignalClient:
         except asyncio.QueueFull:
             self._end("the server takes no more messages")
 
+    @property
+    def is_open(self) -> bool:
+        """Whether what is sent may arrive."""
+        return not self._over
+
     async def close(self) -> None:
         """Sends what is waiting, within a second, and closes."""
         self._over = True
@@ -160,12 +169,16 @@ class SignalClient:
     async def _ping(self) -> None:
         interval = float(self.joined.ping_interval or 5)
         timeout = float(self.joined.ping_timeout or 15)
+        pause = min(interval, timeout / 3)
         while not self._over:
-            now = _milliseconds()
+            now, asked = _milliseconds(), self._clock()
             self.send(ping=now)
             self.send(ping_req=Ping(timestamp=now, rtt=self.rtt_ms))
-            await asyncio.sleep(min(interval, timeout / 3))
-            if self._clock() - self._heard > timeout:
+            await asyncio.sleep(pause)
+            if self._clock() - asked > 2 * pause + LATE_S:
+                # This process was stopped: what has come meanwhile is read before anybody is called silent.
+                self._heard = self._clock()
+            elif self._clock() - self._heard > timeout:
                 self._end(f"the server has not been heard for {timeout:g} s")
                 await self._websocket.close()
 
@@ -183,6 +196,40 @@ async def connect(
 
     Raises `CallTokenError`, `SessionIdError`, `ResponseError` or `NetworkError`, by what ``/rtc/validate`` says.
     """
+    websocket, join = await _opened(http, server, token, "join", fingerprint, timeout_s, query)
+    return SignalClient(websocket, join)
+
+
+async def resume(
+    http: aiohttp.ClientSession,
+    server: str,
+    token: str,
+    joined: JoinResponse,
+    *,
+    reason: int,
+    fingerprint: str | None = None,
+    timeout_s: float = JOIN_TIMEOUT_S,
+) -> SignalClient:
+    """Goes on as the participant of this ``joined`` answer, over another WebSocket; ``reason`` is LiveKit's
+    ``ReconnectReason``.
+
+    Raises as `connect`, and `SentAway` where the server does not know the participant any more.
+    """
+    query = {"reconnect": "1", "sid": joined.participant.sid, "reconnect_reason": str(reason)}
+    websocket, _ = await _opened(http, server, token, "reconnect", fingerprint, timeout_s, query)
+    return SignalClient(websocket, joined)
+
+
+async def _opened(
+    http: aiohttp.ClientSession,
+    server: str,
+    token: str,
+    expected: str,
+    fingerprint: str | None,
+    timeout_s: float,
+    query: dict[str, str],
+) -> tuple[aiohttp.ClientWebSocketResponse, Any]:
+    """A WebSocket, and the first answer on it, which is of this kind."""
     headers = {"Authorization": f"Bearer {token}"}
     query = {"version": _version(), **query}
     try:
@@ -195,7 +242,7 @@ async def connect(
                 timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_TIMEOUT_S),
             )
             try:
-                return SignalClient(websocket, await _join_answer(websocket, server))
+                return websocket, await _first_answer(websocket, server, expected)
             except BaseException:
                 await websocket.close()
                 raise
@@ -205,7 +252,7 @@ async def connect(
         raise unreachable(server, exc) from exc
 
 
-async def _join_answer(websocket: aiohttp.ClientWebSocketResponse, server: str) -> JoinResponse:
+async def _first_answer(websocket: aiohttp.ClientWebSocketResponse, server: str, expected: str) -> Any:
     while True:
         frame = await websocket.receive()
         if frame.type not in (aiohttp.WSMsgType.BINARY, aiohttp.WSMsgType.TEXT):
@@ -214,14 +261,21 @@ async def _join_answer(websocket: aiohttp.ClientWebSocketResponse, server: str) 
             message = signalling.decode(SignalResponse, frame.data)
         except ValueError as exc:
             raise ResponseError(f"the server at {server} sent what is not a join answer: {exc}") from exc
-        match message.WhichOneof("message"):
-            case "join":
-                return message.join
-            case "leave":
-                reason = signalling.leave_reason(message.leave.reason)
-                raise NetworkError(f"the server at {server} sent us away while we joined ({reason})")
-            case None:
-                raise ResponseError(f"the server at {server} sent a message that is not LiveKit's")
+        kind = message.WhichOneof("message")
+        if kind == expected:
+            return getattr(message, kind)
+        if kind == "leave":
+            reason = signalling.leave_reason(message.leave.reason)
+            found = f"the server at {server} sent us away while we joined ({reason})"
+            raise SentAway(found, None if wants_us_back(message.leave) else reason)
+        if kind is None:
+            raise ResponseError(f"the server at {server} sent a message that is not LiveKit's")
+
+
+def wants_us_back(leave: LeaveRequest) -> bool:
+    """Whether a goodbye is one for a moment: the server moves us, or is itself ending."""
+    comes_back = leave.action != LeaveRequest.Action.DISCONNECT or leave.can_reconnect
+    return comes_back or leave.reason == DisconnectReason.SERVER_SHUTDOWN
 
 
 async def _explain(

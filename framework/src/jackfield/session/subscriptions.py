@@ -40,6 +40,10 @@ class Subscriptions:
         person.video, person.audio = VideoMedia(), AudioMedia()
         person.screen, person.screen_audio = VideoMedia(), AudioMedia()
 
+    def joined_anew(self) -> None:
+        """Every receiver is another one from now on; tracks that are published still go on with theirs."""
+        self._receivers.clear()
+
     def receiver_came(self, receiver: RtpReceiver, room: Room) -> None:
         """Media of a track begins; the server may not have told us of the track yet."""
         self._receivers[receiver.track_sid] = receiver
@@ -66,7 +70,9 @@ class Subscriptions:
             elif track.muted:
                 track.turned_off()
         for sid, receiver in list(self._receivers.items()):
-            if sid in infos and sid not in self.tracks:
+            if sid in self.tracks:
+                self.tracks[sid].go_on(receiver)
+            elif sid in infos:
                 person, info = infos[sid]
                 self._begin(RemoteTrack(info, person, receiver, self._decoders, self._failed))
 

@@ -54,14 +54,27 @@ class SessionLeft(Event):
 
 @frozen
 class ConnectionLost(Event):
-    """The server is not heard any more."""
+    """The connection is lost, and is being restored: `ConnectionRestored` follows, or `SessionLeft`.
+
+    ``cause`` is ``signalling`` (media may still flow), ``media`` (a path carries nothing, or this machine's address has
+    changed) or ``server`` (it has ended, or sends us to join anew). Devices stay open; what is sent is lost until then.
+    """
 
     message: str = ""
+    cause: Literal["signalling", "media", "server"] = "server"
 
 
 @frozen
 class ConnectionRestored(Event):
-    """The server is heard again."""
+    """The connection is there again, ``after_s`` seconds and so many ``attempts`` later.
+
+    ``rejoined``: joined anew, with the same devices and publications; others saw us leave and come. Else they saw
+    nothing of it.
+    """
+
+    after_s: float = 0.0
+    attempts: int = 1
+    rejoined: bool = False
 
 
 @frozen

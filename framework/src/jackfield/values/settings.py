@@ -180,6 +180,7 @@ class SessionSettings:
     passthrough: bool = _setting(True, rules.flag)
     renderers: tuple[str, ...] = _setting((), rules.names("a renderer's name"))
     record_to: str | None = _setting(None, rules.path)
+    reconnect_s: float = _setting(120.0, _SECONDS)
     e2ee_key: str | None = _setting(None, rules.text(longest=1024), secret=True)
 
     #: The settings that whoever made these named, be it with the default's value.

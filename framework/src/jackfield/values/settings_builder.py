@@ -234,6 +234,10 @@ class SessionSettingsBuilder:
         """Record everyone else: the folder it goes to, or a pattern of file names."""
         return self._set("record_to", value)
 
+    def set_reconnect_s(self, value: float) -> Self:
+        """Seconds for which a lost call tries to come back before it ends; 0 ends it at once."""
+        return self._set("reconnect_s", value)
+
     def set_e2ee_key(self, value: str | None) -> Self:
         """The key of end-to-end encryption. An error while nothing encrypts with it."""
         return self._set("e2ee_key", value)

@@ -39,6 +39,8 @@ class Room:
         self._clock = clock
         self._empty_since = clock()
         self._was_used = False
+        #: Everybody leaves, and is told so; nobody is told of the others.
+        self.is_closing = False
         self._told_levels: dict[str, float] = {}
         self._flowing: dict[str, Publication] = {}
 
@@ -92,7 +94,8 @@ class Room:
         for publication in participant.publications.values():
             self._silence(publication)
         self._told_levels.pop(participant.sid, None)
-        self.tell_of(participant)
+        if not self.is_closing:
+            self.tell_of(participant)
         if not self.participants:
             self._empty_since = self._clock()
 

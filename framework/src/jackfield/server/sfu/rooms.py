@@ -77,6 +77,7 @@ class Rooms:
         """Everybody in it is told to leave, and it is gone."""
         if self._rooms.get(room.name) is room:
             del self._rooms[room.name]
+        room.is_closing = True
         for participant in list(room.participants.values()):
             self.ending(participant.end(reason, DISCONNECT))
 

@@ -1,0 +1,178 @@
+"""Calls that lose their connection, on the embedded server and on a real LiveKit: what both sides see, how long."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jackfield import CallSession, Place
+from jackfield.plugins import Plugins
+from jackfield.server.app import Server
+from jackfield.server.launch import make_sfu
+from jackfield.server.settings import ServerSettings
+from tests.lab.meeting import KEY, QUIET, SECRET, People, heard, names, until
+
+SMALL = {**QUIET, "camera": None, "video": {"width": 320, "height": 180, "fps": 15}}
+LOST = ("connection_lost", "connection_restored", "connection_closed", "session_left")
+
+
+class Watch:
+    """When pictures of somebody came, and the longest time without one."""
+
+    def __init__(self, session: CallSession, uid: str) -> None:
+        self.at: list[float] = []
+        self._task = asyncio.create_task(self._look(session, uid))
+
+    async def _look(self, session: CallSession, uid: str) -> None:
+        person = await until(lambda: session.participants.get(uid), "their coming")
+        async for _ in person.video.frames():
+            self.at.append(time.monotonic())
+
+    async def more(self, count: int = 5) -> None:
+        """So many more pictures have come."""
+        had = len(self.at)
+        await until(lambda: len(self.at) >= had + count, f"{count} more pictures")
+
+    def gap_s(self, since: float) -> float:
+        """The longest time without a picture since then."""
+        times = [since, *(at for at in self.at if at >= since)]
+        return max(after - before for before, after in itertools.pairwise(times))
+
+    def end(self) -> None:
+        self._task.cancel()
+
+
+def cut_signalling(session: CallSession) -> None:
+    """The TCP connection under its WebSocket breaks."""
+    connection = session._connection.signal._websocket._response.connection
+    assert connection is not None
+    assert connection.transport is not None
+    connection.transport.abort()
+
+
+async def test_a_broken_websocket_is_resumed_and_nobody_notices(people: People) -> None:
+    """Lost and restored within a moment; pictures flow on both ways, and the other hears of nothing."""
+    ada, bob = await people.join("ada", SMALL), await people.join("bob", SMALL)
+    looks = Watch(ada, "bob"), Watch(bob, "ada")
+    for look in looks:
+        await look.more(10)
+    ours, theirs, pid = heard(ada), heard(bob), ada.local.pid
+    began = time.monotonic()
+    cut_signalling(ada)
+    await until(lambda: "connection_restored" in names(ours), "the resume")
+    lost, restored = (event for event in ours if event.name in LOST)
+    assert (lost.cause, restored.rejoined, restored.attempts) == ("signalling", False, 1)
+    for look in looks:
+        await look.more(15)
+    await ada.set_attributes({"mood": "fine"})
+    await until(lambda: bob.participants["ada"].attributes.get("mood") == "fine", "what was said after it")
+    await ada.mute_audio()
+    gaps = [round(look.gap_s(began), 2) for look in looks]
+    print(f"WebSocket broken: restored after {restored.after_s} s; longest gaps between pictures {gaps} s")
+    assert not {"participant_left", "participant_joined", "track_unsubscribed"} & set(names(theirs) + names(ours))
+    assert (ada.local.pid, ada.connection_state) == (pid, "connected")
+    assert ada._doorway.token != ada.token.token, "the server's new token is not the one that is used"
+    for look in looks:
+        look.end()
+
+
+async def test_what_is_asked_meanwhile_waits_and_what_changed_meanwhile_holds(
+    people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While we are away: muting holds here at once and there afterwards, an attribute waits, somebody leaves."""
+    ada, bob = await people.join("ada", SMALL), await people.join("bob")
+    eve = await people.join("eve")
+    await until(lambda: bob.tracks() and not bob.participants["ada"].video_paused, "her picture")
+    await until(lambda: "eve" in ada.participants and "eve" in bob.participants, "her coming")
+    back, resume = asyncio.Event(), ada._doorway.resume
+
+    async def slow(*arguments: Any) -> Any:
+        await back.wait()
+        return await resume(*arguments)
+
+    monkeypatch.setattr(ada._doorway, "resume", slow)
+    events = heard(ada)
+    cut_signalling(ada)
+    await until(lambda: ada.connection_state == "reconnecting", "the loss")
+    await ada.pause_video()
+    asked = asyncio.create_task(ada.set_attributes({"mood": "away"}))
+    await eve.leave()
+    await until(lambda: "eve" not in bob.participants, "her leaving")
+    assert not asked.done()
+    back.set()
+    await asyncio.wait_for(asked, 10)
+    await until(lambda: bob.participants["ada"].video_paused, "the pause")
+    assert bob.participants["ada"].attributes["mood"] == "away"
+    await until(lambda: "eve" not in ada.participants, "her leaving, told afterwards")
+    assert names(events).count("participant_left") == 1
+
+
+@pytest.mark.parametrize("how", ["removed", "ended"])
+async def test_who_is_sent_away_does_not_come_back(people: People, how: str) -> None:
+    """Over at once, with the reason, and no attempt."""
+    ada, bob = await people.join("ada"), await people.join("bob")
+    events = heard(bob)
+    await (ada.remove_participant("bob") if how == "removed" else ada.end_for_all())
+    assert await asyncio.wait_for(bob.until_left(), 10) == how
+    assert [event.name for event in events if event.name in LOST] == ["connection_closed", "session_left"]
+
+
+async def test_a_server_that_is_restarted_is_joined_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plugins: Plugins
+) -> None:
+    """Everybody comes back with the same devices, mutes, attributes; readers read on, and nobody has left or come."""
+    monkeypatch.setenv("JACKFIELD_STATE_DIR", str(tmp_path))
+
+    async def serving(port: int = 0) -> Server:
+        settings = ServerSettings(keys={KEY: SECRET}, login_key="log-in-key-of-the-tests", port=port, udp_port=0)
+        server = Server(settings, make_sfu)
+        await server.start()
+        return server
+
+    server = await serving()
+    people = People(Place(server.url, KEY, SECRET), plugins)
+    ada, bob = await people.join("ada", {**SMALL, "microphone": None}), await people.join("bob", SMALL)
+    looks = Watch(ada, "bob"), Watch(bob, "ada")
+    for look in looks:
+        await look.more()
+    await ada.set_attributes({"hand": "up"})
+    await ada.mute_audio()
+    captures = [each.supply._feed.capture for each in ada.publications]
+    events, began = heard(bob), time.monotonic()
+    await server.close()
+    await until(lambda: ada.connection_state == bob.connection_state == "reconnecting", "the loss")
+    with pytest.raises(Exception, match="connection_restored"):
+        await ada.send_data("into the void")
+    server, up = await serving(int(server.url.rpartition(":")[2])), time.monotonic()
+    await until(lambda: ada.connection_state == bob.connection_state == "connected", "the comeback")
+    back_s = time.monotonic() - up
+    for look in looks:
+        await look.more(10)
+    await until(lambda: bob.participants["ada"].attributes.get("hand") == "up", "the raised hand")
+    gaps = [round(look.gap_s(began), 2) for look in looks]
+    print(f"server restarted: back {back_s:.2f} s after it; longest gaps between pictures {gaps} s")
+    assert bob.participants["ada"].audio_muted
+    assert ada.is_audio_muted
+    assert [each.supply._feed.capture for each in ada.publications][:1] == captures[:1]
+    assert not {"participant_left", "participant_joined"} & set(names(events))
+    (restored,) = [event for event in events if event.name == "connection_restored"]
+    assert restored.rejoined
+    for look in looks:
+        look.end()
+    await asyncio.gather(*(calls.close() for calls in people.calls))
+    await server.close()
+
+
+async def test_a_token_that_is_refused_ends_the_call(people: People) -> None:
+    """It is not tried again and again."""
+    ada = await people.join("ada")
+    ada._doorway.token = "garbage"
+    began = time.monotonic()
+    cut_signalling(ada)
+    assert await asyncio.wait_for(ada.until_left(), 10) == "server"
+    assert time.monotonic() - began < 5
