@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from jackfield import RpcError, tokens
+from jackfield import RpcError
 from tests.lab.browser import Launch
-from tests.lab.client_page import client_page, digest
+from tests.lab.client_page import client_page, digest, enter
 from tests.lab.meeting import LIMIT_S, until
 from tests.lab.netns import Network
 from tests.lab.served import Served
@@ -25,12 +25,10 @@ async def test_streams_and_calls_with_a_browser(
 ) -> None:
     """What ours sends arrives there, and the other way round, with names, attributes and errors."""
     server = jackfield_server
-    async with company(server, "streams") as people, client_page(network, launch_chromium, server.url) as page:
+    async with company(server, "streams") as people, client_page(network, launch_chromium, server.url) as [page]:
         ours = people.ours(LOOKS[0])
         await ours.join(server, "streams")
-        pair = server.key, server.secret
-        token = str(tokens.mint_call_token(*pair, uid="page", name="Page", session_id="streams", role="participant"))
-        await page.evaluate("([url, token]) => join(url, token)", [server.url.replace("http", "ws", 1), token])
+        await enter(page, server, "streams")
         await page.evaluate("handle('t')")
         session, uid, got = ours.session, ours.look.uid, list[Any]()
 

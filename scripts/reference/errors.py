@@ -45,6 +45,7 @@ MOVES = {
     "ERROR_DEVICE_BUSY": "Close the program that has it.",
     "ERROR_DEVICE_DENIED": "Let this user open it; the message names the group or the setting.",
     "ERROR_ENCODER": "See why each encoder was passed over: `jackfield doctor`.",
+    "ERROR_ENCRYPTION": "Give every participant the same `e2ee_key`.",
     "ERROR_STREAM": "Ask for it again, or read faster: the message says what broke it off.",
     "ERROR_RPC": "Look at `error.rpc_code`: it says whose move it is.",
     "ERROR_PLUGIN": "Install or mend the plugin that it names: `jackfield plugins`.",

@@ -79,6 +79,7 @@ class Ours:
         self.seen: dict[str, Seen] = defaultdict(Seen)
         self.data: list[dict[str, Any]] = []
         self.events: list[list[str]] = []
+        self.errors: list[list[str]] = []
         self.video, self.audio = VideoSource(320, 180, 15), AudioSource(RATE)
         self._plugins = plugins
         self._calls: Calls | None = None
@@ -92,18 +93,26 @@ class Ours:
         return self._session
 
     async def join(
-        self, server: Server, room: str, *, codec: str = "VP8", role: Any = "moderator", bitrate_bps: int = 500_000
+        self,
+        server: Server,
+        room: str,
+        *,
+        codec: str = "VP8",
+        role: Any = "moderator",
+        bitrate_bps: int = 500_000,
+        **more: Any,
     ) -> None:
         """In the room; whoever is there or comes is watched and listened to."""
         self._joined = time.monotonic()
         calls = self._calls = Calls(Place(server.url, server.key, server.secret), plugins=self._plugins, remember=False)
         calls.on("participant_joined", lambda event: self._watch(event.participant))
         calls.on("data", self._heard)
+        calls.on("error", lambda event: self.errors.append([event.error.code, event.error.message, event.source]))
         for name in TOLD:
             calls.on(name, self._told)
         quiet = {"camera": "none", "microphone": "none", "speaker": "none"}
         video = {"width": 320, "height": 180, "fps": 15, "max_bitrate_bps": bitrate_bps}
-        settings = quiet | {"video_codecs": [codec], "video": video}
+        settings = quiet | {"video_codecs": [codec], "video": video} | more
         if role == "moderator":  # what the holder of the key and secret is
             await calls.login(self.look.uid)
             self._session = await calls.join_session(session_id=room, settings=settings)
@@ -178,7 +187,7 @@ class Ours:
 
     async def report(self) -> Report:
         seen = {uid: each.told() for uid, each in self.seen.items()}
-        return {"seen": seen, "data": self.data, "events": self.events}
+        return {"seen": seen, "data": self.data, "events": self.events, "errors": self.errors}
 
     async def forget(self) -> None:
         for seen in self.seen.values():
@@ -203,12 +212,12 @@ class Official:
     async def act(self, do: str, **arguments: Any) -> dict[str, Any]:
         return await self._driver.act(self.look.uid, do, **arguments)
 
-    async def join(self, server: Server, room: str, *, codec: str = "VP8") -> None:
+    async def join(self, server: Server, room: str, *, codec: str = "VP8", **more: Any) -> None:
         self._codec = codec
         grants = api.VideoGrants(room_join=True, room=room, can_update_own_metadata=True)
         token = api.AccessToken(server.key, server.secret).with_identity(self.look.uid).with_grants(grants)
         lasting = token.with_ttl(datetime.timedelta(minutes=10)).to_jwt()
-        await self.act("join", url=server.url.replace("http", "ws", 1), token=lasting)
+        await self.act("join", url=server.url.replace("http", "ws", 1), token=lasting, **more)
 
     async def publish(self, *, width: int = 320, height: int = 180, fps: int = 15) -> None:
         size = {"width": width, "height": height, "fps": fps}

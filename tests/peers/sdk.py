@@ -52,6 +52,7 @@ class Peer(Messages):
         room.on("participant_metadata_changed", lambda p, old, new: self._event("metadata", p.identity, new))
         room.on("participant_name_changed", lambda p, old, new: self._event("name", p.identity, new))
         room.on("room_metadata_changed", lambda old, new: self._event("room_metadata", new))
+        room.on("e2ee_state_changed", lambda p, state: self._event("e2ee", p.identity, str(state)))
         room.on("reconnecting", lambda: self._event("reconnecting"))
         room.on("reconnected", lambda: self._event("reconnected"))
         room.on("connection_quality_changed", lambda p, q: self._event("quality", p.identity, str(q)))
@@ -86,9 +87,17 @@ class Peer(Messages):
         async for event in rtc.AudioStream(track, sample_rate=RATE, num_channels=1):
             seen.sound(np.frombuffer(event.frame.data, np.int16), RATE)
 
-    async def join(self, url: str, token: str, auto_subscribe: bool = True, **_: Any) -> dict[str, Any]:
+    async def join(
+        self, url: str, token: str, auto_subscribe: bool = True, key: str | None = None, data: bool = True, **_: Any
+    ) -> dict[str, Any]:
+        """``key`` encrypts end to end, and ``data`` too. No key is sought by ratcheting: the SDK does that for over a
+        second at each frame that it cannot open."""
         self.joined = time.monotonic()
-        await self.room.connect(url, token, rtc.RoomOptions(auto_subscribe=auto_subscribe, connect_timeout=10))
+        options = rtc.RoomOptions(auto_subscribe=auto_subscribe, connect_timeout=10)
+        if key is not None:
+            keys = rtc.KeyProviderOptions(shared_key=key.encode(), ratchet_window_size=0)
+            setattr(options, "encryption" if data else "e2ee", rtc.E2EEOptions(key_provider_options=keys))
+        await self.room.connect(url, token, options)
         self.join_ms = (time.monotonic() - self.joined) * 1000
         return {"sid": self.room.local_participant.sid, "join_ms": self.join_ms}
 
@@ -134,6 +143,11 @@ class Peer(Messages):
             block = tone(hz, position).tobytes()
             position = (position + BLOCK) % RATE
             await source.capture_frame(rtc.AudioFrame(block, RATE, 1, BLOCK))
+
+    async def ratchet(self, **_: Any) -> dict[str, Any]:
+        """The shared key is the next one from now on."""
+        self.room.e2ee_manager.key_provider.ratchet_shared_key(0)
+        return {}
 
     async def mute(self, *, name: str, muted: bool, **_: Any) -> dict[str, Any]:
         track = self.tracks[name]

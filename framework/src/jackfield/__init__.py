@@ -16,6 +16,7 @@ from jackfield.values.errors import (
     DeviceError,
     DeviceGone,
     EncoderError,
+    EncryptionError,
     LogInError,
     NetworkError,
     NotAllowed,

@@ -19,12 +19,14 @@ _BEGIN = frozenset({SEI, SPS, PPS, DELIMITER, 14, 15, 16, 17, 18})
 _SLICES = frozenset({SLICE, 2, IDR})
 
 
-def nal_units(data: bytes) -> Iterator[bytes]:
-    """The NAL units of an Annex B byte stream, start codes and trailing zeros taken off."""
+def nal_units(data: bytes, *, whole: bool = False) -> Iterator[bytes]:
+    """The NAL units of an Annex B byte stream, start codes and trailing zeros taken off; with ``whole`` the last unit
+    keeps its zeros, which are part of it where it is encrypted."""
     starts = [match.end() for match in _STARTS.finditer(data)]
     for index, start in enumerate(starts):
         end = starts[index + 1] - 3 if index + 1 < len(starts) else len(data)
-        unit = data[start:end].rstrip(b"\0")
+        is_last = index + 1 == len(starts)
+        unit = data[start:end] if whole and is_last else data[start:end].rstrip(b"\0")
         if unit:
             yield unit
 

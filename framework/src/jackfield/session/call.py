@@ -10,6 +10,7 @@ from typing import Any
 from livekit.protocol.models import DisconnectReason
 from livekit.protocol.rtc import LeaveRequest
 
+from jackfield.media.encryption.keys import KeyRing
 from jackfield.plugins import Choice, Plugins
 from jackfield.roles import CaptureDriver, Control, Unwatch
 from jackfield.rtc import signalling
@@ -18,6 +19,7 @@ from jackfield.session.connection import Connection
 from jackfield.session.decoders import DecoderSource
 from jackfield.session.doorway import Doorway
 from jackfield.session.early import Early
+from jackfield.session.encryption import CallEncryption
 from jackfield.session.ending import within
 from jackfield.session.listeners import Callback, EventStream, Listeners
 from jackfield.session.messages import Messages
@@ -62,6 +64,7 @@ class CallSession(Messaging):
         listeners: Listeners,
         plugins: Plugins,
         findings: Sequence[Finding] = (),
+        ring: KeyRing | None = None,
     ) -> None:
         self.settings: SessionSettings = own.settings
         token = doorway.held
@@ -73,6 +76,8 @@ class CallSession(Messaging):
         self._room = Room(connection.signal.joined, token.role, self._subscriptions.furnish)
         self._own_state = OwnState(self._room.local, lambda wanted: connection.signal.send(update_metadata=wanted))
         self._messages = Messages(connection, self._room, self._emit, self._check_active, self._reachable)
+        self._encryption = CallEncryption(ring, self._failed, filler=connection.signal.joined.sif_trailer)
+        own.encryption = self._subscriptions.encryption = self._messages.encryption = self._encryption
         self._server_words = ServerWords(
             self._room, own, self._own_state, self._subscriptions, moderation, self._emit, self._failed
         )
@@ -286,6 +291,19 @@ class CallSession(Messaging):
     async def unpublish(self, publication: Publication) -> None:
         """It is over; the others go on."""
         await self._own.unpublish(publication)
+
+    # --- end-to-end encryption
+    async def set_e2ee_key(self, key: str, *, index: int = 0) -> None:
+        """What we send is encrypted with this key from now on, and what names ``index``, 0 to 15, is opened with it.
+
+        Keys of other indexes stay, so that a call can change its key without a gap. `EncryptionError` where the call
+        was not joined with ``e2ee_key``.
+        """
+        await self._encryption.set_key(key, index)
+
+    async def ratchet_e2ee_key(self) -> None:
+        """We go on with the next key, derived from the one in use; those who have that one follow by themselves."""
+        await self._encryption.ratchet()
 
     # --- attributes
     async def set_attributes(self, attributes: Mapping[str, str]) -> None:

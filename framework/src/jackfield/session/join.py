@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from jackfield import tokens
+from jackfield.media.encryption.keys import Key, KeyRing
 from jackfield.plugins import Plugins
 from jackfield.rtc.transport import Certificate
 from jackfield.session.call import CallSession
@@ -48,14 +49,15 @@ class Join:
         own = asyncio.ensure_future(self._own.prepare())
         where, minted = asyncio.ensure_future(place()), asyncio.ensure_future(token)
         connecting = asyncio.ensure_future(self._connect(place, where, minted))
+        ring = asyncio.ensure_future(self._key_ring())
         try:
-            await asyncio.gather(own, connecting)
+            await asyncio.gather(own, connecting, ring)
         except BaseException:
-            await self._undo(own, connecting, where, minted)
+            await self._undo(own, connecting, where, minted, ring)
             raise
         doorway, connection, early, moderation = connecting.result()
         session = CallSession(
-            connection, self._own, moderation, doorway, self._listeners, self._plugins, self._findings
+            *(connection, self._own, moderation, doorway, self._listeners, self._plugins, self._findings, ring.result())
         )
         begins(session)
         try:
@@ -64,6 +66,10 @@ class Join:
             await session.leave()
             raise exc.exceptions[0] if isinstance(exc, BaseExceptionGroup) else exc from None
         return session
+
+    async def _key_ring(self) -> KeyRing | None:
+        key = self._own.settings.e2ee_key
+        return KeyRing(await asyncio.to_thread(Key, key.encode())) if key is not None else None
 
     async def _connect(
         self, find: Callable[[], Awaitable[Place]], place: Awaitable[Place], token: Awaitable[CallToken]

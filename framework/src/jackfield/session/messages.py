@@ -8,6 +8,7 @@ from livekit.protocol.models import DataPacket, UserPacket
 
 from jackfield.session.connection import Connection
 from jackfield.session.data.path import DataPath
+from jackfield.session.encryption import CallEncryption
 from jackfield.session.room import Room
 from jackfield.values import events
 from jackfield.values.errors import NotAllowed
@@ -34,6 +35,7 @@ class Messages:
     ) -> None:
         self._connection, self._room, self._emit = connection, room, emit
         self._check_active, self._reachable = check_active, reachable
+        self.encryption: CallEncryption | None = None
         self.path = DataPath(self._send, connection.data_drained, room.sender)
 
     def check(self) -> None:
@@ -60,13 +62,20 @@ class Messages:
         if packet.WhichOneof("value") == "user":
             packet.user.participant_identity, packet.user.participant_sid = local.uid, local.pid
         await self._reachable()
+        packet = self.encryption.seal(packet) if self.encryption is not None else packet
         await self._connection.send_data(packet, reliable=reliable)
 
     def came(self, packet: DataPacket) -> None:
         """Tells of a message that has come, and takes what belongs to a stream or a call of a method."""
-        if self.path.receive(packet) or packet.WhichOneof("value") != "user":
+        encrypted = packet.WhichOneof("value") == "encrypted_packet"
+        if encrypted:
+            opened = self.encryption.open(packet) if self.encryption is not None else None
+            if opened is None:
+                return
+            packet = opened
+        if self.path.receive(packet, encrypted=encrypted) or packet.WhichOneof("value") != "user":
             return
         uid = packet.participant_identity or packet.user.participant_identity
         person = self._room.sender(uid, packet.participant_sid or packet.user.participant_sid)
         reliable = packet.kind == DataPacket.Kind.RELIABLE
-        self._emit(events.Data(packet.user.payload, person, packet.user.topic, reliable))
+        self._emit(events.Data(packet.user.payload, person, packet.user.topic, reliable, encrypted))

@@ -9,11 +9,13 @@ from typing import Any
 
 from livekit.protocol.rtc import TrackPublishedResponse
 
+from jackfield.media.encryption import frames
 from jackfield.media.far_end import FarEnd
 from jackfield.plugins import Plugins
 from jackfield.roles import Control, HasControls
 from jackfield.rtc import codecs, signalling
 from jackfield.session.connection import Connection
+from jackfield.session.encryption import CallEncryption
 from jackfield.session.explaining import Wish, none_opened, passed_through
 from jackfield.session.feed import Feed
 from jackfield.session.hotplug import HotPlug
@@ -27,6 +29,7 @@ from jackfield.values.errors import (
     CallError,
     DeviceError,
     DeviceGone,
+    EncoderError,
     NetworkError,
     NotAllowed,
     PluginError,
@@ -56,6 +59,7 @@ class OwnMedia:
     ) -> None:
         self.settings, self._plugins, self._emit = settings, plugins, emit
         self.publications: list[Publication] = []
+        self.encryption: CallEncryption | None = None
         self._connection: Connection | None = None
         self._enabled: list[str] | None = None
         self._may_publish = True
@@ -157,6 +161,7 @@ class OwnMedia:
         assert self._connection is not None
         if self._enabled is not None and publication.codec not in self._enabled:
             await publication.supply.choose_again(self._codecs(publication))
+        publication.seal = self.encryption.sealer() if self.encryption is not None else None
         await publication.announce(self._connection)
         self._explain(publication)
 
@@ -167,6 +172,11 @@ class OwnMedia:
 
     def _codecs(self, publication: Publication) -> list[str]:
         wanted: Sequence[str] = self.settings.video_codecs if publication.kind == "video" else ["opus"]
+        if self.settings.e2ee_key is not None:
+            wanted = [codec for codec in wanted if codec in frames.CODECS]
+            if not wanted:
+                found = f"none of {', '.join(self.settings.video_codecs)} can be encrypted end to end"
+                raise EncoderError(f"{found}; name H264, VP8 or VP9 in video_codecs")
         return [codec for codec in wanted if self._enabled is None or codec in self._enabled]
 
     # --- while it runs

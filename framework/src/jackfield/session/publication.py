@@ -7,9 +7,10 @@ import secrets
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from livekit.protocol.models import TrackInfo
+from livekit.protocol.models import Encryption, TrackInfo
 from livekit.protocol.rtc import MuteTrackRequest, TrackPublishedResponse
 
+from jackfield.media.encryption import frames
 from jackfield.media.far_end import FarEnd
 from jackfield.plugins import Plugins
 from jackfield.rtc import signalling
@@ -19,6 +20,7 @@ from jackfield.session.limitation import Limitation, is_short
 from jackfield.session.statistics import w3c
 from jackfield.session.supply import Supply
 from jackfield.values.errors import CallError, EncoderError
+from jackfield.values.media import EncodedFrame
 
 if TYPE_CHECKING:
     from jackfield.rtc.sender import RtpSender
@@ -65,6 +67,8 @@ class Publication:
         )
         self.on_refused: Callable[[CallError], None] = lambda error: None
         self._settings = settings
+        #: Encrypts each frame end to end; None where nothing does.
+        self.seal: Callable[[EncodedFrame], EncodedFrame] | None = None
         self._sender: RtpSender | None = None
         self._connection: Connection | None = None
         self._flowing: asyncio.Task[None] | None = None
@@ -109,6 +113,10 @@ class Publication:
         )
         request.muted = self.muted
         request.disable_red = self.kind == "audio" and self._settings.low_bandwidth
+        if self.seal is not None:
+            if self.codec not in frames.CODECS:
+                raise EncoderError(f"{self.codec} cannot be encrypted end to end: send {', '.join(frames.CODECS)}")
+            request.encryption, request.disable_red = Encryption.Type.GCM, True
         info, sender = await connection.add_track(request, self.kind, self.codec, layers)
         self.sid, self._sender, self._connection = info.sid, sender, connection
         sender.on_keyframe_request, sender.on_bitrate = self.supply.force_keyframe, self.supply.steer
@@ -192,7 +200,8 @@ class Publication:
     def _send(self, encoded: Encoded, rid: str) -> None:
         frame, level = encoded
         if self._sender is not None and not self.muted:
-            self._sender.send(frame, rid=rid, level_dbov=level)
+            sealed = self.seal(frame) if self.seal is not None else frame
+            self._sender.send(sealed, rid=rid, level_dbov=level)
 
     @property
     def reported(self) -> tuple[float | None, float | None]:

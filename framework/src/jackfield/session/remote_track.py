@@ -8,12 +8,15 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
+from livekit.protocol.models import Encryption
+
 from jackfield.media.freezes import Freezes
 from jackfield.roles import Unwatch
 from jackfield.rtc import signalling
 from jackfield.rtc.codecs import canonical
 from jackfield.session.decode import BLOCKS, PICTURES, DecodeThread
 from jackfield.session.decoders import DecoderSource
+from jackfield.session.encryption import CallEncryption
 from jackfield.session.handover import Outlet
 from jackfield.session.statistics import w3c
 from jackfield.values.errors import CallError
@@ -53,6 +56,7 @@ class RemoteTrack:
         receiver: Receiver,
         decoders: Callable[[int], DecoderSource],
         failed: Callable[[CallError, str], None],
+        encryption: CallEncryption | None = None,
     ) -> None:
         self.sid, self.name, self.info = info.sid, info.name, info
         self.kind: signalling.Kind = signalling.kind_name(info.type) or "video"
@@ -68,6 +72,8 @@ class RemoteTrack:
         self._thread: DecodeThread | None = None
         self._freezes = Freezes()
         self._stopped: list[DecodeThread] = []
+        what = f"{participant.uid}'s {self.source if self.source != 'unknown' else self.name}"
+        self._opener = encryption.opener(what, self.request_keyframe) if encryption is not None else None
         receiver.on_frame = self._arrived
 
     @property
@@ -77,6 +83,12 @@ class RemoteTrack:
             return self._codec
         info = self.participant.track_infos.get(self.sid, self.info)
         return canonical(info.mime_type) or self.receiver.codec
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether its sender says that it is encrypted end to end."""
+        info = self.participant.track_infos.get(self.sid, self.info)
+        return info.encryption != Encryption.Type.NONE
 
     @property
     def muted(self) -> bool:
@@ -161,6 +173,8 @@ class RemoteTrack:
         """No more comes; answers with the threads that are ending, to be joined off the loop."""
         self.ended = True
         self.receiver.on_frame = lambda frame: None
+        if self._opener is not None:
+            self._opener.close()
         self._stop()
         self._encoded.clear()
         self._decoded.clear()
@@ -197,6 +211,11 @@ class RemoteTrack:
 
     def _arrived(self, frame: EncodedFrame) -> None:
         self._codec = frame.codec
+        opened = self._opener.open(frame) if self._opener is not None and self.encrypted else frame
+        if opened is not None:
+            self._take(opened)
+
+    def _take(self, frame: EncodedFrame) -> None:
         for handler in list(self._encoded):
             self._tell(handler, frame)
         if self._thread is not None:

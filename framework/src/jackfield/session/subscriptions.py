@@ -10,6 +10,7 @@ from typing import Any
 from jackfield.rtc.receiver import RtpReceiver
 from jackfield.session.decode import DecodeThread
 from jackfield.session.decoders import DecoderSource
+from jackfield.session.encryption import CallEncryption
 from jackfield.session.opening import aside
 from jackfield.session.participant import Participant
 from jackfield.session.remote_track import RemoteTrack
@@ -31,6 +32,8 @@ class Subscriptions:
         failed: Callable[[CallError, str], None],
     ) -> None:
         self.tracks: dict[str, RemoteTrack] = {}
+        #: What opens tracks that are encrypted end to end.
+        self.encryption: CallEncryption | None = None
         self._receivers: dict[str, RtpReceiver] = {}
         self._emit, self._decoders, self._failed = emit, decoders, failed
         self._ending: list[DecodeThread] = []
@@ -74,7 +77,7 @@ class Subscriptions:
                 self.tracks[sid].go_on(receiver)
             elif sid in infos:
                 person, info = infos[sid]
-                self._begin(RemoteTrack(info, person, receiver, self._decoders, self._failed))
+                self._begin(RemoteTrack(info, person, receiver, self._decoders, self._failed, self.encryption))
 
     def forget(self, person: Participant) -> None:
         """They have gone: whoever reads them comes to an end."""

@@ -14,6 +14,7 @@ CallError                  code, message, details; ``matches`` any vendor's name
 ├── ResponseError          the server's answer makes no sense
 ├── DeviceError            the machine's: DeviceGone, DeviceBusy, DeviceDenied
 ├── EncoderError           the machine's: no encoder could be opened
+├── EncryptionError        yours or theirs: keys differ, or one is missing; what is encrypted cannot be read
 ├── StreamError            a text or byte stream broke off, or grew past its bounds
 ├── RpcError               the far end's: a method failed, or nobody answered; ``rpc_code`` says which
 └── PluginError            a plugin's: it failed, or none is installed
@@ -164,6 +165,12 @@ class EncoderError(CallError):
     """No encoder (or decoder) could be opened, or the one in use failed."""
 
     code = "ERROR_ENCODER"
+
+
+class EncryptionError(CallError):
+    """What somebody sends is encrypted end to end with a key that this call does not have. The call goes on."""
+
+    code = "ERROR_ENCRYPTION"
 
 
 class StreamError(CallError):

@@ -316,12 +316,13 @@ class TrackUnsubscribed(Event):
 
 @frozen
 class Data(Event):
-    """A message from ``participant`` (None: from the server's interface)."""
+    """A message from ``participant`` (None: from the server's interface); ``encrypted`` end to end, or not."""
 
     payload: bytes
     participant: Participant | None
     topic: str
     reliable: bool
+    encrypted: bool = False
 
 
 @frozen

@@ -239,7 +239,8 @@ class SessionSettingsBuilder:
         return self._set("reconnect_s", value)
 
     def set_e2ee_key(self, value: str | None) -> Self:
-        """The key of end-to-end encryption. An error while nothing encrypts with it."""
+        """The key of end-to-end encryption, the same for everybody in the call: whoever has another sees and hears
+        nothing, and is told so. The server reads nothing of what is sent."""
         return self._set("e2ee_key", value)
 
 

@@ -50,7 +50,7 @@ class Packetizer:
         payloads: list[bytes] = []
         together: list[bytes] = []
         room = self._max - 1
-        for unit in nal_units(frame.data):
+        for unit in nal_units(frame.data, whole=True):
             if unit[0] & 0x1F == DELIMITER:
                 continue
             if together and len(unit) + 2 > room:
