@@ -19,6 +19,8 @@ _MS = 1_000_000
 _HELD_MAX = 256
 #: A timestamp that moved this far from the clock is a new beginning, not jitter.
 _DISCONTINUITY_NS = 2_000 * _MS
+#: Nothing for so long is an outage, and what comes then so close together waited for its end.
+_OUTAGE_NS, _TOGETHER_NS = 100 * _MS, 8 * _MS
 
 
 class ArrivalSpread:
@@ -76,20 +78,24 @@ class AudioBuffer:
         self._least_ns = round(least_ms * _MS)
         self._most_ns = round(most_ms * _MS)
         self._spread = ArrivalSpread()
-        self._delay_ns = self._least_ns
+        #: Transit and delay together: a frame leaves so long after its media time.
+        self._offset_ns: int | None = None
+        self._last_ns, self._waiting = 0, False
         self._held: dict[int, _Held] = {}
         self._next: int | None = None
 
     @property
     def delay_ms(self) -> float:
         """How long a packet that came as fast as any is kept."""
-        return self._delay_ns / _MS
+        if self._offset_ns is None or not len(self._spread):
+            return self._least_ns / _MS
+        return (self._offset_ns - self._spread.fastest_ns) / _MS
 
     def insert(self, sequence: int, timestamp: int, payload: bytes, arrival_ns: int) -> None:
         """Takes a packet; ``sequence`` and ``timestamp`` grow for ever. Duplicates and late ones are left out."""
         if sequence in self._held:
             return
-        self._measure(arrival_ns - self._media_ns(timestamp))
+        self._measure(arrival_ns - self._media_ns(timestamp), arrival_ns)
         if self._next is not None and sequence < self._next:
             self.late += 1
             return
@@ -131,6 +137,7 @@ class AudioBuffer:
         self._held.clear()
         self._next = None
         self._spread.clear()
+        self._offset_ns = None
 
     def _frame(self, held: _Held, missing: int) -> EncodedFrame:
         duration_ns = opus.duration_ns(held.payload)
@@ -142,13 +149,27 @@ class AudioBuffer:
         return timestamp * 1_000_000_000 // self._rate
 
     def _leaves_ns(self, held: _Held) -> int:
-        return self._media_ns(held.timestamp) + self._spread.fastest_ns + self._delay_ns
+        return self._media_ns(held.timestamp) + (self._offset_ns or 0)
 
-    def _measure(self, transit_ns: int) -> None:
-        if len(self._spread) and abs(transit_ns - self._spread.fastest_ns) > _DISCONTINUITY_NS:
-            self._spread.clear()
-        self._spread.add(transit_ns)
-        wanted_ns = self._spread.covering(0.98) + 5 * _MS
-        wanted_ns = max(self._least_ns, min(wanted_ns, self._most_ns))
-        # One twentieth of the time may be taken back: a player makes up for that without being heard.
-        self._delay_ns = max(wanted_ns, self._delay_ns - _MS)
+    def _measure(self, transit_ns: int, arrival_ns: int) -> None:
+        spread = self._spread
+        if len(spread) and abs(transit_ns - spread.fastest_ns) > _DISCONTINUITY_NS:
+            spread.clear()
+            self._offset_ns = None
+        if not self._belongs_to_outage(transit_ns, arrival_ns):
+            spread.add(transit_ns)
+        wanted_ns = max(self._least_ns, min(spread.covering(0.98) + 5 * _MS, self._most_ns))
+        offset_ns = spread.fastest_ns + wanted_ns
+        if self._offset_ns is not None:
+            # One twentieth of the time may be taken back: a player makes up for that without being heard.
+            offset_ns = max(offset_ns, self._offset_ns - _MS)
+        self._offset_ns = offset_ns
+
+    def _belongs_to_outage(self, transit_ns: int, arrival_ns: int) -> bool:
+        """Whether it waited with others for the network to come back: all of them say no more than the first."""
+        silent_ns, self._last_ns = arrival_ns - self._last_ns, arrival_ns
+        was_waiting, self._waiting = self._waiting, silent_ns > _OUTAGE_NS
+        if self._waiting or not was_waiting or not len(self._spread):
+            return False
+        self._waiting = silent_ns < _TOGETHER_NS and transit_ns > self._spread.fastest_ns + self._least_ns
+        return self._waiting

@@ -17,6 +17,8 @@ LEAST_MS, AIM_MS, MOST_MS = 2.0, 8.0, 15.0
 NORMAL_PPM, BACKLOG_PPM = 5_000.0, 30_000.0
 _BACKLOG_MS = 45.0
 _LOOK_MS, _LOOKS = 100.0, 10
+#: So many looks say whether there is a backlog.
+_LATEST = 3
 #: ppm for each ms; and for each ms and second: critically damped, since a store is an integrator (1 ppm = 1/1000 ms/s).
 _P, _I = 300.0, 22.0
 _SLEW_PPM_S, _BACKLOG_SLEW_PPM_S = 2_000.0, 20_000.0
@@ -37,6 +39,12 @@ class DriftControl:
     def ppm(self) -> float:
         """By how much faster it plays, in parts per million."""
         return self._ppm
+
+    @property
+    def surplus_ms(self) -> float:
+        """How much more than it needs has lain in store all along lately; 0 where too little is known of it."""
+        latest = list(self._looks)[-_LATEST:]
+        return max(0.0, min(latest) - AIM_MS) if len(latest) == _LATEST else 0.0
 
     def speed(self, spare_ms: float, block_ms: float) -> float:
         """The speed at the end of the next block; ``spare_ms`` lies in store when that block is gone."""

@@ -1,7 +1,8 @@
 """Many sounds into one stream for a loudspeaker, each kept close to its source by playing a hair faster or slower.
 
 Where clocks agree, and nothing is resampled, samples leave as they came. Where they do not, `DriftControl` says how
-fast an input plays and `VariableSpeed` plays it so. No input ever waits longer than ``most_ms``. Sound that runs out
+fast an input plays and `VariableSpeed` plays it so; a backlog goes
+period by period (`shortened`). No input ever waits longer than ``most_ms``. Sound that runs out
 fades within 5 ms, and what comes after it fades in; what is skipped is faded over.
 """
 
@@ -14,10 +15,13 @@ from numpy.typing import NDArray
 
 from jackfield.media.drift import DriftControl
 from jackfield.media.resample import Resampler
+from jackfield.media.shorten import shortened
 from jackfield.media.variable_speed import VariableSpeed
 from jackfield.values.media import AUDIO_CLOCK_RATE, AudioBlock
 
 _FADE_MS = 5
+#: Beyond this surplus every other block loses a period, which takes some 100 ms in a second; below, speed does.
+_BACKLOG_MS = 20.0
 
 
 class MixInput:
@@ -25,14 +29,14 @@ class MixInput:
 
     def __init__(self, rate: int, channels: int, *, ready_ms: float, most_ms: float) -> None:
         self.underruns = 0
-        self.dropped_samples = 0
+        self.dropped_samples = self.shortened_samples = 0
         self._resampler = Resampler(rate=rate, channels=channels)
         self._rate = rate
         self._ready, self._most = int(rate * ready_ms / 1000), int(rate * most_ms / 1000)
         self._sound = VariableSpeed(channels, self._most + rate // 10)
         self._drift = DriftControl()
         self._fade = _ramp(rate * _FADE_MS // 1000)
-        self._playing = self._ran_out = False
+        self._playing = self._ran_out = self._turn = False
         self._skipped: NDArray[np.int16] | None = None
         self._last = np.zeros((1, channels), np.int16)
         self._lock = threading.Lock()
@@ -52,6 +56,10 @@ class MixInput:
         samples = self._resampler.convert(block)
         if not len(samples):
             return
+        self._turn = not self._turn
+        if self._turn and self._drift.surplus_ms > _BACKLOG_MS:
+            samples, before = shortened(samples, self._rate), len(samples)
+            self.shortened_samples += before - len(samples)
         with self._lock:
             self._sound.push(samples)
             excess = self._sound.level - self._ready
