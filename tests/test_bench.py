@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 
 import jackfield.bench.sfu as sfu_bench
+from jackfield.bench.loss.measure import AIORTC, OFFICIAL, one
+from jackfield.bench.loss.outcome import made
+from jackfield.bench.loss.traces import Span
 from jackfield.bench.sfu import Shape, load
 from tests.lab.machine import PEERS
 
@@ -64,6 +67,33 @@ def test_passthrough_stands_beside_encoding(tmp_path: Path) -> None:
     assert all(row["ours"] is not None and row["ours"] > 0 for row in rows.values())
     assert all(rows[name]["peer"] > 0 for name in ("cpu", "source_to_packet_p50"))
     assert "load" in rows["cpu"]["conditions"]
+
+
+@pytest.mark.needs("tun")
+def test_a_call_goes_over_a_shaped_path() -> None:
+    """Half a second of nothing between viewer and server: what is sent meanwhile comes after it, if at all."""
+    cut = Span.around(0.5)
+    outcome = made(one("ours", "outage", 0.5, "down"), cut)
+    assert outcome.delays[0][0] < cut.begins
+    assert outcome.delays[-1][0] > cut.ends
+    sent_meanwhile = [at for at, ms in outcome.delays if cut.begins + 0.1 < at - ms / 1000 < cut.ends - 0.1]
+    assert all(at >= cut.ends for at in sent_meanwhile)
+    assert outcome.lost > 0
+    assert all(delay >= 20 for _, delay in outcome.delays), "the path takes 20 ms"
+    assert max(rate for _, rate in outcome.bitrate) > 0
+
+
+@pytest.mark.soak
+@pytest.mark.needs("tun")
+@pytest.mark.timeout(300)
+def test_a_bad_path_is_measured_for_all_three(tmp_path: Path) -> None:
+    """Each figure stands beside stock aiortc's and the official SDK's, with a picture and a table."""
+    rows = bench(tmp_path, "loss", "--trace", "loss-5", "--plots", str(tmp_path / "plots"))
+    assert len(rows) == 14
+    assert {row["peer_name"] for row in rows} == {AIORTC, OFFICIAL}
+    assert all(row["ours"] > 0 and row["peer"] > 0 for row in rows if row["name"] == "loss_loss-5_delay_p50")
+    assert (tmp_path / "plots" / "loss-5.svg").read_text().startswith("<svg")
+    assert len((tmp_path / "plots" / "loss-down.md").read_text().splitlines()) == 5
 
 
 @pytest.mark.needs("livekit-server")

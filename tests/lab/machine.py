@@ -68,6 +68,12 @@ def _lack_of_namespaces() -> str:
     return "" if done.returncode == 0 else f"this machine makes no network namespace: {done.stderr.strip()}"
 
 
+def _lack_of_tunnels() -> str:
+    if lack := _lack_of_namespaces():
+        return lack
+    return "" if os.access("/dev/net/tun", os.R_OK | os.W_OK) else "/dev/net/tun cannot be opened"
+
+
 def _lack_of_portaudio() -> str:
     return "" if ctypes.util.find_library("portaudio") else "PortAudio is not installed"
 
@@ -136,6 +142,7 @@ NEEDS = {
             "run as root, or: sysctl -w kernel.unprivileged_userns_clone=1; tools: apt-get install iproute2 util-linux",
             "iproute2",
         ),
+        Need("tun", _lack_of_tunnels, "modprobe tun; in a container: --device /dev/net/tun --cap-add NET_ADMIN"),
         Need("ffmpeg", _missing("ffmpeg"), _apt("ffmpeg"), "ffmpeg"),
         Need("gst-launch", _missing("gst-launch-1.0"), _apt(_GSTREAMER), _GSTREAMER),
         Need("rtsp-server", _lack_of_rtsp_server, _apt(_RTSP_PACKAGES), _RTSP_PACKAGES),

@@ -55,7 +55,13 @@ def _fill(plane: Any, pixels: NDArray[np.uint8]) -> None:
     rows[: pixels.shape[0], : pixels.shape[1]] = pixels
 
 
-def number_of(picture: av.VideoFrame) -> int:
-    """The number in a decoded yuv420p picture of the size it was made in."""
-    middles = _rows(picture.planes[0])[BLOCK // 2, BLOCK // 2 : BITS * BLOCK : BLOCK]
-    return int("".join("1" if value > _MIDDLE else "0" for value in middles), 2)
+def number_of(picture: av.VideoFrame, made_width: int = 0) -> int:
+    """The number in a decoded yuv420p picture: of the size it was made in, or scaled from ``made_width``."""
+    scale = picture.width / made_width if made_width else 1.0
+    return read_number(_rows(picture.planes[0]), scale)
+
+
+def read_number(luma: NDArray[np.uint8], scale: float = 1.0) -> int:
+    """The number in rows of luma, which are ``scale`` of the size that it was written in."""
+    middles = ((np.arange(BITS) + 0.5) * BLOCK * scale).astype(int)
+    return int("".join("1" if value > _MIDDLE else "0" for value in luma[int(BLOCK * scale / 2), middles]), 2)

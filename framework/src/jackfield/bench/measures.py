@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from jackfield.bench import runs
+from jackfield.bench.loss.measure import loss
 from jackfield.bench.report import Figure, machine, quantile
 from jackfield.bench.sfu import sfu
 
@@ -82,11 +83,12 @@ def passthrough(seconds: int, say: Say) -> Iterator[Figure]:
             yield Figure(f"passthrough_1080p30_{name}_p{share}", "ms", mine, theirs, conditions, ENCODED, note=note)
 
 
-MEASURES: dict[str, Callable[[int, Say], Iterator[Figure]]] = {
+MEASURES: dict[str, Callable[..., Iterator[Figure]]] = {
     "latency": latency,
     "cpu": cpu,
     "join": join,
     "passthrough": passthrough,
+    "loss": loss,
     "sfu": sfu,
 }
 

@@ -48,6 +48,25 @@ def official_join(count: int) -> dict[str, Any] | str:
         return _figures([*isolation, "sh", "-ec", shell], environment, 60 + 10.0 * count)
 
 
+def no_network() -> str:
+    """Why no network of one's own can be made here; "" where it can."""
+    if missing := [tool for tool in ("unshare", "nsenter", "ip") if shutil.which(tool) is None]:
+        return f"{', '.join(missing)} not found (apt-get install util-linux iproute2)"
+    if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
+        return "/dev/net/tun cannot be opened (modprobe tun)"
+    probe = [sys.executable, "-c", "from livekit import rtc"]
+    if subprocess.run(probe, capture_output=True, check=False, timeout=60).returncode:
+        return "the official SDK is not installed (pip install livekit)"
+    return ""
+
+
+def in_own_network(command: list[str], limit_s: float) -> dict[str, Any]:
+    """The figures that this command prints, run as the only one in a new network namespace."""
+    isolation = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--net"]
+    with tempfile.TemporaryDirectory(prefix="jackfield-bench-") as folder:
+        return _figures([*isolation, *command], {**os.environ, "JACKFIELD_STATE_DIR": folder}, limit_s)
+
+
 def _figures(command: list[str], environment: dict[str, str], limit_s: float) -> dict[str, Any]:
     try:
         done = subprocess.run(

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import click
 
+from jackfield.bench.loss.traces import TRACES
 from jackfield.bench.measures import MEASURES
 from jackfield.bench.report import Figure
 from jackfield.cli.frame import output
@@ -16,6 +20,7 @@ Examples:
   jackfield bench latency cpu join     several, one after the other
   jackfield bench passthrough          H.264 sent as it is, beside encoding it here
   jackfield bench sfu                  the server under load, beside livekit-server where that is on the path
+  jackfield bench loss --trace loss-5 --trace outage --plots .   freezes and delay over a bad network
   jackfield bench cpu --json           a list of objects: name, unit, ours, peer, ratio, conditions
 
 Every measurement runs in processes of its own. Ends with 1 when one of them failed.
@@ -27,13 +32,17 @@ COLUMNS = ("what", "ours", "peer", "ratio", "beside")
 @click.command("bench", epilog=EPILOG)
 @click.argument("what", nargs=-1, type=click.Choice(list(MEASURES)))
 @click.option("--seconds", default=10, type=click.IntRange(1, 600), show_default=True, help="Length of each run.")
+@click.option("--trace", "traces", multiple=True, type=click.Choice(list(TRACES)), help="With loss: this trace alone.")
+@click.option("--side", type=click.Choice(["down", "up"]), default="down", help="With loss: before viewer or sender.")
+@click.option("--plots", type=click.Path(file_okay=False, path_type=Path), help="With loss: pictures into this folder.")
 @click.option("--markdown", is_flag=True, help="Print a table for a page.")
 @output.json_option
-def command(what: tuple[str, ...], seconds: int, markdown: bool, as_json: bool) -> int:
+def command(what: tuple[str, ...], seconds: int, markdown: bool, as_json: bool, **of_loss: Any) -> int:
     """Measure WHAT (default: all) and print each figure beside its peer's, with the ratio."""
     figures: list[Figure] = []
     for name in what or tuple(MEASURES):
-        figures += MEASURES[name](seconds, lambda line: click.echo(line, err=True))
+        options = of_loss if name == "loss" else {}
+        figures += MEASURES[name](seconds, lambda line: click.echo(line, err=True), **options)
     if as_json:
         output.print_json([figure.row() for figure in figures])
         return Exit.OK

@@ -1,0 +1,120 @@
+"""`jackfield bench loss`: each trace over our call, stock aiortc and the official SDK, one after the other."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+from jackfield.bench import runs
+from jackfield.bench.loss import outcome, plot
+from jackfield.bench.loss.outcome import Outcome
+from jackfield.bench.loss.traces import TRACES, Span, Trace
+from jackfield.bench.report import Figure, machine
+
+AIORTC, OFFICIAL = "stock aiortc, no server", "livekit (official Python SDK), same server"
+SYSTEMS: Mapping[str, str] = {"ours": "Jackfield", "aiortc": AIORTC, "official": OFFICIAL}
+_SETUP_S = 150.0
+Say = Callable[[str], None]
+
+
+@frozen
+class Column:
+    """One figure of an outcome; None where there is nothing to tell."""
+
+    name: str
+    unit: str
+    of: Callable[[Outcome, Span], float | None]
+
+
+def _trouble(share: float) -> Callable[[Outcome, Span], float | None]:
+    return lambda found, span: found.delay_ms(share, span.begins, span.ends)
+
+
+COLUMNS = (
+    Column("freezes", "", lambda found, span: float(len(found.freezes))),
+    Column("freeze_p50", "ms", lambda found, span: found.freeze_ms(0.50)),
+    Column("freeze_p99", "ms", lambda found, span: found.freeze_ms(0.99)),
+    Column("frozen", "s", lambda found, span: found.frozen_s),
+    Column("delay_p50", "ms", _trouble(0.50)),
+    Column("delay_p95", "ms", _trouble(0.95)),
+    Column("delay_normal_after", "s", lambda found, span: found.normal_after_s(span)),
+)
+
+
+def loss(
+    seconds: int, say: Say, *, traces: Sequence[str] = (), side: str = "down", plots: Path | None = None
+) -> Iterator[Figure]:
+    """Freezes, delay and bitrate over each trace. ``plots``: a folder for a picture of each, and a table of all."""
+    if missing := runs.no_network():
+        for name in traces or TRACES:
+            yield Figure(f"loss_{name}", "", None, None, machine(), AIORTC, note=missing)
+        return
+    span = Span.around(seconds)
+    rows: list[tuple[Trace, Mapping[str, Outcome]]] = []
+    for name in traces or tuple(TRACES):
+        trace, found = TRACES[name], {}
+        for system in SYSTEMS:
+            say(f"{name} ({trace.what}): {SYSTEMS[system]}")
+            found[system] = outcome.made(one(system, name, seconds, side), span)
+        rows.append((trace, found))
+        yield from _figures(trace, found, span, side)
+        if plots is not None:
+            keep(plots, rows, span, side)
+
+
+def one(system: str, name: str, seconds: float, side: str) -> dict[str, Any]:
+    """One trace with one system, in a network of its own."""
+    module = [sys.executable, "-m", "jackfield.bench.loss.run"]
+    limit_s = Span.around(seconds).over + _SETUP_S
+    return runs.in_own_network([*module, system, name, "--seconds", str(seconds), "--side", side], limit_s)
+
+
+def _figures(trace: Trace, found: Mapping[str, Outcome], span: Span, side: str) -> Iterator[Figure]:
+    where = "viewer" if side == "down" else "sender"
+    conditions = (
+        f"{trace.what}, both ways, for {trace.lasts(span):g} s, between the {where} and the others; 20 ms each way; "
+        f"VP8 360p30; {machine()}"
+    )
+    for column in COLUMNS:
+        ours = column.of(found["ours"], span)
+        for peer in ("aiortc", "official"):
+            theirs = column.of(found[peer], span)
+            note = "" if theirs is not None else "it never was"
+            yield Figure(
+                f"loss_{trace.name}_{column.name}", column.unit, ours, theirs, conditions, SYSTEMS[peer], note=note
+            )
+
+
+def keep(folder: Path, rows: Sequence[tuple[Trace, Mapping[str, Outcome]]], span: Span, side: str) -> None:
+    """A picture of the newest trace, and the table of all so far, in this folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    trace, found = rows[-1]
+    names = {"ours": "Jackfield", "aiortc": "stock aiortc", "official": "official SDK"}
+    shown = {names[system]: each for system, each in found.items()}
+    title = trace.what + (", before the sender" if side == "up" else "")
+    name = f"loss-{trace.name.removeprefix('loss-')}" + ("-up" if side == "up" else "")
+    (folder / f"{name}.svg").write_text(plot.drawn(title, shown, span), encoding="utf-8")
+    lines = [row(each, outcomes[system], system, span) for each, outcomes in rows for system in outcomes]
+    (folder / f"loss-{side}.md").write_text("\n".join([*HEAD, *lines]) + "\n", encoding="utf-8")
+
+
+HEAD = (
+    "| trace | who | freezes | p50 | p99 | frozen | delay p50 | p95 | normal after |",
+    "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+)
+
+
+def row(trace: Trace, found: Outcome, system: str, span: Span) -> str:
+    """One line of the table."""
+    values = [column.of(found, span) for column in COLUMNS]
+    units = ("", " ms", " ms", " s", " ms", " ms", " s")
+    digits = (0, 0, 0, 1, 0, 0, 1)
+    cells = [
+        "never" if value is None else f"{value:.{digit}f}{unit}"
+        for value, unit, digit in zip(values, units, digits, strict=True)
+    ]
+    return f"| {trace.what} | {system} | " + " | ".join(cells) + " |"

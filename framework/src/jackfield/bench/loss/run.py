@@ -1,0 +1,186 @@
+"""One trace with one system, in two namespaces: ``python -m jackfield.bench.loss.run SYSTEM TRACE --seconds 10``.
+
+Run it in a network namespace of its own (`jackfield.bench.runs`). Prints what was sent, what was seen, and what the
+path carried, as JSON; instants are monotonic ns, which all processes of a machine share.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from jackfield.bench.loss import tunnel
+from jackfield.bench.loss.traces import TRACES, Span
+
+SYSTEMS = ("ours", "aiortc", "official")
+PORT = 7880
+HERE, THERE = tunnel.ADDRESSES
+_START_S, _ANSWER_S, _END_S = 40.0, 30.0, 15.0
+
+
+@contextmanager
+def namespace() -> Iterator[int]:
+    """Another network namespace, and the process that holds it; gone when this process is."""
+    with subprocess.Popen(
+        ["unshare", "--net", "sh", "-c", "echo started; exec cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdin is not None
+        assert holder.stdout is not None
+        try:
+            if holder.stdout.readline() != b"started\n":
+                raise SystemExit("unshare --net made no namespace")
+            yield holder.pid
+        finally:
+            holder.stdin.close()
+            holder.wait(5)
+
+
+class End:
+    """One process of the call, spoken to by lines."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    async def hear(self, key: str, patience_s: float) -> Any:
+        """What it says under ``key``; `SystemExit` when it ends before, or says nothing."""
+        assert self._process.stdout is not None
+        try:
+            async with asyncio.timeout(patience_s):
+                while line := await self._process.stdout.readline():
+                    if line.startswith(b"{") and key in (said := json.loads(line)):
+                        return said[key]
+        except TimeoutError:
+            raise SystemExit(f"an end of the call did not say {key!r} within {patience_s:g} s") from None
+        raise SystemExit(f"an end of the call ended before it said {key!r}")
+
+    def say(self, **what: Any) -> None:
+        """Tells it."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(what).encode() + b"\n")
+
+    async def close(self) -> None:
+        """It has ended."""
+        if self._process.returncode is None:
+            try:
+                await asyncio.wait_for(self._process.wait(), _END_S)
+            except TimeoutError:
+                self._process.kill()
+                await self._process.wait()
+
+
+@asynccontextmanager
+async def running(*command: str, **environment: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A process for the length of a block."""
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=os.environ | environment,
+        limit=1 << 26,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await End(process).close()
+
+
+class Run:
+    """One trace with one system. ``side``: whether the receiver ("down") or the sender ("up") is beyond the tunnel."""
+
+    def __init__(self, system: str, side: str, enter: list[str]) -> None:
+        self._system = system
+        self._enter = {"receive": enter if side == "down" else [], "send": enter if side == "up" else []}
+        self._secret = {"BENCH_KEY": "bench", "BENCH_SECRET": "secret-of-this-run-" + os.urandom(16).hex()}
+
+    def _command(self, role: str) -> list[str]:
+        if self._system == "aiortc":
+            script = Path(__file__).resolve().parent.parent / "aiortc_loss.py"
+            return [*self._enter[role], sys.executable, str(script), role]
+        module = "jackfield.bench.loss." + ("our_end" if self._system == "ours" else "official_end")
+        return [*self._enter[role], sys.executable, "-m", module, role, f"http://{HERE}:{PORT}"]
+
+    @asynccontextmanager
+    async def _server(self) -> AsyncIterator[None]:
+        if self._system == "aiortc":
+            yield
+            return
+        keys = f"{self._secret['BENCH_KEY']}: {self._secret['BENCH_SECRET']}"
+        options = ["--host", HERE, "--port", str(PORT), "--behind-proxy"]
+        async with running(sys.executable, "-m", "jackfield", "serve", *options, JACKFIELD_KEYS=keys) as server:
+            await _until_open(server)
+            yield
+
+    async def measure(self, path: tunnel.Tunnel, length_s: float) -> dict[str, Any]:
+        """The call is set up, and the trace runs over it."""
+        async with (
+            self._server(),
+            running(*self._command("send"), **self._secret) as one,
+            running(*self._command("receive"), **self._secret) as other,
+        ):
+            sender, receiver = End(one), End(other)
+            if self._system == "aiortc":
+                receiver.say(offer=await sender.hear("offer", _START_S))
+                sender.say(answer=await receiver.hear("answer", _ANSWER_S))
+            await sender.hear("ready", _START_S)
+            await receiver.hear("ready", _START_S)
+            began_ns = path.begin()
+            await asyncio.sleep(length_s)
+            receiver.say(stop=True)
+            sender.say(stop=True)
+            seen = await receiver.hear("seen", _ANSWER_S)
+            sent = await sender.hear("sent", _ANSWER_S)
+        return {"began_ns": began_ns, "sent": sent, "seen": seen}
+
+
+async def _until_open(server: asyncio.subprocess.Process) -> None:
+    async with asyncio.timeout(_START_S):
+        while True:
+            if server.returncode is not None:
+                raise SystemExit(f"jackfield serve ended with {server.returncode} before it could be joined")
+            try:
+                _, writer = await asyncio.open_connection(HERE, PORT)
+            except OSError:
+                await asyncio.sleep(0.05)
+                continue
+            writer.close()
+            return
+
+
+def main() -> None:
+    """Reads the options and prints what happened."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("system", choices=SYSTEMS)
+    parser.add_argument("trace", choices=list(TRACES))
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--side", choices=["down", "up"], default="down")
+    run = parser.parse_args()
+    trace, span = TRACES[run.trace], Span.around(run.seconds)
+    with namespace() as pid:
+        enter = ["nsenter", "-t", str(pid), "-n"]
+        ends = (tunnel.opened(), tunnel.opened(pid))
+        tunnel.configure(HERE, THERE)
+        tunnel.configure(THERE, HERE, enter=enter)
+        path = tunnel.Tunnel(ends, trace.seed, trace.steps(span))
+        path.start()
+        try:
+            figures = asyncio.run(Run(run.system, run.side, enter).measure(path, span.over))
+        finally:
+            path.stop()
+    towards = 0 if run.side == "down" else 1
+    bins = [path.carried[towards].get(n, 0) for n in range(int(span.over * 10))]
+    shaper = path.shapers[towards]
+    print(json.dumps(figures | {"bytes": bins, "lost": shaper.lost, "passed": shaper.passed}))
+
+
+if __name__ == "__main__":
+    main()
