@@ -35,6 +35,18 @@ async def test_ours_meet(livekit_server: LiveKit, codec: str) -> None:
         assert [track["codec"] for track in tracks if track["kind"] == "video"] == [codec] * 2
 
 
+async def test_the_server_hears_what_we_can_take(livekit_server: LiveKit) -> None:
+    """It takes no arrivals of ours, and offers REMB alone: our estimate is told, and its pictures go on coming."""
+    async with company(livekit_server, "remb") as people:
+        one, other = people.ours(LOOKS[0]), people.ours(LOOKS[1])
+        await people.enter(one, other, codec="VP8")
+        await met(one, other)
+        for person in (one, other):
+            pair = person.session.stats()["connection"]["subscriber"]["selectedCandidatePair"]
+            assert pair is not None
+            assert (pair["availableIncomingBitrate"] or 0) > 1_000_000
+
+
 @pytest.mark.parametrize("codec", ["VP8", "H264", "VP9", "AV1"])
 async def test_ours_and_theirs_meet(livekit_server: LiveKit, network: Network, codec: str) -> None:
     """Ours and the official SDK's see and hear each other."""

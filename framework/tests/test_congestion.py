@@ -199,7 +199,7 @@ def test_another_path_is_learnt_anew() -> None:
     assert call.estimator.target_bps < 500 * K
     call.estimator.path_changed()
     assert call.estimator.target_bps == 1 * M
-    call.run(1)
+    call.run(4)
     assert call.estimator.target_bps > 4 * M
 
 

@@ -58,9 +58,11 @@ class Out:
         return Leaving(RtpPacket(97, 9999, 0, 2, bytes(size)), self.leave)
 
     def send(self, first: int, count: int, size: int = 1200, *, repair: bool = False) -> None:
-        self.pacer.send(
-            [RtpPacket(96, first + n, 0, 1, bytes(size - 40)) for n in range(count)], self.leave, repair=repair
-        )
+        packets = [RtpPacket(96, first + n, 0, 1, bytes(size - 40)) for n in range(count)]
+        if repair:
+            self.pacer.send_again(self.pacer.affordable(packets), self.leave)
+        else:
+            self.pacer.send(packets, self.leave)
 
     @property
     def order(self) -> list[int]:
@@ -116,6 +118,15 @@ def test_sound_overtakes_repairs_and_these_pictures() -> None:
     out.clock.advance(1)
     assert out.order[began + 1 : began + 3] == [100, 101]
     assert sorted(out.order) == [*range(50), 100, 101, 200]
+
+
+def test_repairs_have_their_share_and_no_more() -> None:
+    """Half of the estimate, however much is asked for again; what goes beyond it is not sent."""
+    out = Out(target_bps=400_000)
+    for hundredth in range(1000):
+        out.send(hundredth, 2, repair=True)
+        out.clock.advance(0.01)
+    assert 0.9 * 250_000 < 1200 * len(out.left) < 1.2 * 250_000
 
 
 def test_a_probe_is_filled_up_and_ends() -> None:

@@ -15,6 +15,7 @@ from jackfield.rtc.peer import PublisherPeer, SubscriberPeer
 from jackfield.rtc.receiver import RtpReceiver
 from jackfield.rtc.sender import RtpSender
 from jackfield.rtc.transport import DataChannel
+from jackfield.testing.bottleneck import Bottleneck, Stretch
 from jackfield.values.media import EncodedFrame
 
 KEY = b"\x10\x02\x00\x9d\x01\x2a\x40\x01\xb4\x00"
@@ -204,6 +205,42 @@ async def test_two_videos_on_one_path_are_both_repaired() -> None:
                 number += 1
                 await asyncio.sleep(0.01)
         assert all(len(taken) > 10 and taken == sorted(taken) for taken in frames.values())
+
+
+async def test_a_bottleneck_on_a_real_path_is_found_and_held() -> None:
+    """At 400 kbit/s with a fifth of a second of room: the encoder is told of less, and its pictures get through."""
+    async with pair() as (publisher, subscriber):
+        video = publisher.add_track("video", cid="c", stream_id="s", codec="VP8")
+        frames: list[EncodedFrame] = []
+        subscriber.on_track = lambda receiver: setattr(receiver, "on_frame", frames.append)
+        await negotiate(publisher, subscriber)
+        await until(lambda: publisher.state == "connected" and subscriber.state == "connected")
+        transport, loop = publisher._connection.transport, asyncio.get_running_loop()
+        assert transport is not None
+        sound = transport.link.send
+        path = Bottleneck(publisher._connection.clock, [Stretch(60, 400_000, delay_ms=0, queue_ms=200)])
+
+        def send(data: bytes) -> None:
+            arrival_ns = path.send(len(data))
+            if arrival_ns is not None:
+                loop.call_later((arrival_ns - publisher._connection.clock.now_ns()) / 1e9, sound, data)
+
+        transport.link.send = send  # type: ignore[method-assign]
+        told, wanted = [1_700_000], [True]
+        video.max_bitrate_bps = told[0]
+        video.on_bitrate = lambda rid, bps: told.append(bps)
+        video.on_keyframe_request = lambda rid: wanted.append(True)
+        number = 0
+        async with asyncio.timeout(25):
+            while len(frames) < 60:  # repairs that know no measure would keep the path full, and no picture whole
+                size = told[-1] // 240 * (4 if wanted else 1)
+                video.send(picture(number, size=size, keyframe=bool(wanted)))
+                wanted.clear()
+                number += 1
+                await asyncio.sleep(1 / 30)
+        assert 0 < path.dropped < 200
+        assert min(told) < 450_000
+        assert publisher.stats()["estimate_bps"] < 800_000
 
 
 async def test_reports_and_requests_come_back() -> None:

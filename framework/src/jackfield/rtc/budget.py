@@ -74,5 +74,11 @@ class Budget:
         sound_bps = AUDIO_BPS * (len(active) - len(video))
         limits = [sender.max_bitrate_bps for sender in video]
         self._estimator.wanted_bps = sound_bps + sum(limit or _WANTED_BPS for limit in limits)
-        for sender, part in zip(video, share(max(self.bps - sound_bps, 0), limits), strict=True):
+        for sender, part in zip(video, share(self._for_pictures(video, sound_bps), limits), strict=True):
             sender.allow(max(part, LEAST_VIDEO_BPS))
+
+    def _for_pictures(self, video: Sequence[RtpSender], sound_bps: int) -> int:
+        """What is left of the path for new pictures: repairs of old ones come first, up to a half."""
+        now_ns, all_bps = self._clock.now_ns(), self.bps
+        repairs_bps = sum(stream.repair_bps(now_ns) for sender in video for stream in sender.streams)
+        return max(all_bps - sound_bps - min(repairs_bps, all_bps // 2), 0)

@@ -17,6 +17,8 @@ from jackfield.rtc.rtp import RtpPacket
 FACTOR, DRAIN_S = 2.5, 0.25
 #: So much of the estimate's time may leave in one burst: a picture of ordinary size at 25 a second.
 BURST_S, BURST_LEAST = 0.04, 2 * 1250
+#: The share of the estimate that repairs may take; so long a burst of them, and so many bytes at least.
+REPAIR_SHARE, REPAIR_BURST_S, REPAIR_LEAST = 0.5, 0.5, 8 * 1250
 #: Before anything is known of the path it is taken for this fast: the first keyframe is what everybody waits for.
 UNKNOWN_BPS = 8_000_000
 #: What waits beyond this leaves at once.
@@ -53,6 +55,8 @@ class Pacer:
         self._waiting = 0
         self._credit = 0.0
         self._credited_ns: int | None = None
+        self._repair_credit = 0.0
+        self._repaired_ns: int | None = None
         self._probe: _Burst | None = None
         self._timer: Timer | None = None
 
@@ -66,14 +70,36 @@ class Pacer:
         leave(packet, None)
         self._credit -= len(packet.payload) + _HEADERS
 
-    def send(self, packets: Sequence[RtpPacket], leave: Leave, *, repair: bool = False) -> None:
-        """A picture's packets, or those sent again (``repair``), which overtake pictures. In order."""
-        queue = self._repairs if repair else self._pictures
+    def send(self, packets: Sequence[RtpPacket], leave: Leave) -> None:
+        """A picture's packets, in order."""
+        self._put(self._pictures, packets, leave)
+
+    def send_again(self, packets: Sequence[RtpPacket], leave: Leave) -> None:
+        """Repairs, those that are `affordable`: they overtake pictures."""
+        self._put(self._repairs, packets, leave)
+
+    def affordable(self, packets: Sequence[RtpPacket]) -> list[RtpPacket]:
+        """The first of these repairs, as far as their share of the estimate goes. Whoever lacks the others asks again,
+        and on a full path repairs without end are what keeps it full."""
+        now_ns = self._clock.now_ns()
+        rate = REPAIR_SHARE * self._known_bps / 8
+        passed_s = (now_ns - self._repaired_ns) / 1e9 if self._repaired_ns is not None else 1e9
+        most = max(REPAIR_BURST_S * rate, REPAIR_LEAST)
+        self._repair_credit, self._repaired_ns = min(self._repair_credit + passed_s * rate, most), now_ns
+        found: list[RtpPacket] = []
+        for packet in packets:
+            if self._repair_credit <= 0:
+                break
+            self._repair_credit -= len(packet.payload) + _HEADERS
+            found.append(packet)
+        return found
+
+    def _put(self, queue: deque[Leaving], packets: Sequence[RtpPacket], leave: Leave) -> None:
         for packet in packets:
             item = Leaving(packet, leave)
             queue.append(item)
             self._waiting += item.size
-        if self._timer is None:
+        if self._timer is None and packets:
             self._step()
 
     def drop(self, leave: Leave) -> None:
@@ -108,9 +134,12 @@ class Pacer:
         if self._waiting or self._probe is not None:
             self._timer = self._clock.call_later(_STEP_S, self._step)
 
+    @property
+    def _known_bps(self) -> int:
+        return self._estimator.target_bps if self._estimator.is_informed else UNKNOWN_BPS
+
     def _rate_bps(self) -> float:
-        known = self._estimator.target_bps if self._estimator.is_informed else UNKNOWN_BPS
-        return max(FACTOR * known, 8 * self._waiting / DRAIN_S)
+        return max(FACTOR * self._known_bps, 8 * self._waiting / DRAIN_S)
 
     def _refill(self, now_ns: int) -> None:
         burst = max(BURST_LEAST, BURST_S * self._rate_bps() / FACTOR / 8)

@@ -313,7 +313,7 @@ class SubscriberPeer(_Peer):
     def stats(self) -> dict[str, Any]:
         """The connection's and each receiver's, by track sid."""
         tracks = {receiver.track_sid or receiver.mid: receiver.stats() for receiver in self._receivers.values()}
-        return self._transport_stats() | {"tracks": tracks}
+        return self._transport_stats() | {"told_bps": self._connection.reports.told_bps, "tracks": tracks}
 
     async def close(self) -> None:
         """Everything is closed."""

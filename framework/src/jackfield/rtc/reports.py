@@ -83,6 +83,11 @@ class Reports:
         if self._estimate.arrived(send_time, size, arrival_ns) and not self._closed:
             self._put(rtcp.ReceiverReport(self._ssrc), *self._remb())
 
+    @property
+    def told_bps(self) -> int | None:
+        """What the other end was told that the path to us takes; None where it learns that from our feedback."""
+        return self._estimate.told_bps
+
     def _remb(self) -> list[rtcp.Rtcp]:
         bitrate_bps = self._estimate.bitrate_bps
         if bitrate_bps is None:

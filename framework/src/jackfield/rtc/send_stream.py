@@ -85,7 +85,7 @@ class SendStream:
         self._timeline = (Timeline if kind == "video" else SoundTimeline)(self._clock_rate)
         self._extensions: dict[int, bytes] = {}
         self._remote = ReportBlock(self.ssrc)
-        self._bytes, self._rate = Rate(), Rate()
+        self._bytes, self._rate, self._repairs = Rate(), Rate(), Rate()
         self._frames = self._keyframes = self._packets = self._octets = 0
         self._nacked = self._repaired = self._octets_repaired = self._full_requests = 0
         self._rtt_total_ms, self._rtts = 0.0, 0
@@ -157,12 +157,19 @@ class SendStream:
         now_ns = self._clock.now_ns()
         self._nacked += len(lost)
         found = [packet for sequence in lost if (packet := self._history.repair(sequence, now_ns)) is not None]
+        found = self._pacer.affordable(found)
+        octets = sum(len(packet.payload) for packet in found)
         self._repaired += len(found)
-        self._octets_repaired += sum(len(packet.payload) for packet in found)
+        self._octets_repaired += octets
+        self._repairs.add(now_ns, octets)
         if found and parameters.rtx_payload_type is not None:
             found = [self._wrapped(packet, parameters.rtx_payload_type) for packet in found]
         if found:
-            self._pacer.send(found, self._leave_again, repair=True)
+            self._pacer.send_again(found, self._leave_again)
+
+    def repair_bps(self, now_ns: int) -> int:
+        """What repairs took in the last second."""
+        return 8 * self._repairs.per_second(now_ns)
 
     def _wrapped(self, packet: RtpPacket, payload_type: int) -> RtpPacket:
         self._rtx_sequence = (self._rtx_sequence + 1) & 0xFFFF

@@ -62,7 +62,7 @@ NAMES: Mapping[str, tuple[str, float]] = {
     "waiting_for_keyframe": ("waitingForKeyframe", 1),
 }
 #: What of a connection's counters is shown elsewhere: its tracks by themselves, the rest with its pair.
-_ELSEWHERE = frozenset({"tracks", "path", "pair_rtt_s", "pair_rtt_total_s", "answered", "estimate_bps"})
+_ELSEWHERE = frozenset({"tracks", "path", "pair_rtt_s", "pair_rtt_total_s", "answered", "estimate_bps", "told_bps"})
 
 
 def w3c(counters: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,6 +97,8 @@ def _pair(counters: Mapping[str, Any]) -> CandidatePairStats | None:
     }
     if "estimate_bps" in counters:
         found["availableOutgoingBitrate"] = counters["estimate_bps"]
+    if counters.get("told_bps") is not None:
+        found["availableIncomingBitrate"] = counters["told_bps"]
     return found
 
 

@@ -36,6 +36,8 @@ class CandidatePairStats(TypedDict, total=False):
     responsesReceived: int
     #: What the path is thought to take, in bits per second; of the connection that sends.
     availableOutgoingBitrate: int | None
+    #: What the other end was told that the path takes (REMB), where it learns it from nothing else.
+    availableIncomingBitrate: int | None
 
 
 class TransportStats(TypedDict, total=False):

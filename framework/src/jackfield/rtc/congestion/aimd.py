@@ -15,7 +15,7 @@ BETA = 0.85
 _GROWTH = 1.08
 #: Never above this multiple of what is delivered: what was not tried is not known.
 _BEYOND, _BEYOND_BPS = 1.5, 10_000
-#: Near the capacity it grows by a packet in each response time, and by so much a second at least.
+#: Near the capacity it grows by a packet in each response time at most, and by so much a second at least.
 _PACKET_BITS, _LEAST_STEP_BPS = 1200 * 8, 4_000.0
 _PAUSE_NS = 200 * _MS
 
@@ -70,7 +70,8 @@ class DelayRate:
             self._capacity = None
         if self._capacity is not None:
             response_s = rtt_ns / 1e9 + 0.1
-            raised = self.bps + max(_LEAST_STEP_BPS, _PACKET_BITS / response_s) * passed_s
+            step_bps = min(_PACKET_BITS / response_s, (_GROWTH - 1) * self.bps)
+            raised = self.bps + max(_LEAST_STEP_BPS, step_bps) * passed_s
         else:
             raised = self.bps * _GROWTH**passed_s + 1000 * passed_s
         if delivered_bps is not None:

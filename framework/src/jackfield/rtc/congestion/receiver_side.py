@@ -26,7 +26,8 @@ class ReceiverEstimate:
         self._groups, self._trend = PacketGroups(), DelayTrend()
         self._delivered, self._queue = ByteRate(), QueueDelay()
         self._rate = DelayRate(start_bps, least_bps, most_bps)
-        self._told_bps = 0.0
+        #: What the sender was told last.
+        self.told_bps: int | None = None
         self._sent_at: int | None = None
         self._judged_ns = 0
 
@@ -50,11 +51,11 @@ class ReceiverEstimate:
             self._trend.signal, delivered, arrival_ns, rtt_ns=100 * _MS, limited=limited, queue_ms=self._queue.ms
         )
         self.bitrate_bps = int(self._rate.bps)
-        return self._rate.bps < _FALLS * self._told_bps
+        return self._rate.bps < _FALLS * (self.told_bps or 0)
 
     def told(self) -> None:
         """The sender has been told."""
-        self._told_bps = self._rate.bps
+        self.told_bps = self.bitrate_bps
 
     def _unwrap(self, value: int) -> int:
         if self._sent_at is None:
