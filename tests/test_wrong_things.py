@@ -209,7 +209,7 @@ def test_every_code_has_a_row() -> None:
         *("ERROR_INVALID_UID", "ERROR_UID_WITH_SPACE", "ERROR_API_KEY_NOT_FOUND", "ERROR_BLANK_AUTHTOKEN"),
         *("ERROR_AUTHTOKEN_WITH_SPACE", "ERROR_LOGIN_IN_PROGRESS", "ERROR_NO_USER_LOGGED_IN"),
     }
-    assert codes - {row.code for row in ROWS} == {"ERROR_PERMISSION", "ERROR_RPC", "ERROR_STREAM"}
+    assert codes - {row.code for row in ROWS} == {"ERROR_ENCRYPTION", "ERROR_PERMISSION", "ERROR_RPC", "ERROR_STREAM"}
     for code, names in errors.ALSO_MATCHES.items():
         assert set().union(*(row.also for row in ROWS if row.code == code)) == names
 
