@@ -194,9 +194,9 @@ async def test_with_the_official_sdk_on_livekit(livekit_server: LiveKit, network
 
 
 @pytest.mark.soak
-async def test_fifty_megabytes_fill_no_memory(jackfield_server: Served, network: Network, tmp_path: Path) -> None:
+async def test_fifty_megabytes_fill_no_memory(jackfield_server: Served, tmp_path: Path) -> None:
     """Through our server, which grows by a few MiB at most, while calls are answered all along."""
-    async with company(jackfield_server, "big", network) as people:
+    async with company(jackfield_server, "big") as people:
         ada, bob = people.ours(LOOKS[0]), people.ours(LOOKS[1])
         for person in people.people:
             await person.join(jackfield_server, "big")
