@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from jackfield import Calls, Place, tokens
+from jackfield.plugins import Config, load
 from tests.lab.browser import Launch
 from tests.lab.client_page import client_page, enter, until_received
 from tests.lab.netns import Network
@@ -81,4 +83,26 @@ async def test_layers_are_switched_by_a_server_that_cannot_read_them(
             found = await until_received(
                 bob, lambda found, h=height, n=before: found["height"] == h and found["frames"] > n + 15
             )
+            assert found["errors"] == []
+
+
+async def test_our_layers_are_switched_unread_as_well(
+    jackfield_server: Served, network: Network, launch_chromium: Launch
+) -> None:
+    """A camera that we send encrypted in three sizes: the page gets the ones that it asks for."""
+    server = jackfield_server
+    settings = {"camera": "synthetic:card-front", "microphone": "none", "speaker": "none", "video_codecs": ["VP8"]}
+    place = Place(server.url, server.key, server.secret)
+    async with (
+        Calls(place, plugins=load(Config()), remember=False) as calls,
+        client_page(network, launch_chromium, server.url) as [page],
+    ):
+        await enter(page, server, "our-layers", key=KEY)
+        pair = server.key, server.secret
+        token = tokens.mint_call_token(*pair, uid="ours", name="Ours", session_id="our-layers", role="participant")
+        await calls.join_session(call_token=token, settings={**settings, "simulcast": True, "e2ee_key": KEY})
+        for quality, height in ((0, 180), (2, 720)):
+            await until_received(page, lambda found: found["packets"])
+            await page.evaluate("choose", quality)
+            found = await until_received(page, lambda found, h=height: found["height"] == h, 30)
             assert found["errors"] == []

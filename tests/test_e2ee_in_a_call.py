@@ -10,11 +10,16 @@ from typing import Any
 import av
 import pytest
 
-from jackfield import AudioSource, CallSession, EncodedFrame, EncoderError, EncryptionError, VideoSource
+from jackfield import AudioSource, CallSession, EncodedFrame, EncoderError, EncryptionError, Place, VideoSource
 from jackfield.media.h264 import is_keyframe
+from jackfield.plugins import Plugins
+from jackfield.server.app import Server
+from jackfield.server.launch import make_sfu
+from jackfield.server.settings import ServerSettings
 from jackfield.values.media import VideoFrame
 from tests.lab.machine import ROOT
-from tests.lab.meeting import LIMIT_S, People, heard, until
+from tests.lab.meeting import KEY as API_KEY
+from tests.lab.meeting import LIMIT_S, SECRET, People, heard, until
 from tests.peers.pattern import BLOCK, RATE, paint, tone
 from tests.test_docs import blocks
 
@@ -163,3 +168,42 @@ async def test_av1_is_refused_with_a_reason(people: People) -> None:
     bob = await people.join("bob", {**SMALL, "e2ee_key": KEY, "video_codecs": ["AV1"]})
     with pytest.raises(EncoderError, match="AV1 can be encrypted end to end; name H264, VP8 or VP9"):
         await bob.publish(VideoSource(320, 180, 15))
+
+
+async def test_who_comes_back_is_still_encrypted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plugins: Plugins
+) -> None:
+    """The server is restarted and both join anew: pictures go on, sealed as before, and nobody complains."""
+    monkeypatch.setenv("JACKFIELD_STATE_DIR", str(tmp_path))
+
+    async def serving(port: int = 0) -> Server:
+        settings = ServerSettings(keys={API_KEY: SECRET}, login_key="log-in-key-of-the-tests", port=port, udp_port=0)
+        server = Server(settings, make_sfu)
+        await server.start()
+        return server
+
+    server = await serving()
+    people = People(Place(server.url, API_KEY, SECRET), plugins)
+    ada = await people.join("ada", {**SMALL, "e2ee_key": KEY})
+    bob = await people.join("bob", {"e2ee_key": KEY})
+    events = heard(bob)
+    async with sending(ada, 150, 500):
+        assert abs(await brightness(bob, "ada") - 150) < 8
+        await server.close()
+        await until(lambda: ada.connection_state == bob.connection_state == "reconnecting", "the loss")
+        server = await serving(int(server.url.rpartition(":")[2]))
+        await until(lambda: ada.connection_state == bob.connection_state == "connected", "the comeback")
+        await until(lambda: [track for track in bob.tracks() if track.kind == "video"], "her camera")
+        assert abs(await brightness(bob, "ada") - 150) < 8
+        assert all(track.encrypted for track in bob.tracks())
+        got: list[str] = []
+
+        async def read(reader: Any, person: Any) -> None:
+            got.append(await reader.read_all())
+
+        bob.on_text_stream("t", read)
+        await ada.send_text("still here", topic="t")
+        await until(lambda: got == ["still here"], "what she sent")
+    assert [event for event in events if event.name == "error"] == []
+    await asyncio.gather(*(calls.close() for calls in people.calls))
+    await server.close()
