@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import time
+from typing import Any
 
 from jackfield.bench.frames import Pictures, number_of
 from jackfield.bench.lines import Seen, hear, say
 from jackfield.bench.our_call import Camera, first_other, joined, video_of
 from jackfield.calls import Calls
+from jackfield.session.call import CallSession
 from jackfield.session.sources import VideoSource
 from jackfield.values.people import Place
 
@@ -23,10 +26,20 @@ async def send(run: argparse.Namespace, calls: Calls) -> None:
     ticking = asyncio.create_task(camera.run())
     await call.publish(source, name="numbers")
     say(ready=True)
+    course: list[dict[str, Any]] = []
+    watching = asyncio.create_task(watch(call, course))
     await hear()
     ticking.cancel()
-    say(sent=camera.sent_ns)
+    watching.cancel()
+    say(sent=camera.sent_ns, course=course)
     await call.leave()
+
+
+async def watch(call: CallSession, course: list[dict[str, Any]]) -> None:
+    """What is counted of the call, each second."""
+    while True:
+        await asyncio.sleep(1.0)
+        course.append({"at_ns": time.monotonic_ns(), **call.stats()})
 
 
 async def receive(run: argparse.Namespace, calls: Calls) -> None:
@@ -41,9 +54,12 @@ async def receive(run: argparse.Namespace, calls: Calls) -> None:
     reading = asyncio.create_task(read())
     await seen.first.wait()
     say(ready=True)
+    course: list[dict[str, Any]] = []
+    watching = asyncio.create_task(watch(call, course))
     await hear()
     reading.cancel()
-    say(seen=seen.pictures, stats=call.stats()["tracks"])
+    watching.cancel()
+    say(seen=seen.pictures, course=course)
     await call.leave()
 
 

@@ -11,6 +11,8 @@ from jackfield.bench.loss.traces import Span
 WIDTH, HEIGHT, LEFT, RIGHT, TOP = 900, 560, 64, 20, 56
 #: The upper panel has the delay, the lower one the bitrate; a strip between them the freezes.
 _DELAY, _FREEZES, _BITRATE = (TOP, 190), (TOP + 214, 60), (TOP + 284, 180)
+#: Whoever is later than that is drawn at the top.
+_DELAY_MAX = 2000.0
 COLOURS = ("#1f6fd6", "#d6631f", "#3a8f3a")
 _STYLE = (
     "text{font:13px sans-serif;fill:#333}.t{font-size:16px;font-weight:bold}.s{font-size:11px;fill:#666}"
@@ -53,7 +55,7 @@ def drawn(title: str, outcomes: Mapping[str, Outcome], span: Span) -> str:
         *_legend(outcomes),
     ]
     late, rates = [each.delays for each in outcomes.values()], [_smooth(each.bitrate) for each in outcomes.values()]
-    delay = _Panel(*_DELAY, length_s, _most(late, 0.995), "delay of each picture, ms")
+    delay = _Panel(*_DELAY, length_s, min(_DELAY_MAX, _most(late, 0.995)), "delay of each picture, ms")
     bitrate = _Panel(*_BITRATE, length_s, _most(rates, 1.0), "towards the viewer, kbit/s")
     for colour, delays, rate in zip(COLOURS, late, rates, strict=False):
         delay.line(delays, colour)
@@ -63,11 +65,11 @@ def drawn(title: str, outcomes: Mapping[str, Outcome], span: Span) -> str:
 
 
 def _legend(outcomes: Mapping[str, Outcome]) -> list[str]:
-    parts, x = [], LEFT + 380
+    parts, x = [], LEFT + 450
     for colour, name in zip(COLOURS, outcomes, strict=False):
         parts.append(f'<rect x="{x}" y="13" width="14" height="14" fill="{colour}"/>')
         parts.append(f'<text x="{x + 20}" y="25">{escape(name)}</text>')
-        x += 40 + 8 * len(name)
+        x += 36 + 7 * len(name)
     return parts
 
 

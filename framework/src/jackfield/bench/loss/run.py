@@ -48,14 +48,16 @@ class End:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
+        self.said: dict[str, Any] = {}
 
     async def hear(self, key: str, patience_s: float) -> Any:
-        """What it says under ``key``; `SystemExit` when it ends before, or says nothing."""
+        """What it says under ``key``, and beside it in `said`; `SystemExit` when it ends before, or says nothing."""
         assert self._process.stdout is not None
         try:
             async with asyncio.timeout(patience_s):
                 while line := await self._process.stdout.readline():
                     if line.startswith(b"{") and key in (said := json.loads(line)):
+                        self.said = said
                         return said[key]
         except TimeoutError:
             raise SystemExit(f"an end of the call did not say {key!r} within {patience_s:g} s") from None
@@ -139,7 +141,8 @@ class Run:
             sender.say(stop=True)
             seen = await receiver.hear("seen", _ANSWER_S)
             sent = await sender.hear("sent", _ANSWER_S)
-        return {"began_ns": began_ns, "sent": sent, "seen": seen}
+        course = {"sender": sender.said.get("course"), "receiver": receiver.said.get("course")}
+        return {"began_ns": began_ns, "sent": sent, "seen": seen, "course": course}
 
 
 async def _until_open(server: asyncio.subprocess.Process) -> None:
