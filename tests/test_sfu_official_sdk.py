@@ -95,6 +95,9 @@ async def test_two_participants_exchange_video_and_audio(network: Network, codec
         assert abs(reports["c1"]["seen"]["c0"]["hz"] - 400) < 60
         load = sfu.metrics()
         assert (load.participants, load.tracks, load.subscriptions, load.sockets) == (2, 4, 4, 1)
+        assert load.totals["packets_sent"] > 100
+        assert load.forwarding.count > 100
+        assert load.totals["packets_received"] > 100
 
 
 async def test_data_goes_both_ways_and_to_whom_it_is_for(network: Network) -> None:

@@ -44,7 +44,7 @@ class MediaServer(Protocol):
     def routes(self) -> Iterable[web.AbstractRouteDef]: ...
 
     def metrics(self) -> object:
-        """An attrs instance whose fields are numbers."""
+        """An attrs instance whose fields are numbers; `service.metrics` says what else."""
 
 
 #: Makes an SFU of these settings on this UDP port (0: any).

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import attrs
 from prometheus_client import CollectorRegistry, Counter, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 
@@ -19,8 +19,24 @@ class _Media(Collector):
 
     def collect(self) -> Iterable[Metric]:
         load: Any = self._read()
-        for name, value in attrs.asdict(load).items() if attrs.has(type(load)) else ():
-            yield GaugeMetricFamily(f"jackfield_sfu_{name}", name.replace("_", " "), value=value)
+        if not attrs.has(type(load)):
+            return
+        fields = attrs.asdict(load, recurse=False)
+        totals: Mapping[str, int] = fields.pop("totals", {})
+        for name, value in fields.items():
+            if attrs.has(type(value)):
+                yield _histogram(f"jackfield_sfu_{name}_seconds", name, value)
+            elif name not in totals:
+                yield GaugeMetricFamily(f"jackfield_sfu_{name}", name.replace("_", " "), value=value)
+        for name, value in totals.items():
+            yield CounterMetricFamily(f"jackfield_sfu_{name}", name.replace("_", " "), value=value)
+
+
+def _histogram(name: str, what: str, value: Any) -> HistogramMetricFamily:
+    """Of an object with ``bounds_s``, ``within``, ``count`` and ``seconds``."""
+    ends = [*map(str, value.bounds_s), "+Inf"]
+    buckets = list(zip(ends, [*value.within, value.count], strict=True))
+    return HistogramMetricFamily(name, what, buckets=buckets, sum_value=value.seconds)
 
 
 class Metrics:

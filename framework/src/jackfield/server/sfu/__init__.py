@@ -22,6 +22,7 @@ from jackfield.server.sfu.participant import Reason
 from jackfield.server.sfu.pulse import Pulse
 from jackfield.server.sfu.rooms import Rooms
 from jackfield.server.sfu.sockets import MediaSockets
+from jackfield.server.sfu.tally import Histogram, Tally
 from jackfield.server.sfu.tokens import Verifier
 from jackfield.server.sfu.twirp import RoomService
 
@@ -46,6 +47,9 @@ class Load:
     bytes_sent: int
     retransmitted: int
     keyframe_requests: int
+    #: Since the server began, by name (`tally.NAMES`); and how long forwarding takes.
+    totals: Mapping[str, int]
+    forwarding: Histogram
     #: Of one core, by the thread that forwards; packets both ways.
     cpu_share: float
     packets_per_second: float
@@ -71,6 +75,7 @@ class Sfu:
         self.limits = limits or Limits()
         self.gauge = Gauge(self.limits.cpu_share)
         self.rooms = Rooms(self.limits, self.gauge)
+        self._tally = Tally()
         self._sockets = MediaSockets(host, udp_port, announce=announce, limits=self.limits)
         clock = LoopClock()
         around = Surroundings(self._sockets, Certificate.generate(), clock, self.limits)
@@ -94,7 +99,9 @@ class Sfu:
         return [*self._signalling.routes(), *self._service.routes()]
 
     def _look(self) -> None:
-        sides = [side for one in self.rooms.participants() for side in (one.publisher, one.subscriber)]
+        participants = self.rooms.participants()
+        self._tally.look(participants)
+        sides = [side for one in participants for side in (one.publisher, one.subscriber)]
         self.gauge.look(sum(side.transport.packets_received + side.transport.packets_sent for side in sides))
 
     async def start(self) -> None:
@@ -119,6 +126,7 @@ class Sfu:
     def metrics(self) -> Load:
         """What the server carries now."""
         participants = self.rooms.participants()
+        self._tally.look(participants)
         transports = [side.transport for one in participants for side in (one.publisher, one.subscriber)]
         downs = [down for one in participants for down in one.subscriber.downs.values()]
         layers = [layer for one in participants for layer in one.publisher.layers()]
@@ -134,6 +142,8 @@ class Sfu:
             bytes_sent=sum(transport.bytes_sent for transport in transports),
             retransmitted=sum(down.retransmitted for down in downs),
             keyframe_requests=sum(layer.keyframe_requests for layer in layers),
+            totals=dict(self._tally.totals),
+            forwarding=self._sockets.forwarding.read(),
             cpu_share=self.gauge.cpu_share,
             packets_per_second=self.gauge.packets_per_second,
         )

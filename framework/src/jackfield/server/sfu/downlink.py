@@ -27,11 +27,13 @@ _SECOND_NS = 1_000_000_000
 
 @frozen
 class Reception:
-    """What the subscriber last reported. ``loss`` is a fraction, ``rtt_ms`` None while not known."""
+    """What the subscriber last reported. ``loss`` is a fraction, ``lost`` packets in all, ``rtt_ms`` None while not
+    known."""
 
     loss: float = 0.0
     jitter: int = 0
     rtt_ms: float | None = None
+    lost: int = 0
 
 
 class DownTrack:
@@ -66,7 +68,7 @@ class DownTrack:
         #: The best layer that there is room for on the way; below 0: none.
         self.allowed = self.wanted
         self.reception = Reception()
-        self.packets = self.octets = self.retransmitted = 0
+        self.packets = self.octets = self.retransmitted = self.nacked = self.keyframes_asked = 0
         self._send_rtp = send_rtp
         self._send_rtcp = send_rtcp
         self._clock = clock
@@ -136,6 +138,7 @@ class DownTrack:
 
     def request_keyframe(self) -> None:
         """The subscriber needs a keyframe."""
+        self.keyframes_asked += 1
         if self._target is not None and self.track.is_video:
             self._target.keyframes.request()
 
@@ -190,6 +193,7 @@ class DownTrack:
     def resend(self, sequences: tuple[int, ...]) -> None:
         """Answers a NACK from the layers' histories, as RTX where that was agreed."""
         now_ns = self._clock.now_ns()
+        self.nacked += len(sequences)
         for sequence in sequences:
             if not self._asked.take(now_ns):
                 return
@@ -239,7 +243,7 @@ class DownTrack:
         if sent_ns is not None:
             held_ns = block.dlsr * _SECOND_NS >> 16
             rtt_ms = max(0.0, (self._clock.now_ns() - sent_ns - held_ns) / 1e6)
-        self.reception = Reception(block.fraction_lost / 256, block.jitter, rtt_ms)
+        self.reception = Reception(block.fraction_lost / 256, block.jitter, rtt_ms, max(0, block.packets_lost))
 
 
 def _shifted(kept: Kept, epoch: Epoch) -> bytes:

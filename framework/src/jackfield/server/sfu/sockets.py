@@ -19,6 +19,7 @@ from jackfield.server.sfu.addresses import bound_addresses
 from jackfield.server.sfu.limits import Limits
 from jackfield.server.sfu.link import IceLiteLink
 from jackfield.server.sfu.outbox import Address, Outbox, make_outbox
+from jackfield.server.sfu.tally import Durations
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +46,8 @@ class MediaSockets:
         self.port = port
         self.addresses: list[str] = []
         self.datagrams_strange = 0
+        #: From the first datagram of a drain read to the last that it caused sent: no packet takes longer here.
+        self.forwarding = Durations()
         self._announce = tuple(announce)
         self._limits = limits or Limits()
         self._clock_ns = clock_ns
@@ -106,11 +109,13 @@ class MediaSockets:
 
     def _drain(self, sock: socket.socket) -> None:
         self._draining = True
+        began_ns = time.perf_counter_ns()
         try:
             self._read(sock)
         finally:
             self._draining = False
             self._flush()
+            self.forwarding.add(time.perf_counter_ns() - began_ns)
 
     def _read(self, sock: socket.socket) -> None:
         links = self._by_address[sock]

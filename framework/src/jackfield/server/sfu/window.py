@@ -131,6 +131,11 @@ class SequenceWindow:
             del self.missing[number]
         return asked
 
+    @property
+    def lost_in_all(self) -> int:
+        """Packets that never came by themselves (RFC 3550 appendix A.3); never below zero."""
+        return max(0, self.highest - self._first + 1 - self.received) if self.highest >= 0 else 0
+
     def report(self) -> tuple[int, int, int]:
         """Fraction lost since the last report (1/256), packets lost in all, highest sequence number with its cycles."""
         expected = self.highest - self._first + 1 if self.highest >= 0 else 0
