@@ -387,6 +387,7 @@ def _drift(seconds: float) -> None:
     assert max(call.delays) < 1000
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("aloop")
 @pytest.mark.needs("alsa-utils")
 def test_a_loudspeaker_on_another_clock() -> None:

@@ -221,6 +221,7 @@ def test_it_is_busy_for_a_second_program(camera: FakeCamera, cameras: V4l2Captur
     assert controls["brightness"] == 12
 
 
+@pytest.mark.soak
 def test_two_cameras_with_one_serial_are_told_apart(camera: FakeCamera, cameras: V4l2Captures) -> None:
     """The first keeps its id, each gives its own pictures, and a wish that fits both lists them."""
     alone = only(cameras)

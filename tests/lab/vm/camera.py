@@ -163,7 +163,10 @@ class FakeCamera:
         return [node for node in nodes if self._is_mine(node)]
 
     def _is_mine(self, node: Path) -> bool:
-        at = _AT_PORT.search(str(node.resolve()))
+        try:
+            at = _AT_PORT.search(str(node.resolve()))
+        except OSError:
+            return False  # it went while it was looked at
         return at is not None and int(at[1]) == self.port + 1
 
     def _running(self) -> subprocess.Popen[str]:
