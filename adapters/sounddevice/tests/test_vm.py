@@ -396,6 +396,7 @@ def test_a_loudspeaker_on_another_clock() -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(1200)
 @pytest.mark.usefixtures("aloop")
 @pytest.mark.needs("alsa-utils")
 def test_ten_minutes_of_a_loudspeaker_on_another_clock() -> None:
