@@ -1,8 +1,8 @@
 """The private names of aioice that Jackfield uses, and a full ICE agent over it. Read against aioice 0.10–0.13.
 
-aioice never gathers 127.0.0.1, hands every datagram through a queue, notices that a pair is nominated up to 20 ms late,
-when it looks at its check list again, asks ever more rarely where nobody answers, and notices after half a minute that
-a path is lost; all five are mended here by its own methods.
+aioice never gathers 127.0.0.1, hands every datagram through a queue, reads one in a turn of the loop, notices that a
+pair is nominated up to 20 ms late, when it looks at its check list again, asks ever more rarely where nobody answers,
+and notices after half a minute that a path is lost; all six are mended here by its own methods.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
+import socket
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from aioice import Candidate, Connection, stun
 from aioice.ice import CandidatePair, StunProtocol, get_host_addresses, server_reflexive_candidate
 
+from jackfield.rtc.drain import drain
 from jackfield.rtc.link import IceServer, ignore
 
 CONNECT_TIMEOUT_S = 15.0
@@ -42,6 +44,8 @@ class _Connection(Connection):
     rtt_s: float | None = None
     rtt_total_s = 0.0
     _asked: dict[CandidatePair, stun.Message]
+    #: A second hold on each socket of ours, to be closed with it.
+    _drained: Sequence[socket.socket] = ()
 
     def build_request(self, pair: CandidatePair, nominate: bool) -> stun.Message:
         request = super().build_request(pair, nominate)
@@ -76,6 +80,12 @@ class _Connection(Connection):
         self.rtt_s = time.monotonic() - began
         self.rtt_total_s += self.rtt_s
 
+    async def close(self) -> None:
+        await super().close()
+        for each in self._drained:
+            each.close()
+        self._drained = ()
+
     def check_complete(self, pair: CandidatePair) -> None:
         super().check_complete(pair)
         if self._nominated:
@@ -91,6 +101,7 @@ class _Connection(Connection):
         self.stun_server = self.turn_server = None
         try:
             self._local_candidates += await self.get_component_candidates(1, addresses)
+            self._drained = [drained for each in self._protocols if (drained := drain(each))]
         finally:
             self.stun_server, self.turn_server = servers
         self._local_candidates_end = True
