@@ -206,6 +206,32 @@ async def test_programs_publish_side_by_side(people: People) -> None:
         await luma_of(person.video.frames(), 200)
 
 
+async def test_a_camera_in_several_sizes_and_who_takes_which(people: People) -> None:
+    """Who spares the line gets the smallest, all others the largest; what nobody takes rests, and wakes up again."""
+    sizes = {"camera": None, "simulcast": True, "video": {"width": 960, "height": 540, "fps": 15}, "speaker": "none"}
+    ada = await people.join("ada", sizes)
+    (camera,) = ada.publications
+
+    def sent() -> dict[str, int]:
+        return {layer["rid"]: layer["framesPerSecond"] for layer in camera.stats()["layers"]}
+
+    async def seen(by: Any, height: int) -> None:
+        async with asyncio.timeout(LIMIT_S):
+            async for frame in by.participants["ada"].video.frames():
+                if frame.height == height:
+                    return
+
+    spare = await people.join("bob", {**QUIET, "low_bandwidth": True})
+    await seen(spare, 134)
+    await until(lambda: sent()["q"] and not sent()["h"] and not sent()["f"], "only the smallest is sent")
+    eve = await people.join("eve")
+    await seen(eve, 540)
+    await seen(spare, 134)
+    await spare.leave()
+    await eve.leave()
+    await until(lambda: not any(sent().values()), "nothing is sent to nobody")
+
+
 async def test_a_picture_that_stands_still_reaches_who_comes_late(people: People) -> None:
     """Pushed once: whoever subscribes later asks for a keyframe and gets the last picture again."""
     ada = await people.join("ada")

@@ -150,8 +150,10 @@ class Connection:
         number = self._number = (self._number + 1) & 0xFFFF
         packet.extensions = packet.extensions | {transport_cc_extension: number.to_bytes(2, "big")}
         data = rtp.serialise(packet)
+        if not transport.send_rtp(data):
+            return False
         self.estimator.sent(number, len(data), self.clock.now_ns(), probe)
-        return transport.send_rtp(data)
+        return True
 
     def _filler(self, size: int) -> Leaving | None:
         """Something to fill a probe with: only where what was sent is told of."""

@@ -35,7 +35,7 @@ from jackfield.session.remote_track import RemoteTrack
 from jackfield.session.room import Room
 from jackfield.session.server_words import ServerWords
 from jackfield.session.statistics import CallStatistics
-from jackfield.session.subscriptions import Subscriptions
+from jackfield.session.subscriptions import Subscriptions, sparing
 from jackfield.values import events
 from jackfield.values.devices import Device, DeviceKind
 from jackfield.values.errors import CallError, NetworkError
@@ -73,6 +73,8 @@ class CallSession(Messaging):
         self._connection, self._own, self._moderation, self._doorway = connection, own, moderation, doorway
         self._listeners, self._plugins = listeners, plugins
         self._subscriptions = Subscriptions(self._emit, lambda channels: DecoderSource(plugins, channels), self._failed)
+        if self.settings.low_bandwidth:
+            self._subscriptions.begun = sparing(lambda **said: self._connection.signal.send(**said))
         self._room = Room(connection.signal.joined, token.role, self._subscriptions.furnish)
         self._own_state = OwnState(self._room.local, lambda wanted: connection.signal.send(update_metadata=wanted))
         self._messages = Messages(connection, self._room, self._emit, self._check_active, self._reachable)

@@ -7,6 +7,9 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from livekit.protocol.models import VideoQuality
+from livekit.protocol.rtc import UpdateTrackSettings
+
 from jackfield.rtc.receiver import RtpReceiver
 from jackfield.session.decode import DecodeThread
 from jackfield.session.decoders import DecoderSource
@@ -34,6 +37,8 @@ class Subscriptions:
         self.tracks: dict[str, RemoteTrack] = {}
         #: What opens tracks that are encrypted end to end.
         self.encryption: CallEncryption | None = None
+        #: Told of each track that begins, before everybody else.
+        self.begun: Callable[[RemoteTrack], None] = lambda track: None
         self._receivers: dict[str, RtpReceiver] = {}
         self._emit, self._decoders, self._failed = emit, decoders, failed
         self._ending: list[DecodeThread] = []
@@ -92,6 +97,7 @@ class Subscriptions:
         self.tracks[track.sid] = track.participant.tracks[track.sid] = track
         for media in self._media(track):
             media.bind(track)
+        self.begun(track)
         self._emit(TrackSubscribed(track))
 
     def _end(self, track: RemoteTrack) -> None:
@@ -122,3 +128,13 @@ class Subscriptions:
         self._receivers.clear()
         threads = [thread for thread in self._ending if thread.alive]
         await asyncio.gather(*(aside(thread.join) for thread in threads))
+
+
+def sparing(send: Callable[..., None]) -> Callable[[RemoteTrack], None]:
+    """Asks the server for the smallest of each camera's sizes; screens are read, and come as they are."""
+
+    def spare(track: RemoteTrack) -> None:
+        if track.kind == "video" and track.source != "screen":
+            send(track_setting=UpdateTrackSettings(track_sids=[track.sid], quality=VideoQuality.LOW))
+
+    return spare
