@@ -31,6 +31,9 @@ class FakeReceiver:
     def request_keyframe(self) -> None:
         self.wishes += 1
 
+    def hold_sound(self, wanted_ns: int) -> int:
+        return 0
+
     def stats(self) -> dict[str, Any]:
         return {"packets_lost": 3, "jitter_ms": 5.0, "bitrate_bps": 1000}
 

@@ -19,6 +19,8 @@ _MS = 1_000_000
 _HELD_MAX = 256
 #: A timestamp that moved this far from the clock is a new beginning, not jitter.
 _DISCONTINUITY_NS = 2_000 * _MS
+#: How much longer than the one before a packet may be kept for pictures' sake: whoever plays slows down by no more.
+_HOLD_STEP_NS = _MS // 10
 #: Nothing for so long is an outage, and what comes then so close together waited for its end.
 _OUTAGE_NS, _TOGETHER_NS = 100 * _MS, 8 * _MS
 
@@ -81,6 +83,7 @@ class AudioBuffer:
         #: Transit and delay together: a frame leaves so long after its media time.
         self._offset_ns: int | None = None
         self._last_ns, self._waiting = 0, False
+        self._hold_ns = self._hold_wanted_ns = 0
         self._held: dict[int, _Held] = {}
         self._next: int | None = None
 
@@ -109,6 +112,11 @@ class AudioBuffer:
             return
         self._held[sequence] = _Held(timestamp, payload, arrival_ns)
         self.filled += 1
+
+    def hold(self, wanted_ns: int) -> int:
+        """Packets are kept so much longer than they need be, more by a hair with each; how much it is by now."""
+        self._hold_wanted_ns = wanted_ns
+        return self._hold_ns
 
     def due_ns(self) -> int | None:
         """When the next packet is to leave; None when there is none."""
@@ -159,7 +167,8 @@ class AudioBuffer:
         if not self._belongs_to_outage(transit_ns, arrival_ns):
             spread.add(transit_ns)
         wanted_ns = max(self._least_ns, min(spread.covering(0.98) + 5 * _MS, self._most_ns))
-        offset_ns = spread.fastest_ns + wanted_ns
+        self._hold_ns += max(-_MS, min(self._hold_wanted_ns - self._hold_ns, _HOLD_STEP_NS))
+        offset_ns = spread.fastest_ns + wanted_ns + self._hold_ns
         if self._offset_ns is not None:
             # One twentieth of the time may be taken back: a player makes up for that without being heard.
             offset_ns = max(offset_ns, self._offset_ns - _MS)

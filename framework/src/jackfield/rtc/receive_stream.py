@@ -203,6 +203,10 @@ class AudioStream:
             self._buffer.fill(sequence - step, timestamp - block.offset, block.data, arrival_ns)
         self._look()
 
+    def hold(self, wanted_ns: int) -> int:
+        """Sound waits so much longer; answers how much it does by now."""
+        return self._buffer.hold(wanted_ns)
+
     def request_keyframe(self) -> None:
         """Every packet of sound stands alone."""
 

@@ -20,8 +20,8 @@ from jackfield.rtc.receive_stream import AudioStream, Feedback, ReceiveStream, V
 from jackfield.rtc.rtcp import ReportBlock, SenderReport
 from jackfield.rtc.rtp import RtpPacket
 from jackfield.rtc.sdp import CodecParameters
-from jackfield.rtc.timeline import ntp_middle
-from jackfield.values.media import AUDIO_CLOCK_RATE, EncodedFrame, Kind
+from jackfield.rtc.timeline import ntp_middle, ntp_ns
+from jackfield.values.media import AUDIO_CLOCK_RATE, VIDEO_CLOCK_RATE, EncodedFrame, Kind
 
 logger = logging.getLogger(__name__)
 #: Between two requests for a keyframe while nothing has come yet.
@@ -56,6 +56,7 @@ class RtpReceiver:
         self._stream: ReceiveStream | None = None
         self._past: Counter[str] = Counter()
         self._report: tuple[int, int] | None = None
+        self._anchor: tuple[int, int] | None = None
         self._counts: Counter[str] = Counter(dict.fromkeys(_COUNTED, 0))
         self._bytes, self._frames = Rate(), Rate()
         self._ask_again_ns = 0
@@ -86,7 +87,7 @@ class RtpReceiver:
         """It comes from these sources from now on; another source than before begins with a clean slate."""
         if ssrc != self.ssrc:
             self._end_stream()
-            self._report = None
+            self._report = self._anchor = None
         self.ssrc, self.rtx_ssrc = ssrc, rtx_ssrc
 
     def accepts(self, payload_type: int) -> bool:
@@ -145,6 +146,10 @@ class RtpReceiver:
                 self._ask_again_ns = now_ns + _ASK_PAUSE_NS
                 self._feedback.send_pli(self.ssrc)
 
+    def hold_sound(self, wanted_ns: int) -> int:
+        """Sound waits so much longer than it need, from step to step; answers how much it does by now."""
+        return self._stream.hold(wanted_ns) if isinstance(self._stream, AudioStream) else 0
+
     def _stream_of(self, codec: str, ssrc: int) -> ReceiveStream:
         stream = self._stream
         if stream is None or stream.codec != codec:
@@ -169,6 +174,8 @@ class RtpReceiver:
         units = 1 if self.kind == "video" else frame.duration_ns * AUDIO_CLOCK_RATE // 1_000_000_000
         self._counts["emitted"] += units
         self._counts["buffered_ns"] += units * max(0, now_ns - frame.time_ns)
+        if self._anchor is not None and frame.rtp_timestamp is not None:
+            frame = evolve(frame, captured_ns=self._captured_ns(frame.rtp_timestamp, *self._anchor))
         try:
             self.on_frame(frame)
         except Exception:
@@ -178,6 +185,13 @@ class RtpReceiver:
     def reported(self, report: SenderReport) -> None:
         """The sender tied its timestamps to its wall clock."""
         self._report = (ntp_middle(report.ntp_time), self._clock.now_ns())
+        self._anchor = ntp_ns(report.ntp_time), report.rtp_time
+
+    def _captured_ns(self, timestamp: int, wall_ns: int, at: int) -> int:
+        """When this timestamp was, by the sender's clock, which stood at ``wall_ns`` at another (RFC 3550, 6.4.1)."""
+        rate = VIDEO_CLOCK_RATE if self.kind == "video" else AUDIO_CLOCK_RATE
+        passed = ((timestamp - at + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+        return wall_ns + passed * 1_000_000_000 // rate
 
     def report(self) -> ReportBlock | None:
         """What came since the last report; None before anything did."""

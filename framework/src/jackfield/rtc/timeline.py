@@ -77,6 +77,11 @@ def ntp(wall_ns: int | None = None) -> int:
     return (seconds + _NTP_EPOCH_S << 32) | (rest << 32) // _SECOND_NS
 
 
+def ntp_ns(ntp_time: int) -> int:
+    """The same in nanoseconds since 1900."""
+    return (ntp_time >> 32) * _SECOND_NS + ((ntp_time & 0xFFFFFFFF) * _SECOND_NS >> 32)
+
+
 def ntp_middle(ntp_time: int) -> int:
     """The middle 32 bits, in 1/65536 s, as report blocks echo them."""
     return ntp_time >> 16 & 0xFFFFFFFF

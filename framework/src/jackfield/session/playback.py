@@ -43,6 +43,7 @@ class Playback:
         self._failed = failed
         self._call, self._driver = call, driver
         self._player: Player | None = None
+        self._latency_ms: Callable[[], float] = lambda: 0.0
         self._mixer = Mixer()
         self._voices: dict[str, MixInput] = {}
         self._unwatches: dict[str, list[Unwatch]] = {}
@@ -74,8 +75,8 @@ class Playback:
         for track in self._call.tracks():
             self._add(track)
         loop = asyncio.get_running_loop()
-        latency_ms = player.latency_ms if isinstance(player, HasLatency) else lambda: 0.0
-        fill = self._far_end.tap(mixer.fill, mixer.rate, latency_ms)
+        self._latency_ms = player.latency_ms if isinstance(player, HasLatency) else lambda: 0.0
+        fill = self._far_end.tap(mixer.fill, mixer.rate, self._latency_ms)
 
         def failed(error: CallError) -> None:
             with suppress(RuntimeError):  # the loop has ended, and nobody is left to hear of it
@@ -95,6 +96,7 @@ class Playback:
         if track.kind == "audio" and track.sid not in self._voices:
             voice = self._voices[track.sid] = self._mixer.add()
             self._unwatches[track.sid] = [track.take_decoded(lambda media: _play(voice, media))]
+            track.presentation.played_after_ms = lambda: voice.delay_ms + self._latency_ms()
 
     def _remove(self, sid: str) -> None:
         for unwatch in self._unwatches.pop(sid, ()):

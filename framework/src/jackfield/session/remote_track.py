@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from livekit.protocol.models import Encryption
 
+from jackfield.media.clock import LoopClock
 from jackfield.media.freezes import Freezes
 from jackfield.roles import Unwatch
 from jackfield.rtc import signalling
@@ -18,6 +19,7 @@ from jackfield.session.decode import BLOCKS, PICTURES, DecodeThread
 from jackfield.session.decoders import DecoderSource
 from jackfield.session.encryption import CallEncryption
 from jackfield.session.handover import Outlet
+from jackfield.session.presentation import Presentation
 from jackfield.session.statistics import w3c
 from jackfield.values.errors import CallError
 from jackfield.values.media import AudioBlock, EncodedFrame, VideoFrame
@@ -43,6 +45,7 @@ class Receiver(Protocol):
     on_frame: Callable[[EncodedFrame], None]
 
     def request_keyframe(self) -> None: ...
+    def hold_sound(self, wanted_ns: int) -> int: ...
     def stats(self) -> dict[str, Any]: ...
 
 
@@ -71,6 +74,7 @@ class RemoteTrack:
         self._decoded: list[Decoded] = []
         self._thread: DecodeThread | None = None
         self._freezes = Freezes()
+        self.presentation = Presentation(self, LoopClock(), self._decode)
         self._stopped: list[DecodeThread] = []
         what = f"{participant.uid}'s {self.source if self.source != 'unknown' else self.name}"
         self._opener = encryption.opener(what, self.request_keyframe) if encryption is not None else None
@@ -89,6 +93,11 @@ class RemoteTrack:
         """Whether its sender says that it is encrypted end to end."""
         info = self.participant.track_infos.get(self.sid, self.info)
         return info.encryption != Encryption.Type.NONE
+
+    @property
+    def is_decoded(self) -> bool:
+        """Whether somebody takes its pictures or its sound."""
+        return self._thread is not None
 
     @property
     def muted(self) -> bool:
@@ -208,6 +217,7 @@ class RemoteTrack:
             self._thread.stop()
             self._stopped = [thread for thread in (*self._stopped, self._thread) if thread.alive]
             self._thread = None
+            self.presentation.clear()
 
     def _arrived(self, frame: EncodedFrame) -> None:
         self._codec = frame.codec
@@ -219,9 +229,13 @@ class RemoteTrack:
         for handler in list(self._encoded):
             self._tell(handler, frame)
         if self._thread is not None:
-            self._thread.put(frame)
+            self.presentation.put(frame)
         elif self.kind == "video":
             self._freezes.shown(time.monotonic_ns())
+
+    def _decode(self, frame: EncodedFrame) -> None:
+        if self._thread is not None:
+            self._thread.put(frame)
 
     def _give(self, media: VideoFrame | AudioBlock) -> None:
         if self.kind == "video":

@@ -97,6 +97,8 @@ class EncodedFrame:
     width: int = 0
     height: int = 0
     rotation: Literal[0, 90, 180, 270] = 0
+    #: The capture instant by the sender's own wall clock, where its reports tell: to be compared with its other tracks.
+    captured_ns: int | None = None
     #: Frames missing between the one before and this one: a decoder may conceal them.
     lost_before: int = 0
 
