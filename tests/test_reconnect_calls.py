@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
+import os
+import signal
+import sys
 import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from jackfield import CallSession, Place
+from jackfield import CallSession, NetworkError, Place
 from jackfield.plugins import Plugins
 from jackfield.server.app import Server
 from jackfield.server.launch import make_sfu
 from jackfield.server.settings import ServerSettings
+from tests.lab.livekit import free_port, livekit
 from tests.lab.meeting import KEY, QUIET, SECRET, People, heard, names, until
 
 SMALL = {**QUIET, "camera": None, "video": {"width": 320, "height": 180, "fps": 15}}
@@ -122,50 +129,128 @@ async def test_who_is_sent_away_does_not_come_back(people: People, how: str) -> 
     assert [event.name for event in events if event.name in LOST] == ["connection_closed", "session_left"]
 
 
+@asynccontextmanager
+async def embedded(port: int) -> AsyncIterator[Place]:
+    """The embedded server on this port."""
+    server = Server(
+        ServerSettings(keys={KEY: SECRET}, login_key="log-in-key-of-the-tests", port=port, udp_port=0), make_sfu
+    )
+    await server.start()
+    yield Place(server.url, KEY, SECRET)
+    await server.close()
+
+
+@asynccontextmanager
+async def real(port: int) -> AsyncIterator[Place]:
+    """A LiveKit server on this port, which is killed in the end."""
+    with livekit(port=port) as server:
+        yield Place(server.url, server.key, server.secret)
+        server.process.kill()
+
+
+@pytest.mark.parametrize(
+    "serving", [embedded, pytest.param(real, marks=[pytest.mark.soak, pytest.mark.needs("livekit-server")])]
+)
 async def test_a_server_that_is_restarted_is_joined_anew(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plugins: Plugins
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plugins: Plugins, serving: Any
 ) -> None:
     """Everybody comes back with the same devices, mutes, attributes; readers read on, and nobody has left or come."""
+    monkeypatch.setattr("jackfield.session.reconnect.ACTION_WAIT_S", 0.5)
     monkeypatch.setenv("JACKFIELD_STATE_DIR", str(tmp_path))
-
-    async def serving(port: int = 0) -> Server:
-        settings = ServerSettings(keys={KEY: SECRET}, login_key="log-in-key-of-the-tests", port=port, udp_port=0)
-        server = Server(settings, make_sfu)
-        await server.start()
-        return server
-
-    server = await serving()
-    people = People(Place(server.url, KEY, SECRET), plugins)
-    ada, bob = await people.join("ada", {**SMALL, "microphone": None}), await people.join("bob", SMALL)
-    looks = Watch(ada, "bob"), Watch(bob, "ada")
-    for look in looks:
-        await look.more()
-    await ada.set_attributes({"hand": "up"})
-    await ada.mute_audio()
-    captures = [each.supply._feed.capture for each in ada.publications]
-    events, began = heard(bob), time.monotonic()
-    await server.close()
+    port = free_port("127.0.0.1")
+    async with AsyncExitStack() as first:
+        people = People(await first.enter_async_context(serving(port)), plugins)
+        ada, bob = await people.join("ada", {**SMALL, "microphone": None}), await people.join("bob", SMALL)
+        looks = Watch(ada, "bob"), Watch(bob, "ada")
+        for look in looks:
+            await look.more()
+        await ada.set_attributes({"hand": "up"})
+        await ada.mute_audio()
+        captures = [each.supply._feed.capture for each in ada.publications]
+        events, began = heard(bob), time.monotonic()
     await until(lambda: ada.connection_state == bob.connection_state == "reconnecting", "the loss")
-    with pytest.raises(Exception, match="connection_restored"):
+    with pytest.raises(NetworkError, match="connection_restored"):
         await ada.send_data("into the void")
-    server, up = await serving(int(server.url.rpartition(":")[2])), time.monotonic()
-    await until(lambda: ada.connection_state == bob.connection_state == "connected", "the comeback")
-    back_s = time.monotonic() - up
-    for look in looks:
+    async with serving(port):
+        up = time.monotonic()
+        await until(lambda: ada.connection_state == bob.connection_state == "connected", "the comeback")
+        back_s = time.monotonic() - up
+        for look in looks:
+            await look.more(10)
+        await until(lambda: bob.participants["ada"].attributes.get("hand") == "up", "the raised hand")
+        gaps = [round(look.gap_s(began), 2) for look in looks]
+        print(f"server restarted: back {back_s:.2f} s after it; longest gaps between pictures {gaps} s")
+        assert bob.participants["ada"].audio_muted
+        assert ada.is_audio_muted
+        assert [each.supply._feed.capture for each in ada.publications][:1] == captures[:1]
+        assert not {"participant_left", "participant_joined"} & set(names(events))
+        (restored,) = [event for event in events if event.name == "connection_restored"]
+        assert restored.rejoined
+        for look in looks:
+            look.end()
+        await asyncio.gather(*(calls.close() for calls in people.calls))
+
+
+@pytest.mark.parametrize("place", ["embedded"], indirect=True)
+async def test_a_process_that_was_stopped_goes_on(people: People, tmp_path: Path) -> None:
+    """SIGSTOP and SIGCONT: for a moment, of which nobody need notice anything but a still picture."""
+    await stopped(people, tmp_path, 2.0)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(180)
+async def test_a_process_that_was_stopped_for_a_minute_comes_back(people: People, tmp_path: Path) -> None:
+    """For longer than a server waits: it joins anew by itself."""
+    await stopped(people, tmp_path, 60.0)
+
+
+async def stopped(people: People, tmp_path: Path, stopped_s: float) -> None:
+    """A process of its own is stopped for so long; when its pictures come again, and what it told, is printed."""
+    bob = await people.join("bob")
+    command = [
+        sys.executable,
+        "-m",
+        "jackfield",
+        "join",
+        people.session_id,
+        "--server",
+        people.place.url or "",
+        "--json",
+    ]
+    command += ["--token", people.token("ada").token]
+    command += [
+        "--camera",
+        "synthetic:card-front",
+        "--microphone",
+        "none",
+        "--speaker",
+        "none",
+        "--video",
+        "320x180@15",
+    ]
+    environment = {**os.environ, "JACKFIELD_STATE_DIR": str(tmp_path)}
+    process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=asyncio.subprocess.PIPE)
+    try:
+        look = Watch(bob, "ada")
+        await look.more()
+        process.send_signal(signal.SIGSTOP)
+        await asyncio.sleep(stopped_s)
+        events, went_on = heard(bob), time.monotonic()
+        process.send_signal(signal.SIGCONT)
+        if stopped_s > 30:  # she was seen to leave, and the reader ended
+            look.end()
+            look = Watch(bob, "ada")
+        had = len(look.at)
+        await until(lambda: len(look.at) > had, "a picture of hers")
+        print(f"stopped for {stopped_s:g} s: a picture {time.monotonic() - went_on:.2f} s later; {names(events)}")
         await look.more(10)
-    await until(lambda: bob.participants["ada"].attributes.get("hand") == "up", "the raised hand")
-    gaps = [round(look.gap_s(began), 2) for look in looks]
-    print(f"server restarted: back {back_s:.2f} s after it; longest gaps between pictures {gaps} s")
-    assert bob.participants["ada"].audio_muted
-    assert ada.is_audio_muted
-    assert [each.supply._feed.capture for each in ada.publications][:1] == captures[:1]
-    assert not {"participant_left", "participant_joined"} & set(names(events))
-    (restored,) = [event for event in events if event.name == "connection_restored"]
-    assert restored.rejoined
-    for look in looks:
         look.end()
-    await asyncio.gather(*(calls.close() for calls in people.calls))
-    await server.close()
+    finally:
+        process.terminate()
+        said, _ = await asyncio.wait_for(process.communicate(), 20)
+    told = [json.loads(line) for line in said.splitlines() if b"connection_" in line]
+    print(*told, sep="\n")
+    assert not any(each.get("event") == "session_left" and each.get("reason") == "network" for each in told)
 
 
 async def test_a_token_that_is_refused_ends_the_call(people: People) -> None:

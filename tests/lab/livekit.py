@@ -74,7 +74,7 @@ def _started(command: list[str], address: str, port: int, log: Path) -> Iterator
             netns.end(process)
 
 
-def _settings(address: str, port: int, redis: str) -> dict[str, Any]:
+def _settings(address: str, port: int, udp_port: int, redis: str) -> dict[str, Any]:
     settings: dict[str, Any] = {
         "port": port,
         "bind_addresses": [address],
@@ -82,7 +82,7 @@ def _settings(address: str, port: int, redis: str) -> dict[str, Any]:
         "logging": {"level": "info", "json": False},
         "rtc": {
             "tcp_port": 0,
-            "udp_port": free_port(address, socket.SOCK_DGRAM),
+            "udp_port": udp_port,
             "use_external_ip": False,
             "node_ip": address,
             "enable_loopback_candidate": address.startswith("127."),
@@ -95,14 +95,19 @@ def _settings(address: str, port: int, redis: str) -> dict[str, Any]:
 
 
 @contextmanager
-def livekit(address: str = "127.0.0.1", redis: str = "") -> Iterator[LiveKit]:
-    """One node on this address, ended by its process id after the block; ``redis`` joins it to a cluster."""
+def livekit(
+    address: str = "127.0.0.1", redis: str = "", host: netns.Namespace | None = None, port: int = 0
+) -> Iterator[LiveKit]:
+    """One node on this address, on ``host`` and ``port`` where they are given; ended by its process id after the block.
+    ``redis`` joins it to a cluster."""
     require("livekit-server")
-    port = free_port(address)
+    udp_port = port + 1 if port else free_port(address, socket.SOCK_DGRAM)
+    port = port or free_port(address)
     with tempfile.TemporaryDirectory(prefix="livekit-") as folder:
         config, log = Path(folder) / "config.json", Path(folder) / "log"
-        config.write_text(json.dumps(_settings(address, port, redis)))  # JSON is YAML
+        config.write_text(json.dumps(_settings(address, port, udp_port, redis)))  # JSON is YAML
         command = [str(LIVEKIT), "--config", str(config)]
+        command = host.command(*command) if host else command
         with _started(command, address, port, log) as process:
             yield LiveKit(f"ws://{address}:{port}", log, process)
 

@@ -75,14 +75,16 @@ def _table(pid: int, name: str) -> list[str]:
 
 
 @contextmanager
-def serve(address: str) -> Iterator[Served]:
-    """`jackfield serve` on this address, on free ports; ended by its process id after the block."""
+def serve(address: str, host: netns.Namespace | None = None, port: int = 0) -> Iterator[Served]:
+    """`jackfield serve` on this address, on ``port`` or a free one, on this ``host`` where one is given; ended by its
+    process id after the block."""
     with tempfile.TemporaryDirectory(prefix="jackfield-") as folder:
         log = Path(folder) / "log"
         kept = {name: value for name, value in os.environ.items() if not name.startswith("JACKFIELD_")}
         environment = kept | {"JACKFIELD_STATE_DIR": folder, "JACKFIELD_KEYS": f"{KEY}: {SECRET}"}
         command = [sys.executable, "-m", "jackfield", "serve", "--json", "--drain-seconds", "0"]
-        command += ["--host", address, "--port", "0", "--udp-port", "0"]
+        command += ["--host", address, "--port", str(port), "--udp-port", "0"]
+        command = host.command(*command) if host else command
         with (
             log.open("wb") as written,
             subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=written) as process,

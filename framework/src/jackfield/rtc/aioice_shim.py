@@ -215,7 +215,7 @@ class IceAgent:
         self._connection = _Connection(ice_controlling=controlling, **_servers(ice_servers))  # type: ignore[arg-type]
         self._connection.on_datagram = self._received
         self._connection._asked = {}
-        self._asking_consent: set[asyncio.Task[None]] = set()
+        self._asking_consent: dict[asyncio.Task[None], None] = {}
         self._nominated = asyncio.Event()
         self._connection.on_nominated = self._nominated.set
         self._life: asyncio.Task[None] | None = None
@@ -318,10 +318,11 @@ class IceAgent:
 
     def ask(self) -> None:
         """Asks the peer whether it is still there, and takes what we send (RFC 7675); does not block."""
-        if len(self._asking_consent) < _QUESTIONS_MAX:
-            task = asyncio.get_running_loop().create_task(self._connection.ask_consent())
-            self._asking_consent.add(task)
-            task.add_done_callback(self._asking_consent.discard)
+        if len(self._asking_consent) >= _QUESTIONS_MAX:
+            next(iter(self._asking_consent)).cancel()  # of those without an answer the oldest
+        task = asyncio.get_running_loop().create_task(self._connection.ask_consent())
+        self._asking_consent[task] = None
+        task.add_done_callback(lambda done: self._asking_consent.pop(done, None))
 
     def address_gone(self) -> bool:
         """Whether the path begins at an address that is not this machine's any more."""

@@ -31,6 +31,7 @@ TOLD = (
     "participant_joined",
     "participant_left",
     "connection_lost",
+    "connection_restored",
     "session_left",
     "device_lost",
     "device_restored",
@@ -140,6 +141,9 @@ def _tell(event: Event, as_json: bool) -> None:
     facts = {"uid": person.uid if person else None, "message": getattr(event, "message", None) or None}
     if getattr(event, "ended", False):
         facts["message"] = "it is heard again"
+    after_s = getattr(event, "after_s", None)
+    if after_s is not None:
+        facts["message"] = f"after {after_s:.1f} s" + (", joined anew" if getattr(event, "rejoined", False) else "")
     facts["device"] = f"{device.label} ({device.id})" if device else None
     facts |= {"reason": getattr(event, "reason", None), "error": str(error) if error else None}
     facts = {key: value for key, value in facts.items() if value is not None}
