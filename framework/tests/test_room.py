@@ -161,3 +161,53 @@ def test_a_message_may_come_before_its_sender_is_announced() -> None:
     for number in range(100):
         people.sender(f"hidden{number}", "")
     assert people.sender("ghost", "PA_ghost") is not ghost
+
+
+# --- come back ------------------------------------------------------------------------------------------------------
+def anew(*others: ParticipantInfo, room_sid: str = "RM_1") -> JoinResponse:
+    join = JoinResponse(room=Room(sid=room_sid, name="room"), participant=person("me", "PA_me2"))
+    join.other_participants.extend(others)
+    return join
+
+
+def test_who_is_still_there_when_we_join_anew_has_neither_left_nor_come() -> None:
+    """Whatever their sid is by now; who has gone meanwhile has left, who has come has joined."""
+    people, _ = room(person("ada"), person("bob"), person("eve"))
+    ada = people.participants["ada"]
+    happened = people.joined_anew(anew(person("ada"), person("bob", "PA_bob2"), person("kim")))
+    assert names(happened) == ["participant_left", "participant_joined", "participant_list_changed"]
+    assert (happened[0].participant.uid, happened[1].participant.uid) == ("eve", "kim")
+    assert people.participants["ada"] is ada
+    assert people.participants["bob"].pid == "PA_bob2"
+    assert people.local.pid == "PA_me2"
+    assert names(people.update([person("bob", "PA_bob3")])) == [
+        "participant_left",
+        "participant_joined",
+        "participant_list_changed",
+    ]
+
+
+def test_in_a_room_that_was_made_anew_others_are_waited_for() -> None:
+    """They come back one after the other, as themselves; who does not has left in the end."""
+    people, _ = room(person("ada", tracks=[track(TrackSource.CAMERA)]), person("bob"))
+    assert names(people.joined_anew(anew(room_sid="RM_2"))) == ["participant_video_paused"]
+    assert list(people.participants) == ["ada", "bob"]
+    back = people.update([person("ada", "PA_ada2", tracks=[track(TrackSource.CAMERA, sid="TR_2")])])
+    assert names(back) == ["participant_video_resumed"]
+    assert names(people.waited()) == ["participant_left", "participant_list_changed"]
+    assert list(people.participants) == ["ada"]
+    assert people.waited() == []
+
+
+def test_an_update_that_names_everybody_tells_who_has_gone() -> None:
+    """After a resume: who is not in it went while we did not hear, or is named as gone."""
+    people, _ = room(person("ada"), person("bob"), person("eve"))
+    happened = people.all_told([person("me"), person("ada"), person("eve", state=GONE), person("kim")])
+    assert names(happened) == [
+        "participant_left",
+        "participant_left",
+        "participant_joined",
+        "participant_list_changed",
+    ]
+    assert list(people.participants) == ["ada", "kim"]
+    assert people.all_told([person("me"), person("ada"), person("kim")]) == []

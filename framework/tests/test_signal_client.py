@@ -10,10 +10,11 @@ import aiohttp
 import pytest
 from aiohttp import web
 from livekit.protocol.models import DisconnectReason, ParticipantInfo, Room
-from livekit.protocol.rtc import JoinResponse, LeaveRequest, SignalRequest, SignalResponse
+from livekit.protocol.rtc import JoinResponse, LeaveRequest, ReconnectResponse, SignalRequest, SignalResponse
 
 from jackfield.session import signal_client
 from jackfield.session.signal_client import SignalClient
+from jackfield.session.trouble import SentAway
 from jackfield.values.errors import CallError
 
 LIMIT_S = 5.0
@@ -27,12 +28,13 @@ class FakeServer:
         self.script = script
         self.heard: list[SignalRequest] = []
         self.headers: dict[str, str] = {}
+        self.query: dict[str, str] = {}
         self.refuses: tuple[int, str] | None = None
         self.url = ""
         self.sockets: list[web.WebSocketResponse] = []
 
     async def rtc(self, request: web.Request) -> web.StreamResponse:
-        self.headers = dict(request.headers)
+        self.headers, self.query = dict(request.headers), dict(request.query)
         if self.refuses:
             return web.Response(status=self.refuses[0])
         socket = web.WebSocketResponse()
@@ -232,3 +234,67 @@ async def test_a_pinned_certificate_must_be_that_one() -> None:
     assert signal_client.tls(None) is True
     mismatch = aiohttp.ServerFingerprintMismatch(b"\1" * 32, b"\2" * 32, "host", 1)
     assert "another certificate" in signal_client.unreachable("https://host", mismatch).message
+
+
+# --- resumed --------------------------------------------------------------------------------------------------------
+async def test_a_resume_names_us_and_the_reason(http: Any, serve: Any) -> None:
+    """The token is the one of now; what follows the answer is read as after a join."""
+
+    async def script(server: FakeServer, socket: web.WebSocketResponse) -> None:
+        await socket.send_bytes(SignalResponse(reconnect=ReconnectResponse()).SerializeToString())
+        await socket.send_bytes(SignalResponse(refresh_token="newer").SerializeToString())
+        await server.listen(socket)
+
+    server = await serve(script)
+    joined = JoinResponse(participant=ParticipantInfo(sid="PA_7"))
+    client = await signal_client.resume(http, server.url, "newest", joined, reason=1)
+    named = {name: server.query[name] for name in ("reconnect", "sid", "reconnect_reason")}
+    assert named == {"reconnect": "1", "sid": "PA_7", "reconnect_reason": "1"}
+    assert server.headers["Authorization"] == "Bearer newest"
+    messages: list[SignalResponse] = []
+    client.on_message = messages.append
+    client.start()
+    await until(lambda: messages)
+    assert client.joined is joined
+    await client.close()
+
+
+@pytest.mark.parametrize(
+    ("leave", "reason"),
+    [
+        (LeaveRequest(reason=DisconnectReason.STATE_MISMATCH, action=LeaveRequest.Action.RECONNECT), None),
+        (LeaveRequest(reason=DisconnectReason.SERVER_SHUTDOWN), None),
+        (LeaveRequest(reason=DisconnectReason.PARTICIPANT_REMOVED), "removed"),
+        (LeaveRequest(reason=DisconnectReason.DUPLICATE_IDENTITY), "replaced"),
+        (LeaveRequest(reason=DisconnectReason.ROOM_DELETED), "ended"),
+    ],
+)
+async def test_a_goodbye_says_whether_we_may_come_anew(http: Any, serve: Any, leave: Any, reason: str | None) -> None:
+    """The server does not know us any more, or is ending: anew. Removed, replaced, deleted: not."""
+
+    async def sends_away(server: FakeServer, socket: web.WebSocketResponse) -> None:
+        await socket.send_bytes(SignalResponse(leave=leave).SerializeToString())
+
+    server = await serve(sends_away)
+    with pytest.raises(SentAway) as caught:
+        await signal_client.resume(http, server.url, "token", JoinResponse(), reason=1)
+    assert caught.value.reason == reason
+
+
+async def test_a_process_that_was_stopped_does_not_call_the_server_silent(http: Any, serve: Any) -> None:
+    """A minute passes between two pings: what has come meanwhile is read first."""
+    now = 100.0
+
+    async def listens_on(server: FakeServer, socket: web.WebSocketResponse) -> None:
+        await welcome(socket, ping_interval=1, ping_timeout=1)
+        await server.listen(socket)
+
+    server = await serve(listens_on)
+    client, ends = await joined(http, server)
+    client.start(clock=lambda: now)
+    await until(lambda: "ping_req" in server.words())
+    now += 60
+    asked = server.words().count("ping_req")
+    await until(lambda: server.words().count("ping_req") > asked)
+    assert ends == []
+    await client.close()
