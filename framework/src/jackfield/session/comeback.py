@@ -61,8 +61,7 @@ class Comeback:
         signal = await self._doorway.resume(connection.signal, trouble)
         self._server_words.is_told_all = True
         connection.resume(signal, state)
-        for publication in self._own.publications:
-            publication.tell_muted()
+        self._server_words.told_meanwhile = {each.sid for each in self._own.publications if each.tell_muted()}
         await self._until_whole(RESUME_PATH_S)
 
     async def rejoin(self) -> None:

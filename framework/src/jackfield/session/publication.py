@@ -74,6 +74,7 @@ class Publication:
         self._flowing: asyncio.Task[None] | None = None
         self._limitation = Limitation()
         self._seen_again: asyncio.Task[None] | None = None
+        self._told_muted: bool | None = None
 
     @property
     def device(self) -> Device | None:
@@ -119,6 +120,8 @@ class Publication:
             request.encryption, request.disable_red = Encryption.Type.GCM, True
         info, sender = await connection.add_track(request, self.kind, self.codec, layers)
         self.sid, self._sender, self._connection = info.sid, sender, connection
+        self._told_muted = request.muted
+        self.tell_muted()  # where that has changed while the server was asked
         sender.on_keyframe_request, sender.on_bitrate = self.supply.force_keyframe, self.supply.steer
         sender.on_rejected = self._refused
         if sender.rejected:
@@ -147,10 +150,14 @@ class Publication:
         kind = signalling.KINDS[self.kind]
         return TrackPublishedResponse(cid=self.cid, track=TrackInfo(sid=self.sid, type=kind, muted=self.muted))
 
-    def tell_muted(self) -> None:
-        """The server hears once more whether it is muted."""
-        if self._connection is not None and self.sid:
-            self._connection.signal.send(mute=MuteTrackRequest(sid=self.sid, muted=self.muted))
+    def tell_muted(self) -> bool:
+        """The server knows whether it is muted; answers whether it had to be told."""
+        if self._connection is None or not self.sid or self._told_muted == self.muted:
+            return False
+        self._connection.signal.send(mute=MuteTrackRequest(sid=self.sid, muted=self.muted))
+        if self._connection.signal.is_open:
+            self._told_muted = self.muted
+        return True
 
     def _refused(self) -> None:
         """The server's answer: it knows the track and takes no media of it."""

@@ -44,6 +44,8 @@ class ServerWords:
         self.on_token: Callable[[str], None] = lambda token: None
         #: The next ``update`` that names us names everybody: we have just come back.
         self.is_told_all = False
+        #: Tracks that we have turned on or off while nobody heard: here our word counts.
+        self.told_meanwhile: set[str] = set()
 
     def take(self, kind: str, message: Any) -> None:
         """Acts on one message, whose kind is its field in LiveKit's ``SignalResponse``."""
@@ -78,6 +80,11 @@ class ServerWords:
         self.happened(self._room.all_told(infos) if everybody else self._room.update(infos))
         if names_us:
             self._own_state.told()
+        if everybody:
+            ours = [track for info in infos if info.sid == self._room.local.pid for track in info.tracks]
+            for track in ours:
+                if track.muted and track.sid not in self.told_meanwhile:
+                    self._muted(track.sid)
 
     def happened(self, happened: Sequence[Event]) -> None:
         """These are told of, and what we receive is brought in line."""

@@ -39,6 +39,11 @@ class Demand:
             self._less_since_ns = None
             self._tell(best)
 
+    def tell_again(self) -> None:
+        """The publisher may not have heard what it was told last."""
+        if self._told is not None:
+            self._tell(self._told)
+
     def _tell(self, best: int) -> None:
         self._told = best
         publication = self._publication

@@ -288,6 +288,8 @@ class Participant:
         everyone = [other.info() for other in self.room.participants.values() if other is self or not other.is_hidden]
         self.send(response=rtc.SignalResponse(update=rtc.ParticipantUpdate(participants=[*gone, *everyone])))
         self.send(response=rtc.SignalResponse(room_update=rtc.RoomUpdate(room=self.room.info())))
+        for publication in self.publications.values():
+            publication.demand.tell_again()
         self.subscriber.restart_ice()
 
     def _heard_ns(self) -> int:
