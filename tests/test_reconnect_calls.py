@@ -88,6 +88,7 @@ async def test_a_broken_websocket_is_resumed_and_nobody_notices(people: People) 
         look.end()
 
 
+@pytest.mark.parametrize("place", ["embedded"], indirect=True)
 async def test_what_is_asked_meanwhile_waits_and_what_changed_meanwhile_holds(
     people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
