@@ -67,6 +67,7 @@ class Comeback:
     async def rejoin(self) -> None:
         """Joins anew: with the same devices, publications, mutes, attributes, readers and renderers."""
         connection = self._connection
+        connection.let_go()
         signal = await self._doorway.join_again()
         connection.join_anew(signal, self._doorway.server)
         self._moderation.server = self._doorway.server

@@ -68,6 +68,7 @@ class Connection:
         self._publishing: dict[str, tuple[AddTrackRequest, asyncio.Future[TrackInfo]]] = {}
         self._inbox: asyncio.Queue[tuple[str, Any]] = asyncio.Queue(INBOX_MAX)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._retiring: set[asyncio.Task[None]] = set()
         self._offer_id, self._offer_wanted, self._offering = 0, False, False
         self._restart_wanted = False
         self._answer: asyncio.Future[str] | None = None
@@ -145,7 +146,7 @@ class Connection:
             event.clear()
         for peer in former:
             peer.on_candidate = peer.on_state = peer.on_channel = ignore
-            self._task(_bounded(peer.close()), "retiring")
+            self._retire(peer.close())
         former[1].on_track = former[1].on_track_ended = ignore
 
     def begin_anew(self) -> None:
@@ -155,10 +156,21 @@ class Connection:
     def _replace(self, signal: SignalClient) -> None:
         former, self.signal = self.signal, signal
         former.on_message = former.on_closed = ignore
-        self._task(_bounded(former.close()), "retiring")
+        self._retire(former.close())
         while not self._inbox.empty():
             self._inbox.get_nowait()
         self._abandon_offer()
+
+    def let_go(self) -> None:
+        """We are about to join anew: what the server says to who we were does not concern us any more."""
+        self._is_void = True
+        self.signal.on_message = self.signal.on_closed = ignore
+
+    def _retire(self, closing: Coroutine[Any, Any, None]) -> None:
+        """What another has taken the place of is closed meanwhile."""
+        task = asyncio.create_task(_closed(closing), name="connection retiring")
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
 
     def _abandon_offer(self) -> None:
         """Nobody will answer the offer in flight; the next one has all that is in it."""
@@ -405,7 +417,11 @@ class Connection:
                 answer.set_exception(NetworkError("the call ended while a track was being published"))
         for task in self._tasks:
             task.cancel()
-        jobs = [*self._tasks, *map(_bounded, (self.signal.close(), self.publisher.close(), self.subscriber.close()))]
+        jobs = [
+            *self._tasks,
+            *self._retiring,
+            *map(_bounded, (self.signal.close(), self.publisher.close(), self.subscriber.close())),
+        ]
         for failed in await asyncio.gather(*jobs, return_exceptions=True):
             if isinstance(failed, Exception):
                 logger.warning("a part of the connection could not be closed", exc_info=failed)
@@ -433,6 +449,13 @@ def _carries(peer: PublisherPeer | SubscriberPeer) -> bool:
 async def _bounded(job: Coroutine[Any, Any, None]) -> None:
     async with asyncio.timeout(CLOSE_TIMEOUT_S):
         await job
+
+
+async def _closed(closing: Coroutine[Any, Any, None]) -> None:
+    try:
+        await _bounded(closing)
+    except Exception:
+        logger.warning("a part of the former connection could not be closed", exc_info=True)
 
 
 def on_this_machine(server: str) -> bool:
