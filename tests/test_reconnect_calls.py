@@ -130,6 +130,23 @@ async def test_who_is_sent_away_does_not_come_back(people: People, how: str) -> 
     assert [event.name for event in events if event.name in LOST] == ["connection_closed", "session_left"]
 
 
+async def test_joining_anew_is_not_disturbed_by_who_we_were(people: People) -> None:
+    """The server sends our former self away as replaced, and that is no end; the other sees us go and come."""
+    ada, bob = await people.join("ada", SMALL), await people.join("bob")
+    look = Watch(bob, "ada")
+    await look.more()
+    events, theirs = heard(ada), heard(bob)
+    ada._connection._trouble("server", "it is asked for")
+    await until(lambda: "connection_restored" in names(events), "the comeback")
+    again = Watch(bob, "ada")
+    await again.more()
+    assert [event.name for event in events if event.name in LOST] == ["connection_lost", "connection_restored"]
+    assert names(theirs).count("participant_left") == names(theirs).count("participant_joined") == 1
+    assert ada.connection_state == "connected"
+    for each in (look, again):
+        each.end()
+
+
 @asynccontextmanager
 async def embedded(port: int) -> AsyncIterator[Place]:
     """The embedded server on this port."""
