@@ -15,6 +15,7 @@ from playwright.async_api import Page
 from jackfield import Calls, Place, tokens
 from jackfield.plugins import Config, load
 from jackfield.server.sfu import Sfu
+from jackfield.server.sfu.single import SingleSubscriber
 from tests.lab.browser import Launch
 from tests.lab.machine import ROOT
 from tests.lab.netns import Network
@@ -188,6 +189,7 @@ async def test_data_mute_and_the_end(network: Network, launch_chromium: Launch, 
     """Data both ways, a mute that is seen, attributes, and a room that is ended."""
     server, url = sfu
     ada, bob = await two_pages(network, launch_chromium, url)
+    assert all(isinstance(one.subscriber, SingleSubscriber) for one in server.rooms.participants()), "protocol v1"
     send = "(t) => room.localParticipant.publishData(new TextEncoder().encode(t), {reliable: true, topic: 'chat'})"
     await ada.evaluate(send, "from ada")
     await bob.evaluate(send, "from bob")

@@ -20,6 +20,7 @@ from livekit import api
 from jackfield.server.sfu import Sfu
 from jackfield.server.sfu.link import IceLiteLink
 from jackfield.server.sfu.outlet import RtpOutlet
+from jackfield.server.sfu.single import SingleSubscriber
 from tests.lab.netns import Network
 from tests.peers.drive import Driver, sdk_process
 
@@ -98,6 +99,7 @@ async def test_two_participants_exchange_video_and_audio(network: Network, codec
         assert load.totals["packets_sent"] > 100
         assert load.forwarding.count > 100
         assert load.totals["packets_received"] > 100
+        assert all(isinstance(one.subscriber, SingleSubscriber) for one in sfu.rooms.participants())
 
 
 async def test_data_goes_both_ways_and_to_whom_it_is_for(network: Network) -> None:

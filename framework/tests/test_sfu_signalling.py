@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -17,7 +18,8 @@ from attrs import evolve
 from google.protobuf import json_format
 from livekit.protocol import models, rtc
 
-from jackfield.rtc import rtcp, rtp
+from jackfield.rtc import codecs, rtcp, rtp, sdp
+from jackfield.rtc.sdp import MediaSection
 from jackfield.rtc.transport import Transport
 from jackfield.server.sfu import Limits, Sfu
 from jackfield.server.sfu.requests import handle
@@ -286,9 +288,11 @@ async def test_validate_says_yes(url: str, session: aiohttp.ClientSession) -> No
         assert response.headers["Access-Control-Allow-Origin"] == "*"
 
 
-@pytest.mark.parametrize("path", ["/rtc/v1", "/rtc/v1/validate", "/rtc/v2/anything"])
-async def test_v1_is_a_404_that_browsers_can_read(path: str, url: str, session: aiohttp.ClientSession) -> None:
-    """SDKs fall back to v0 on it (gotcha 12), also where the token is bad."""
+@pytest.mark.parametrize("path", ["/rtc/v2", "/rtc/v2/validate", "/rtc/v2/anything"])
+async def test_what_is_not_served_is_a_404_that_browsers_can_read(
+    path: str, url: str, session: aiohttp.ClientSession
+) -> None:
+    """SDKs fall back to an older protocol on it (gotcha 12), also where the token is bad."""
     async with session.get(url + path) as response:
         assert response.status == 404
         assert response.headers["Access-Control-Allow-Origin"] == "*"
@@ -418,8 +422,8 @@ async def test_a_track_that_moves_to_another_section_goes_on(join: Join, sfu: Sf
     ada, bob = await join("ada"), await join("bob")
     await bob.until("offer")
     sid = (await published(ada)).track.sid
-    for sdp in (offer("mic"), offer("", "mic"), offer("", "", "mic")):
-        await ada.send(offer=rtc.SessionDescription(type="offer", sdp=sdp))
+    for text in (offer("mic"), offer("", "mic"), offer("", "", "mic")):
+        await ada.send(offer=rtc.SessionDescription(type="offer", sdp=text))
         await ada.until("answer")
     room = sfu.rooms.get("room")
     assert room is not None
@@ -860,3 +864,83 @@ async def test_a_busy_server_opens_no_room_and_says_where_to_go(
         sfu.gauge.cpu_share = 0.99
         async with session.get(f"{url}/rtc/validate?access_token={token('bob')}") as response:
             assert response.status == 503
+
+
+# --- protocol v1 ---------------------------------------------------------------------------------------------------
+def v1(identity: str, request: rtc.JoinRequest | None = None) -> str:
+    """Where a client of protocol v1 joins."""
+    request = request or rtc.JoinRequest(connection_settings=rtc.ConnectionSettings(auto_subscribe=True))
+    wrap = rtc.WrappedJoinRequest(join_request=request.SerializeToString())
+    text = base64.urlsafe_b64encode(wrap.SerializeToString()).decode()
+    return f"/rtc/v1?access_token={token(identity)}&join_request={text}"
+
+
+def slots_offer(*kinds: str) -> rtc.SessionDescription:
+    """An offer of sections to receive in."""
+    sections = [MediaSection(kind, str(index), direction="recvonly") for index, kind in enumerate(kinds)]
+    for section in sections:
+        section.codecs = codecs.parameters_for("opus" if section.kind == "audio" else "VP8")
+        section.ice_ufrag, section.ice_pwd, section.setup = "ufrag", "p" * 24, "actpass"
+        section.fingerprints = [sdp.Fingerprint("sha-256", ":".join(["00"] * 32))]
+    bundle = [section.mid for section in sections]
+    return rtc.SessionDescription(type="offer", sdp=str(sdp.SessionDescription(sections, bundle=bundle)), id=1)
+
+
+async def test_v1_answers_the_offer_in_the_join_and_asks_for_slots(url: str, session: aiohttp.ClientSession) -> None:
+    """Join, answer with what there was a slot for, and how many more are needed; each offer is answered with mids."""
+    async with session.ws_connect(f"{url}/rtc?access_token={token('ada')}") as socket:
+        ada = Client(socket)
+        await ada.until("join")
+        for cid in ("one", "two"):
+            await ada.send(add_track=rtc.AddTrackRequest(cid=cid, type=models.TrackType.VIDEO))
+        offer = sdp.parse(slots_offer("video", "video").sdp)
+        for section, cid in zip(offer.media, ("one", "two"), strict=True):
+            section.direction, section.msid = "sendonly", f"s {cid}"
+        await ada.send(offer=rtc.SessionDescription(type="offer", sdp=str(offer)))
+        await ada.until("answer")
+        request = rtc.JoinRequest(publisher_offer=slots_offer("audio", "video"))
+        request.connection_settings.auto_subscribe = True
+        async with session.ws_connect(url + v1("bob", request)) as other:
+            bob = Client(other)
+            assert not (await bob.until("join")).subscriber_primary
+            answer = await bob.until("answer")
+            assert list(answer.mid_to_track_id) == ["1"]
+            first, second = sdp.parse(answer.sdp).media
+            assert (first.direction, second.direction) == ("inactive", "sendonly")
+            assert second.msid is not None
+            assert answer.mid_to_track_id["1"] in second.msid
+            needed = await bob.until("media_sections_requirement")
+            assert (needed.num_audios, needed.num_videos) == (0, 1)
+            await bob.send(offer=slots_offer("audio", "video", "video"))
+            assert sorted((await bob.until("answer")).mid_to_track_id) == ["1", "2"]
+            await ada.send(leave=rtc.LeaveRequest())
+            needed = await bob.until("media_sections_requirement")
+            assert (needed.num_audios, needed.num_videos) == (0, 0)
+            await bob.send(offer=slots_offer("audio", "video", "video"))
+            answer = await bob.until("answer")
+            assert [section.port for section in sdp.parse(answer.sdp).media] == [9, 0, 0]
+
+
+@pytest.mark.parametrize("path", ["/rtc/v1", "/rtc/v1/validate"])
+async def test_v1_refuses_as_v0_does(path: str, url: str, session: aiohttp.ClientSession) -> None:
+    """A bad token, and a join request that cannot be read, are told with CORS headers."""
+    async with session.get(f"{url}{path}?access_token=bad") as response:
+        assert response.status == 401
+        assert response.headers["Access-Control-Allow-Origin"] == "*"
+    async with session.get(f"{url}/rtc/v1?access_token={token()}&join_request=!!!") as response:
+        assert response.status == 400
+        assert "join_request" in await response.text()
+
+
+async def test_v1_waits_only_so_long_for_an_offer(url: str, session: aiohttp.ClientSession, sfu: Sfu) -> None:
+    """Who is asked for sections and never offers any connects anew."""
+    async with session.ws_connect(url + v1("bob")) as socket:
+        bob = Client(socket)
+        await bob.until("join")
+        await bob.send(offer=slots_offer("audio"))
+        await bob.until("answer")
+        (participant,) = sfu.rooms.participants()
+        participant.subscriber._limits = evolve(LIMITS, answer_timeout_s=0.05)
+        participant.subscriber.negotiate()
+        await bob.until("media_sections_requirement")
+        assert (await bob.until("leave")).action == rtc.LeaveRequest.Action.RECONNECT

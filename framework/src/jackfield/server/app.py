@@ -25,6 +25,9 @@ from jackfield.server.service.issuing import Issuer
 from jackfield.server.service.metrics import Metrics
 from jackfield.server.settings import UDP_PORT, ServerSettings, one_mistake
 
+#: A join of protocol v1 has the client's first offer in its address.
+_MAX_LINE = 64 << 10
+
 
 class MediaServer(Protocol):
     """What the service needs of the SFU."""
@@ -113,6 +116,7 @@ class Server:
             shutdown_timeout=2,
             keepalive_timeout=self._connection_idle_s,
             logger=http_logger(),
+            max_line_size=_MAX_LINE,
         )
         try:
             await self._runner.setup()

@@ -1,4 +1,4 @@
-"""A selective forwarding unit that speaks LiveKit's signalling protocol v0. It opens no codec.
+"""A selective forwarding unit that speaks LiveKit's signalling protocol, v0 and v1. It opens no codec.
 
 `Sfu` is the whole of it: give its `routes` to an aiohttp application, `start` it, and clients that hold a token signed
 with one of its keys meet in rooms.
@@ -101,8 +101,8 @@ class Sfu:
     def _look(self) -> None:
         participants = self.rooms.participants()
         self._tally.look(participants)
-        sides = [side for one in participants for side in (one.publisher, one.subscriber)]
-        self.gauge.look(sum(side.transport.packets_received + side.transport.packets_sent for side in sides))
+        transports = [transport for one in participants for transport in one.transports]
+        self.gauge.look(sum(transport.packets_received + transport.packets_sent for transport in transports))
 
     async def start(self) -> None:
         """Media can come. `OSError` when the UDP port is taken."""
@@ -127,7 +127,7 @@ class Sfu:
         """What the server carries now."""
         participants = self.rooms.participants()
         self._tally.look(participants)
-        transports = [side.transport for one in participants for side in (one.publisher, one.subscriber)]
+        transports = [transport for one in participants for transport in one.transports]
         downs = [down for one in participants for down in one.subscriber.downs.values()]
         layers = [layer for one in participants for layer in one.publisher.layers()]
         return Load(

@@ -55,12 +55,15 @@ class Taken:
 
 
 Own = Callable[[MediaSection], MediaSection]
+#: From an offered section and the answer to it, the answer that is given.
+Fill = Callable[[MediaSection, MediaSection], MediaSection]
 
 
 def build_answer(
-    offer: SessionDescription, announced: Sequence[Announced], *, transport: Own
+    offer: SessionDescription, announced: Sequence[Announced], *, transport: Own, fill: Fill | None = None
 ) -> tuple[SessionDescription, list[Taken]]:
-    """The answer, and what it takes. ``transport`` puts our ICE and DTLS into a section."""
+    """The answer, and what it takes. ``transport`` puts our ICE and DTLS into a section, ``fill`` something to receive
+    into one that nothing is sent in."""
     taken: list[Taken] = []
     sections: list[MediaSection] = []
     unclaimed = list(announced)
@@ -69,7 +72,10 @@ def build_answer(
         found = track and _take(section, track)
         if found:
             taken.append(found)
-        sections.append(transport(_section(section, found or None)))
+        answered = _section(section, found or None)
+        if fill is not None and not found and section.kind in ("audio", "video"):
+            answered = fill(section, answered)
+        sections.append(transport(answered))
     bundle = [mid for mid in offer.bundle if any(s.mid == mid and s.port for s in sections)]
     answer = SessionDescription(sections, bundle=bundle, ice_lite=True, extmap_allow_mixed=offer.extmap_allow_mixed)
     return answer, taken

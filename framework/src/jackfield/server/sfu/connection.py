@@ -13,6 +13,7 @@ from jackfield.rtc.link import ignore
 from jackfield.rtc.sdp import Fingerprint, MediaSection, SessionDescription, Setup
 from jackfield.rtc.transport import Certificate, Transport
 from jackfield.server.sfu.limits import Limits
+from jackfield.server.sfu.link import IceLiteLink
 from jackfield.server.sfu.resume import Departed
 from jackfield.server.sfu.sockets import MediaSockets
 
@@ -33,12 +34,15 @@ class Surroundings:
 
 
 class Connection:
-    """DTLS is started once, with the peer's first description; its part in the handshake is always the client's."""
+    """DTLS is started once, with the peer's first description; its part in the handshake is always the client's.
 
-    def __init__(self, around: Surroundings, *, name: str) -> None:
+    ``over`` another connection, it shares that one's path, which stays the other's to start and to close.
+    """
+
+    def __init__(self, around: Surroundings, *, name: str, over: Connection | None = None) -> None:
         self.name = name
-        self.link = around.sockets.link()
-        self.transport = Transport(self.link, around.certificate)
+        self.link: IceLiteLink = over.link if over is not None else around.sockets.link()
+        self.transport: Transport = over.transport if over is not None else Transport(self.link, around.certificate)
         self._sockets = around.sockets
         self._certificate = around.certificate
         self._clock = around.clock

@@ -22,25 +22,41 @@ _BEHIND, _CAUGHT_UP = 256 << 10, 64 << 10
 
 
 class DataOutlet:
-    """The two channels that we open towards a subscriber. Reliable packets wait, bounded, until theirs is open."""
+    """The two channels towards a subscriber, which we open on ``channels``; without these its client does, and they are
+    adopted. Reliable packets wait, bounded, until theirs is open."""
 
-    def __init__(self, channels: DataChannels, *, early_max: int) -> None:
+    def __init__(self, channels: DataChannels | None, *, early_max: int) -> None:
         self.dropped = 0
-        self._reliable = channels.open("_reliable", ordered=True)
-        self._lossy = channels.open("_lossy", ordered=False, max_retransmits=0)
+        self._reliable: DataChannel | None = None
+        self._lossy: DataChannel | None = None
         self._early: deque[bytes] = deque(maxlen=early_max)
-        self._reliable.on_open = self._opened
-        self._reliable.low_at(_CAUGHT_UP)
-        self._reliable.on_low = self._reliable.on_close = self._caught_up
+        if channels is not None:
+            self.adopt(channels.open("_reliable", ordered=True), "reliable")
+            self.adopt(channels.open("_lossy", ordered=False, max_retransmits=0), "lossy")
         #: Called, once each, when it has caught up.
         self.waiting: list[Callable[[], None]] = []
         #: It was waited for in vain, and is not again until it has caught up.
         self.is_slow = False
 
+    def adopt(self, channel: DataChannel, kind: Kind) -> None:
+        """Packets of this kind go through this channel."""
+        if kind == "lossy":
+            self._lossy = channel
+            return
+        self._reliable = channel
+        channel.on_open = self._opened
+        channel.low_at(_CAUGHT_UP)
+        channel.on_low = channel.on_close = self._caught_up
+        if channel.state == "open":
+            self._opened()
+
     @property
     def is_behind(self) -> bool:
         """Whether it is to be waited for before more reliable data is put in."""
-        return not self.is_slow and self._reliable.state == "open" and self._reliable.buffered_amount > _BEHIND
+        channel = self._reliable
+        if self.is_slow or channel is None or channel.state != "open":
+            return False
+        return channel.buffered_amount > _BEHIND
 
     def _caught_up(self) -> None:
         self.is_slow = False
@@ -49,18 +65,18 @@ class DataOutlet:
             tell()
 
     def _opened(self) -> None:
-        while self._early:
+        while self._early and self._reliable is not None:
             self._send(self._reliable, self._early.popleft())
 
     def send(self, data: bytes, kind: Kind) -> None:
         """Sends it. A lossy packet that would have to wait is dropped, a reliable one beyond what the channel holds."""
         channel = self._reliable if kind == "reliable" else self._lossy
-        if channel.state == "open":
+        if channel is not None and channel.state == "open":
             if kind == "reliable" or channel.buffered_amount < _LOSSY_BUFFER:
                 self._send(channel, data)
             else:
                 self.dropped += 1
-        elif kind == "reliable" and channel.state == "connecting":
+        elif kind == "reliable" and (channel is None or channel.state == "connecting"):
             self._early.append(data)
 
     def _send(self, channel: DataChannel, data: bytes) -> None:

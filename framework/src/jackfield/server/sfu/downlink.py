@@ -11,11 +11,12 @@ from attrs import frozen
 
 from jackfield.media.clock import Clock
 from jackfield.rtc import rtcp
+from jackfield.rtc.rtp import extension_block
 from jackfield.server.sfu.continuity import Continuity, Epoch
 from jackfield.server.sfu.descriptor import shift
 from jackfield.server.sfu.history import Kept
 from jackfield.server.sfu.limits import Allowance
-from jackfield.server.sfu.uplink import Anchor, Layer, UpTrack
+from jackfield.server.sfu.uplink import DEPENDENCY_DESCRIPTOR_ID, Anchor, Layer, UpTrack
 
 _HEADER = Struct("!BBHLL")
 _RESEND_PAUSE_NS = 15_000_000
@@ -60,6 +61,8 @@ class DownTrack:
         self.rtx_ssrc = secrets.randbits(32) or 2
         self.payload_type = payload_type
         self.rtx_payload_type = rtx_payload_type
+        #: Under which id this subscriber takes AV1's dependency descriptor.
+        self.descriptor_id = DEPENDENCY_DESCRIPTOR_ID
         #: Set where the subscriber takes redundant audio.
         self.red_payload_type: int | None = None
         self.enabled = False
@@ -173,6 +176,8 @@ class DownTrack:
         epoch = self._continuity.epoch
         if epoch is None or (out := number - epoch.number_offset) < epoch.first:
             return
+        if kept.block and self.descriptor_id != DEPENDENCY_DESCRIPTOR_ID:
+            kept = _renumbered(kept, self.descriptor_id)
         timestamp = (kept.timestamp + epoch.time_offset) & 0xFFFFFFFF
         self._continuity.sent(out, timestamp, kept, epoch)
         first, body, payload_type = 0x90 if kept.block else 0x80, kept.body, self.payload_type
@@ -211,6 +216,8 @@ class DownTrack:
 
     def _resend_one(self, out: int, epoch: Epoch, kept: Kept) -> None:
         self.retransmitted += 1
+        if kept.block and self.descriptor_id != DEPENDENCY_DESCRIPTOR_ID:
+            kept = _renumbered(kept, self.descriptor_id)
         timestamp = (kept.timestamp + epoch.time_offset) & 0xFFFFFFFF
         first = 0x90 if kept.block else 0x80
         payload = _shifted(kept, epoch)
@@ -244,6 +251,14 @@ class DownTrack:
             held_ns = block.dlsr * _SECOND_NS >> 16
             rtt_ms = max(0.0, (self._clock.now_ns() - sent_ns - held_ns) / 1e6)
         self.reception = Reception(block.fraction_lost / 256, block.jitter, rtt_ms, max(0, block.packets_lost))
+
+
+def _renumbered(kept: Kept, key: int) -> Kept:
+    """The packet with its one header extension under another id (RFC 8285 sections 4.2 and 4.3)."""
+    is_short = kept.block[0] == 0xBE
+    start, size = (5, (kept.block[4] & 0x0F) + 1) if is_short else (6, kept.block[5])
+    block = extension_block({key: kept.block[start : start + size]})
+    return kept._replace(block=block, body=block + kept.payload)
 
 
 def _shifted(kept: Kept, epoch: Epoch) -> bytes:

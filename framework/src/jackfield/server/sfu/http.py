@@ -1,4 +1,4 @@
-"""The HTTP face of signalling: `/rtc`, `/rtc/validate`, and a plain no to protocol v1.
+"""The HTTP face of signalling: protocol v0 at `/rtc`, v1 (one peer connection) at `/rtc/v1`, each with `validate`.
 
 Every reply under `/rtc` has CORS headers, refusals too: the browser SDK falls back from v1 only if it can read the 404.
 """
@@ -22,7 +22,9 @@ from jackfield.server.sfu.requests import handle
 from jackfield.server.sfu.room import Room
 from jackfield.server.sfu.rooms import Rooms
 from jackfield.server.sfu.signal import SignalSocket
+from jackfield.server.sfu.single import SingleSubscriber
 from jackfield.server.sfu.tokens import Grants, Refused, Verifier
+from jackfield.server.sfu.wishes import JoinWishes, of_join_request, of_query
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +36,8 @@ CORS = {
 }
 PING_INTERVAL_S, PING_TIMEOUT_S = 5, 15
 PROTOCOL = 15
+#: Protocol v0 and v1. SDKs ask for v1 first, and go on with v0 where that is a 404.
+VERSIONS = ("", "/v1")
 VERSION = "1.9.0"
 _HEARTBEAT_S = 15.0
 
@@ -62,7 +66,8 @@ class Signalling:
 
     def routes(self) -> list[web.RouteDef]:
         """What an aiohttp application serves for us."""
-        paths = {"/rtc": self._join, "/rtc/validate": self._validate}
+        paths = {f"/rtc{version}": self._join for version in VERSIONS}
+        paths |= {f"/rtc{version}/validate": self._validate for version in VERSIONS}
         found = [web.get(path, handler, allow_head=False) for path, handler in paths.items()]
         found += [web.route("OPTIONS", path, self._preflight) for path in (*paths, "/rtc/{rest:.*}")]
         return [*found, web.route("*", "/rtc/{rest:.*}", self._not_found)]
@@ -71,7 +76,7 @@ class Signalling:
         return web.Response(status=204, headers=CORS)
 
     async def _not_found(self, request: web.Request) -> web.Response:
-        return web.Response(status=404, text="this server speaks protocol v0 at /rtc", headers=CORS)
+        return web.Response(status=404, text="this server speaks protocol v0 at /rtc and v1 at /rtc/v1", headers=CORS)
 
     async def _validate(self, request: web.Request) -> web.Response:
         try:
@@ -110,18 +115,25 @@ class Signalling:
         )
         websocket.headers.update(CORS)
         try:
-            grants = self._admit(request)
+            grants, wishes = self._admit(request), self._wishes(request)
             if not websocket.can_prepare(request).ok:
                 raise Refused("this address is for WebSockets", 426)
         except Refused as refusal:
             return self._refused(request, refusal)
         await websocket.prepare(request)
         socket = SignalSocket(websocket, request.transport, self._limits)
-        resumes = request.query.get("reconnect") == "1"
-        await (self._resume(request, socket, grants) if resumes else self._enter(request, socket, grants))
+        await (self._resume if wishes.resumes else self._enter)(wishes, socket, grants)
         return websocket
 
-    async def _enter(self, request: web.Request, socket: SignalSocket, grants: Grants) -> None:
+    def _wishes(self, request: web.Request) -> JoinWishes:
+        if not request.path.startswith("/rtc/v1"):
+            return of_query(request.query)
+        try:
+            return of_join_request(request.query.get("join_request", ""), self._limits.message_bytes)
+        except ValueError as exc:
+            raise Refused(str(exc), 400) from exc
+
+    async def _enter(self, wishes: JoinWishes, socket: SignalSocket, grants: Grants) -> None:
         try:
             self._require_place(grants)  # time has passed: the room may be gone, or full
             room = self._rooms.obtain(grants.room)
@@ -130,8 +142,9 @@ class Signalling:
             leave = rtc.LeaveRequest(reason=Reason.STATE_MISMATCH, action=RECONNECT, can_reconnect=True)
             await _turn_away(socket, leave)
             return
-        wants_all = request.query.get("auto_subscribe", "1") in ("1", "true")
-        participant = Participant(room, grants, socket, self._around, auto_subscribe=wants_all)
+        participant = Participant(
+            room, grants, socket, self._around, auto_subscribe=wishes.auto_subscribe, single=wishes.single
+        )
 
         def welcome() -> None:
             socket.send(rtc.SignalResponse(join=self._welcome(room, participant)))
@@ -139,14 +152,16 @@ class Signalling:
             self._refresher.begin(participant)
             room.consider_all(participant)
             participant.subscriber.negotiate()
+            for message in wishes.requests:
+                handle(participant, message)
 
         await self._serve(participant, socket, welcome)
 
-    async def _resume(self, request: web.Request, socket: SignalSocket, grants: Grants) -> None:
+    async def _resume(self, wishes: JoinWishes, socket: SignalSocket, grants: Grants) -> None:
         """Whoever is still here goes on with this socket; anybody else is told how it stands."""
         room = self._rooms.get(grants.room)
         participant = room.participants.get(grants.identity) if room is not None else None
-        sid = request.query.get("sid", "")
+        sid = wishes.sid
         if participant is None or participant.sid != sid:
             logger.info("%s/%s cannot be resumed", grants.room, grants.identity)
             await _turn_away(socket, self._around.departed.goodbye(sid))
@@ -197,7 +212,7 @@ class Signalling:
             other_participants=[info for info in others if info.identity != participant.identity],
             server_version=VERSION,
             ice_servers=self._ice(),
-            subscriber_primary=True,
+            subscriber_primary=not isinstance(participant.subscriber, SingleSubscriber),
             ping_timeout=PING_TIMEOUT_S,
             ping_interval=PING_INTERVAL_S,
             server_info=_server_info(),

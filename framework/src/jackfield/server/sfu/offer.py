@@ -17,7 +17,7 @@ from jackfield.rtc.sdp import MediaSection, SessionDescription, SsrcInfo
 from jackfield.server.sfu.uplink import DEPENDENCY_DESCRIPTOR_ID
 
 #: REMB costs nothing on the way down: browsers tell it from RTP times alone.
-_FEEDBACK = ("nack", "nack pli", "ccm fir", "goog-remb")
+FEEDBACK = ("nack", "nack pli", "ccm fir", "goog-remb")
 
 
 @frozen
@@ -112,7 +112,7 @@ class SubscriberOffer:
 
 
 def _sending(place: _Place, track: Offered) -> MediaSection:
-    feedback = _FEEDBACK if track.kind == "video" else ()
+    feedback = FEEDBACK if track.kind == "video" else ()
     section = MediaSection(track.kind, place.mid, direction="sendonly", msid=track.msid)
     section.codecs = codecs.parameters_for(track.codec, feedback)
     if track.stereo:

@@ -19,11 +19,12 @@ from jackfield.server.sfu.publication import Publication, new_sid
 from jackfield.server.sfu.publisher import PublisherConnection
 from jackfield.server.sfu.resume import Absence
 from jackfield.server.sfu.signal import SignalSocket
+from jackfield.server.sfu.single import SingleSubscriber
 from jackfield.server.sfu.subscriber import SubscriberConnection
 from jackfield.server.sfu.tokens import Grants
 
 if TYPE_CHECKING:
-    from jackfield.rtc.transport import DataChannel
+    from jackfield.rtc.transport import DataChannel, Transport
     from jackfield.server.sfu.room import Room
 
 logger = logging.getLogger(__name__)
@@ -41,7 +42,14 @@ class Participant:
     """Lives from the join until `end`, which may be called by anybody and any number of times."""
 
     def __init__(
-        self, room: Room, grants: Grants, socket: SignalSocket, around: Surroundings, *, auto_subscribe: bool = True
+        self,
+        room: Room,
+        grants: Grants,
+        socket: SignalSocket,
+        around: Surroundings,
+        *,
+        auto_subscribe: bool = True,
+        single: bool = False,
     ) -> None:
         self.room = room
         self.grants = grants
@@ -74,18 +82,42 @@ class Participant:
         self._absence = Absence(around.clock, around.limits, self._heard_ns, lambda: self.end(Reason.SIGNAL_CLOSE))
         name = f"{room.name}/{self.identity}"
         self.publisher = PublisherConnection(around, name=f"{name} publisher")
-        self.subscriber = SubscriberConnection(
+        self.subscriber = self._subscriber(around, f"{name} subscriber", single)
+        self.publisher.transport.channels.on_channel = self._channel_opened
+        self.subscriber.transport.on_state = self._subscriber_state
+        for side in (self.publisher, self.subscriber):
+            side.on_failed = self._unconnected
+
+    def _subscriber(self, around: Surroundings, name: str, single: bool) -> SubscriberConnection:
+        """What it receives on: the publisher's connection in protocol v1 (``single``), else another."""
+        if single:
+            return SingleSubscriber(
+                around,
+                self.publisher,
+                name=name,
+                on_required=self._require_sections,
+                on_answered=self._answered,
+                on_silent=self._offer_unanswered,
+                on_paused=self._paused,
+            )
+        return SubscriberConnection(
             around,
-            name=f"{name} subscriber",
+            name=name,
             on_offer=lambda offer: self.send(offer=offer),
             on_answered=self._answered,
             on_silent=self._offer_unanswered,
             on_paused=self._paused,
         )
-        self.publisher.transport.channels.on_channel = self._channel_opened
-        self.subscriber.transport.on_state = self._subscriber_state
-        for side in (self.publisher, self.subscriber):
-            side.on_failed = self._unconnected
+
+    def _require_sections(self, audios: int, videos: int) -> None:
+        requirement = rtc.MediaSectionsRequirement(num_audios=audios, num_videos=videos)
+        self.send(response=rtc.SignalResponse(media_sections_requirement=requirement))
+
+    @property
+    def transports(self) -> list[Transport]:
+        """Its connections' transports: two, or in protocol v1 one."""
+        sides = (self.publisher.transport, self.subscriber.transport)
+        return list(sides) if sides[0] is not sides[1] else [sides[0]]
 
     # --- what others see ---
     @property
@@ -227,6 +259,8 @@ class Participant:
             self.end(Reason.CONNECTION_TIMEOUT, RECONNECT)
 
     def _subscriber_state(self, state: str) -> None:
+        if state == "connected" and isinstance(self.subscriber, SingleSubscriber):
+            self.subscriber.connected()
         if state == "connected" and self.state != State.ACTIVE:
             self.state = State.ACTIVE
             self.room.tell_of(self)
@@ -257,6 +291,8 @@ class Participant:
         if kind is not None:
             brake = Brake(channel, self._clock, self.publisher.name) if kind == "reliable" else None
             self._brakes += [brake] if brake else []
+            if isinstance(self.subscriber, SingleSubscriber):
+                self.subscriber.data.adopt(channel, kind)
             channel.on_message = lambda message: self._data_came(message, kind, brake)
 
     def _data_came(self, message: bytes, kind: data.Kind, brake: Brake | None) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from jackfield.rtc import codecs, rtcp, sdp
 from jackfield.rtc.sdp import SessionDescription
 from jackfield.rtc.twcc import ArrivalLog
-from jackfield.server.sfu.answer import Announced, Taken, build_answer
+from jackfield.server.sfu.answer import Announced, Fill, Taken, build_answer
 from jackfield.server.sfu.bandwidth import BlindEstimate
 from jackfield.server.sfu.connection import Connection, Surroundings
 from jackfield.server.sfu.packets import extension
@@ -41,11 +41,13 @@ class PublisherConnection(Connection):
         self._estimate: BlindEstimate | None = None
 
     # --- negotiation ---
-    def answer(self, offer: SessionDescription, announced: Sequence[Announced]) -> SessionDescription:
+    def answer(
+        self, offer: SessionDescription, announced: Sequence[Announced], fill: Fill | None = None
+    ) -> SessionDescription:
         """Our answer; `tracks` is what it takes from now on."""
         if self.restarts_ice(offer):
             self.renew()
-        answer, taken = build_answer(offer, announced, transport=self.describe("passive"))
+        answer, taken = build_answer(offer, announced, transport=self.describe("passive"), fill=fill)
         self._apply(taken)
         self.start(offer)
         return answer

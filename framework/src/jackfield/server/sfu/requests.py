@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from livekit.protocol import models, rtc
@@ -12,6 +13,7 @@ from jackfield.rtc import sdp
 from jackfield.server.sfu.answer import Announced
 from jackfield.server.sfu.participant import RECONNECT, Participant, Reason
 from jackfield.server.sfu.publication import Publication
+from jackfield.server.sfu.single import SingleSubscriber
 
 RequestReason = rtc.RequestResponse.Reason
 
@@ -31,8 +33,14 @@ def _offer(participant: Participant, description: rtc.SessionDescription) -> Non
     publications = list(participant.publications.values())
     newest = {item.cid: item for item in publications}
     announced = [Announced(item.cid, item.kind, item.preferred_codec) for item in newest.values()]
-    answer = participant.publisher.answer(offer, announced)
-    participant.send(answer=rtc.SessionDescription(type="answer", sdp=str(answer), id=description.id))
+    single = participant.subscriber if isinstance(participant.subscriber, SingleSubscriber) else None
+    answer = participant.publisher.answer(offer, announced, partial(single.fill, offer) if single else None)
+    mids = single.mids() if single else {}
+    participant.send(
+        answer=rtc.SessionDescription(type="answer", sdp=str(answer), id=description.id, mid_to_track_id=mids)
+    )
+    if single:
+        single.filled(offer)
     tracks = participant.publisher.tracks
     fresh = []
     for publication in publications:

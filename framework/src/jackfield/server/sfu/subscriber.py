@@ -35,12 +35,14 @@ class SubscriberConnection(Connection):
         on_answered: Callable[[list[str], list[str]], None],
         on_silent: Callable[[], None],
         on_paused: Callable[[Mapping[str, bool]], None],
+        over: Connection | None = None,
     ) -> None:
-        super().__init__(around, name=name)
+        super().__init__(around, name=name, over=over)
         self.transport.on_rtcp = self._receive_rtcp
         self._share = PathShare(self._clock, around.limits.last_n, on_paused)
         self._outlet = RtpOutlet(self.transport, self.link)
-        self.data = DataOutlet(self.transport.channels, early_max=around.limits.early_data_packets)
+        channels = self.transport.channels if over is None else None
+        self.data = DataOutlet(channels, early_max=around.limits.early_data_packets)
         self.downs: dict[str, DownTrack] = {}
         self._by_ssrc: dict[int, DownTrack] = {}
         self._offer = SubscriberOffer()
@@ -77,7 +79,7 @@ class SubscriberConnection(Connection):
         stereo = publication.info.stereo and track.kind == "audio"
         owner = publication.owner.sid
         redundant, ssrcs = track.red_payload_type is not None, (down.ssrc, down.rtx_ssrc)
-        self._offer.add(Offered(publication.sid, owner, track.kind, track.codec, *ssrcs, stereo, redundant))
+        self._announce(Offered(publication.sid, owner, track.kind, track.codec, *ssrcs, stereo, redundant))
         self.negotiate()
 
     def remove(self, track_sid: str) -> None:
@@ -88,8 +90,14 @@ class SubscriberConnection(Connection):
         down.close()
         self._share.remove(track_sid)
         self._by_ssrc = {ssrc: other for ssrc, other in self._by_ssrc.items() if other is not down}
-        self._offer.remove(track_sid)
+        self._withdraw(track_sid)
         self.negotiate()
+
+    def _announce(self, track: Offered) -> None:
+        self._offer.add(track)
+
+    def _withdraw(self, track_sid: str) -> None:
+        self._offer.remove(track_sid)
 
     # --- negotiation ---
     def negotiate(self) -> None:
@@ -200,10 +208,13 @@ class SubscriberConnection(Connection):
 
     async def close(self) -> None:
         """Nothing more is sent."""
+        self._release()
+        await super().close()
+
+    def _release(self) -> None:
         self._closed = True
         self._calm()
         for down in self.downs.values():
             down.close()
         self.downs.clear()
         self._by_ssrc.clear()
-        await super().close()
