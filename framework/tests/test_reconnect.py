@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from jackfield.session.comeback import unless_moved
 from jackfield.session.reconnect import Reconnect, Restored
-from jackfield.session.trouble import SentAway, Trouble
+from jackfield.session.trouble import Moved, SentAway, Trouble
 from jackfield.testing import ManualClock
 from jackfield.values.errors import CallError, CallTokenError, NetworkError, ResponseError, SessionIdError
 
@@ -188,6 +189,41 @@ async def test_a_process_that_was_stopped_has_its_time_again() -> None:
     way.takes_s, way.ends = 0.0, [None]
     await clock.advance(5)
     assert told.heard[-1].after_s > 3600
+
+
+async def test_another_address_is_tried_from_at_once() -> None:
+    """The attempt under way is given up, and the next one has no pause before it."""
+    clock, way, reconnect, told = policy(UNREACHABLE, Moved("another address"), None)
+    await lose(clock, way, reconnect, MEDIA, 1)
+    assert way.tried == [(0.0, "resume"), (0.25, "resume"), (0.25, "resume")]
+    assert told.heard[-1].attempts == 3
+
+
+async def test_an_attempt_ends_when_this_machine_gets_another_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is taken away is no reason; one that comes is."""
+    monkeypatch.setattr("jackfield.session.comeback.MOVED_LOOK_S", 0.01)
+    here, cancelled = ["10.0.0.1"], asyncio.Event()
+
+    async def attempt() -> None:
+        try:
+            await asyncio.sleep(0.05)
+            here[:] = []
+            await asyncio.sleep(0.05)
+            here[:] = ["10.0.0.2"]
+            await asyncio.sleep(5)
+        finally:
+            cancelled.set()
+
+    with pytest.raises(Moved):
+        await unless_moved(attempt(), lambda: here)
+    assert cancelled.is_set()
+    await unless_moved(asyncio.sleep(0.03), lambda: here)
+    with pytest.raises(NetworkError, match="no server"):
+        await unless_moved(_fails(), lambda: here)
+
+
+async def _fails() -> None:
+    raise UNREACHABLE
 
 
 async def test_leaving_ends_all_attempts() -> None:

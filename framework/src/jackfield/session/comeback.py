@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
+from jackfield.rtc.aioice_shim import local_addresses
 from jackfield.session.connection import Connection
 from jackfield.session.doorway import Doorway
 from jackfield.session.moderation import Moderation
@@ -13,7 +15,7 @@ from jackfield.session.own_state import OwnState
 from jackfield.session.room import Room
 from jackfield.session.server_words import ServerWords
 from jackfield.session.subscriptions import Subscriptions
-from jackfield.session.trouble import Trouble
+from jackfield.session.trouble import Moved, Trouble
 from jackfield.values.errors import CallError, NetworkError
 
 #: A path that is there is found within a second; an attempt that has not found it by then is followed by another.
@@ -21,6 +23,8 @@ RESUME_PATH_S = 3.0
 REJOIN_PATH_S = 8.0
 #: In a room that was made anew, whoever was there before is waited for so long before they count as gone.
 OTHERS_S = 10.0
+#: How often an attempt under way looks whether this machine has another address by now.
+MOVED_LOOK_S = 0.25
 
 
 class Comeback:
@@ -55,6 +59,13 @@ class Comeback:
 
     async def resume(self, trouble: Trouble) -> None:
         """Goes on as the same participant."""
+        await unless_moved(self._resume(trouble))
+
+    async def rejoin(self) -> None:
+        """Joins anew: with the same devices, publications, mutes, attributes, readers and renderers."""
+        await unless_moved(self._rejoin())
+
+    async def _resume(self, trouble: Trouble) -> None:
         connection = self._connection
         state = connection.sync_state()
         state.publish_tracks.extend(self._own.confirmations())
@@ -64,8 +75,7 @@ class Comeback:
         self._server_words.told_meanwhile = {each.sid for each in self._own.publications if each.tell_muted()}
         await self._until_whole(RESUME_PATH_S)
 
-    async def rejoin(self) -> None:
-        """Joins anew: with the same devices, publications, mutes, attributes, readers and renderers."""
+    async def _rejoin(self) -> None:
         connection = self._connection
         connection.let_go()
         signal = await self._doorway.join_again()
@@ -104,3 +114,19 @@ class Comeback:
         """Nobody is waited for any more."""
         if self._waiting is not None:
             self._waiting.cancel()
+
+
+async def unless_moved(
+    attempt: Coroutine[Any, Any, None], addresses: Callable[[], Sequence[str]] = local_addresses
+) -> None:
+    """Makes the attempt; `Moved` when this machine gets another address meanwhile, from where it may succeed."""
+    before, task = set(addresses()), asyncio.ensure_future(attempt)
+    try:
+        while not task.done():
+            await asyncio.wait([task], timeout=MOVED_LOOK_S)
+            if not task.done() and set(addresses()) - before:
+                raise Moved("this machine has another address")
+        task.result()
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

@@ -7,6 +7,7 @@ connected      signalling or a path is lost              ``connection_lost``; re
 connected      the server ended, or sends us to join     ``connection_lost``; join anew → reconnecting
 reconnecting   all is whole again                        ``connection_restored`` → connected
 reconnecting   a resume is refused; none helped in time  join anew, at once
+reconnecting   we have another address than before       again from there, at once
 reconnecting   nobody answers                            again, after a pause that grows to three seconds, jittered
 reconnecting   refused, removed, replaced, ended         over, with that reason: never tried again
 reconnecting   it took longer than the setting allows    over: ``network``
@@ -25,7 +26,7 @@ from typing import Literal, Protocol
 
 from attrs import frozen
 
-from jackfield.session.trouble import SentAway, Trouble
+from jackfield.session.trouble import Moved, SentAway, Trouble
 from jackfield.values.errors import CallError, CallTokenError, NetworkError, NotAllowed, ResponseError, SessionIdError
 from jackfield.values.events import LeaveReason
 
@@ -95,8 +96,8 @@ class Reconnect:
         self._clock, self._sleep, self._jitter = clock, sleep, jitter
         self._trouble: Trouble | None = None
         self._running: asyncio.Task[None] | None = None
-        #: Whether the last resume was answered with a no.
-        self._refused = False
+        #: Whether the last resume was answered with a no; and whether our address changed during the last attempt.
+        self._refused = self._moved = False
         self._whole, self._more = asyncio.Event(), asyncio.Event()
         self._whole.set()
 
@@ -165,7 +166,7 @@ class Reconnect:
     async def _pause(self, attempts: int) -> None:
         """Waits for the next attempt's turn; not where the last one was refused, or more was lost meanwhile."""
         pause_s = PAUSES_S[min(attempts, len(PAUSES_S) - 1)]
-        if not pause_s or self._refused:
+        if not pause_s or self._refused or self._moved:
             return
         self._more.clear()
         both = {
@@ -179,7 +180,7 @@ class Reconnect:
                 each.cancel()
 
     async def _attempt(self, *, anew: bool) -> bool:
-        self._refused = False
+        self._refused = self._moved = False
         try:
             await (self._way.rejoin() if anew or self._trouble is None else self._way.resume(self._trouble))
         except SentAway as sent_away:
@@ -191,6 +192,9 @@ class Reconnect:
             raise GivenUp("server", refused.message) from refused
         except SessionIdError as gone:
             raise GivenUp("ended", gone.message) from gone
+        except Moved:
+            self._moved = True
+            logger.info("this machine has another address: again from there")
         except (NetworkError, ResponseError) as failed:
             logger.info("not connected yet: %s", failed.message)
         except CallError as failed:

@@ -22,6 +22,10 @@ class Trouble:
     message: str
 
 
+class Moved(NetworkError):
+    """This machine has another address since an attempt began: the next one is made from there, at once."""
+
+
 class SentAway(NetworkError):
     """The server answers a join or a resume with a goodbye.
 
