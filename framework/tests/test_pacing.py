@@ -91,6 +91,16 @@ def test_a_keyframe_is_spread_at_a_multiple_of_the_estimate() -> None:
     assert out.clock.pending == 0
 
 
+def test_a_path_with_room_to_spare_takes_a_keyframe_at_once() -> None:
+    """Or within a third of a picture's time: 60 kB where twice what is wanted was found to pass."""
+    out = Out(target_bps=4_000_000, wanted_bps=2_000_000)
+    out.send(0, 50)
+    assert len(out.left) >= 33
+    out.clock.advance(0.1)
+    assert len(out.left) == 50
+    assert out.left[-1][0] < 11
+
+
 def test_nothing_waits_long_on_a_narrow_path() -> None:
     """A keyframe that the estimate would need two seconds for has left a good quarter of a second later or so."""
     out = Out(target_bps=150_000)
