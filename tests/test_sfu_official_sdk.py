@@ -18,9 +18,12 @@ from aiohttp import web
 from livekit import api
 
 from jackfield.server.sfu import Sfu
+from jackfield.server.sfu.http import Signalling
 from jackfield.server.sfu.link import IceLiteLink
 from jackfield.server.sfu.outlet import RtpOutlet
 from jackfield.server.sfu.single import SingleSubscriber
+from jackfield.server.sfu.tokens import Refused
+from jackfield.server.sfu.wishes import JoinWishes
 from tests.lab.netns import Network
 from tests.peers.drive import Driver, sdk_process
 
@@ -100,6 +103,25 @@ async def test_two_participants_exchange_video_and_audio(network: Network, codec
         assert load.forwarding.count > 100
         assert load.totals["packets_received"] > 100
         assert all(isinstance(one.subscriber, SingleSubscriber) for one in sfu.rooms.participants())
+
+
+async def test_a_client_of_protocol_v0_meets_one_of_v1(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever was refused v1 goes on with v0, two connections and our offers; both see each other."""
+    async with a_call(network, "c0") as (sfu, sdk, url):
+        ask = Signalling._wishes
+
+        def only_v0(signalling: Signalling, request: web.Request) -> JoinWishes:
+            if request.path.startswith("/rtc/v1"):
+                raise Refused("no", 404)
+            return ask(signalling, request)
+
+        monkeypatch.setattr(Signalling, "_wishes", only_v0)
+        await sdk.act("c1", "join", url=url, token=token("c1"))
+        await sdk.act("c1", "publish_video", luma=LUMAS["c1"])
+        await sdk.act("c1", "publish_audio", hz=600)
+        await everybody_sees_everybody(sdk, ["c0", "c1"])
+        kinds = {one.identity: isinstance(one.subscriber, SingleSubscriber) for one in sfu.rooms.participants()}
+        assert kinds == {"c0": True, "c1": False}
 
 
 async def test_data_goes_both_ways_and_to_whom_it_is_for(network: Network) -> None:
