@@ -356,10 +356,11 @@ async def test_who_has_no_good_link_stays_out(embedded: Server) -> None:
 # --- the server goes ------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("command", ["join", "record"])
 async def test_a_server_that_is_killed_ends_the_command(command: str, start: Start) -> None:
-    """It says that the connection was lost, ends within seconds, and its exit code says so."""
+    """It says that the connection was lost, and, with its patience at an end, its exit code says so."""
     serving = await start("serve", "--json", "--port", "0", "--udp-port", "0", JACKFIELD_LOGIN_KEY=LOGIN_KEY)
     url = json.loads(await serving.line("url"))["url"]
-    ada = await start(command, "room", "--server", url, "--json", JACKFIELD_LOGIN_KEY=LOGIN_KEY)
+    patience = {"JACKFIELD_CALL_RECONNECT_S": "1"}
+    ada = await start(command, "room", "--server", url, "--json", JACKFIELD_LOGIN_KEY=LOGIN_KEY, **patience)
     await ada.line('"stats"')
     serving.process.kill()
     ended = await ada.ended(limit_s=20)
