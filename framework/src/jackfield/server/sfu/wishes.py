@@ -54,19 +54,20 @@ def of_join_request(text: str, most: int) -> JoinWishes:
 
 
 def _unwrap(text: str, most: int) -> rtc.JoinRequest:
-    data = b""
     plain = text.rstrip("=").translate(_PLAIN)
     try:
-        data = base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
-        wrapped = rtc.WrappedJoinRequest.FromString(data)
+        wrapped = rtc.WrappedJoinRequest.FromString(base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True))
         packed = wrapped.join_request
         if wrapped.compression == rtc.WrappedJoinRequest.Compression.GZIP:
-            unpacker = zlib.decompressobj(wbits=31)
-            packed = unpacker.decompress(packed, most)
-            if unpacker.unconsumed_tail:
-                raise ValueError(f"join_request unpacks to over {most} bytes")
+            packed = _unpacked(packed, most)
         return rtc.JoinRequest.FromString(packed)
-    except (zlib.error, DecodeError) as exc:
+    except (ValueError, zlib.error, DecodeError) as exc:
         raise ValueError(f"join_request cannot be read: {exc}") from exc
-    except ValueError as exc:
-        raise ValueError(f"join_request is not base64: {exc}" if not data else str(exc)) from exc
+
+
+def _unpacked(data: bytes, most: int) -> bytes:
+    unpacker = zlib.decompressobj(wbits=31)
+    unpacked = unpacker.decompress(data, most)
+    if unpacker.unconsumed_tail:
+        raise ValueError(f"it unpacks to over {most} bytes")
+    return unpacked
