@@ -30,7 +30,7 @@ A, B = Wish("a", (150_000, 500_000, 1_700_000)), Wish("b", (150_000, 500_000, 1_
         (800_000, (1, 0)),
         (360_000, (0, 0)),
         (200_000, (0, PAUSED)),  # fewer pictures rather than all of them broken
-        (50_000, (PAUSED, PAUSED)),
+        (50_000, (0, PAUSED)),  # never all of them: the budget may be wrong
     ],
 )
 def test_what_a_budget_buys(budget: int | None, chosen: tuple[int, int]) -> None:

@@ -25,7 +25,8 @@ def allocate(
 ) -> dict[str, int]:
     """The layer for each wish, the most important first, or `PAUSED`.
 
-    Everybody's smallest layer comes before anybody's next; what does not fit is paused from the least important on.
+    Everybody's smallest layer comes before anybody's next; what does not fit is paused from the least important on. The
+    most important one is never paused: loss may be the path's own, or an outage's that is over, and a budget be wrong.
     ``held`` is what is sent now. ``budget_bps`` None: the path carries everything. ``most`` pictures at most; 0: all.
     """
     allowed = list(wishes[:most] if most else wishes)
@@ -40,9 +41,9 @@ def allocate(
             before = wish.layers_bps[level - 1] if level else 0
             more = wish.layers_bps[level] - before
             spare = wish.layers_bps[level] * (_HEADROOM - 1) if level > held.get(wish.track_sid, PAUSED) else 0.0
-            if more + spare <= left:
+            if more + spare <= left or (level == 0 and wish is allowed[0]):
                 chosen[wish.track_sid] = level
-                left -= more
+                left = max(0.0, left - more)
             elif level == 0:
                 return chosen
     return chosen
