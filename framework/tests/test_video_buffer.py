@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import pytest
 
 from jackfield.media.video_buffer import VideoBuffer, VideoPacket
+from jackfield.rtc.payload import vp8
 from jackfield.values.media import EncodedFrame
 
 MS = 1_000_000
@@ -178,3 +179,58 @@ def test_a_crowd_of_damaged_keyframes_costs_one_look() -> None:
     assert text(play(into, [flow[0], *flow[2:]])) == "K"
     assert into.expire(10_000 * MS, 0) == []
     assert into.waiting_for_keyframe
+
+
+# --- temporal layers -------------------------------------------------------------------------------------------------
+def layered(script: str) -> list[VideoPacket]:
+    """Frames of one VP8 packet at 30 a second: K, or a layer's number, with y where it builds on the base alone.
+
+    An x before it says that it is lost. Each frame's data ends with its place in the script.
+    """
+    made, base = [], 0
+    for number, word in enumerate(script.split()):
+        kind = word.lstrip("x")
+        base += kind[0] in "K0"
+        layer = 0 if kind[0] == "K" else int(kind[0])
+        descriptor = bytes([0x90, 0xE0, 0x80, number, base, layer << 6 | (0x20 if "y" in kind else 0)])
+        body = bytes([0 if kind[0] == "K" else 1, number])
+        if word[0] != "x":
+            made.append(VideoPacket(number, number * 3000, True, descriptor + body, number * 33 * MS))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("script", "released", "waits"),
+    [
+        ("K 2y 1y x2 0 2y 1y 2 0", "0 1 2 4 5 6 8", False),
+        ("K 2y x1y 2 0 2y 1y 2 0", "0 1 4 5 6 8", False),
+        ("K x2 1y 2 0 2y", "0 2 4 5", False),
+        ("K x1 1 0 1 1y 1 0", "0 3 5 6 7", False),
+        ("K 2y 1y 2 x0 2y 1y 2 0 2y K", "0 1 2 3 10", False),
+        ("K 1y 0 x1 x0 1y 0 1y 0 1y", "0 1 2", True),
+    ],
+)
+def test_a_lost_frame_that_nothing_builds_on_costs_no_keyframe(script: str, released: str, waits: bool) -> None:
+    """It goes on with the next frame of the base layer; where one of those is lost, with a keyframe alone.
+
+    Upper layers come back where they build on the base alone: until then nobody knows what they need.
+    """
+    into = VideoBuffer("VP8", vp8.Depacketizer(), vp8.is_keyframe, layer=vp8.temporal_layer)
+    frames = []
+    for packet in layered(script):
+        frames += into.insert(packet) + into.expire(packet.arrival_ns, 40 * MS)
+    frames += into.expire(10_000 * MS, 40 * MS)
+    assert " ".join(str(frame.data[1]) for frame in frames) == released
+    assert [frame.lost_before for frame in frames if not frame.keyframe] == [0] * sum(not f.keyframe for f in frames)
+    assert into.waiting_for_keyframe == waits
+
+
+def test_the_base_layer_is_waited_for_a_little_longer() -> None:
+    """While all that came says that it is whole; not where a frame of it is missing."""
+    for script, extra_ms in (("K x1y 2 2", 150), ("K x0 1y 2", 0)):
+        into = VideoBuffer("VP8", vp8.Depacketizer(), vp8.is_keyframe, layer=vp8.temporal_layer)
+        for packet in layered(script):
+            into.insert(packet)
+        blocked_ns = into.blocked_since_ns
+        assert blocked_ns is not None
+        assert into.gives_up_ns(40 * MS) == blocked_ns + (40 + extra_ms) * MS

@@ -2,13 +2,14 @@
 
 A frame is released by its marker bit once it is contiguous; where the marker is missing, by the first packet of the
 next frame. A gap blocks until it is filled, or until `VideoBuffer.expire` gives it up: then everything up to the next
-keyframe is skipped, since a decoder could only show damage. Time is kept by the caller.
+frame that can be decoded is skipped. That is a keyframe, or, where the stream has temporal layers and only upper ones
+were lost, the next frame of the base layer. Time is kept by the caller.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from attrs import frozen
 
@@ -26,6 +27,24 @@ class FrameFormat(Protocol):
 
     def assemble(self, payloads: Sequence[bytes]) -> bytes:
         """The frame; `ValueError` when it is damaged."""
+
+
+class TemporalLayer(NamedTuple):
+    """Where a frame stands in its stream's temporal layers (RFC 7741 and RFC 9628, section 4.2).
+
+    ``base`` counts the frames of the lowest layer, by 8 bits: its own number, or that of the one it builds on.
+    """
+
+    layer: int
+    base: int
+    #: Whether it builds on the lowest layer alone.
+    syncs: bool
+
+
+#: How much longer a gap is borne where all that came after it says that the lowest layer is whole.
+_BASE_WAIT_NS = 150_000_000
+#: Every layer can be decoded.
+_ALL = 99
 
 
 @frozen(eq=False)
@@ -46,7 +65,13 @@ class VideoBuffer:
     """
 
     def __init__(
-        self, codec: CodecName, format: FrameFormat, is_keyframe: Callable[[bytes], bool], *, capacity: int = 2048
+        self,
+        codec: CodecName,
+        format: FrameFormat,
+        is_keyframe: Callable[[bytes], bool],
+        *,
+        capacity: int = 2048,
+        layer: Callable[[bytes], TemporalLayer | None] = lambda payload: None,
     ) -> None:
         self.waiting_for_keyframe = True
         self.frames_released = 0
@@ -56,6 +81,9 @@ class VideoBuffer:
         self._format = format
         self._is_keyframe = is_keyframe
         self._capacity = capacity
+        self._layer = layer
+        self._base: int | None = None  # that of the last frame that was released
+        self._highest = _ALL  # the highest layer that can be decoded since the last gap
         self._ahead: dict[int, VideoPacket] = {}  # beyond a gap, in order of arrival
         self._current: list[VideoPacket] = []  # the frame being gathered: contiguous
         self._position: int | None = None  # the next sequence number to take
@@ -91,10 +119,15 @@ class VideoBuffer:
 
     def expire(self, now_ns: int, patience_ns: int) -> list[EncodedFrame]:
         """Gives up a gap older than ``patience_ns``; answers with what lies after it, from a keyframe on."""
+        due_ns = self.gives_up_ns(patience_ns)
+        return [] if due_ns is None or now_ns < due_ns else self._skip()
+
+    def gives_up_ns(self, patience_ns: int) -> int | None:
+        """When `expire` will give up the gap; None while there is none. A little later where that saves a keyframe."""
         since = self.blocked_since_ns
-        if since is None or now_ns - since < patience_ns:
-            return []
-        return self._skip()
+        if since is None:
+            return None
+        return since + patience_ns + (_BASE_WAIT_NS if patience_ns and self._hopes_for_base() else 0)
 
     def restart(self) -> None:
         """The numbering begins anew: what is held is dropped and a keyframe is waited for."""
@@ -171,6 +204,10 @@ class VideoBuffer:
         except ValueError:
             return False
         keyframe = any(map(self._is_keyframe, payloads))
+        if not self._fits(payloads[0], keyframe):
+            self.frames_dropped += 1
+            self._current.clear()
+            return True
         frame = EncodedFrame(data, self._codec, keyframe, first.arrival_ns, first.timestamp, lost_before=lost)
         self._current.clear()
         self._rewindable = False
@@ -180,6 +217,19 @@ class VideoBuffer:
         released.append(frame)
         return True
 
+    def _fits(self, payload: bytes, keyframe: bool) -> bool:
+        """Whether what this frame builds on was released."""
+        found = self._layer(payload)
+        if keyframe or found is None:
+            self._highest, self._base = _ALL, found.base if found is not None else None
+            return True
+        if found.layer > self._highest and not found.syncs:
+            return False
+        if found.layer == self._highest + 1:
+            self._highest = found.layer
+        self._base = found.base
+        return True
+
     # --- what is given up ------------------------------------------------------------------------------------------
     def _skip(self) -> list[EncodedFrame]:
         """Gives up the frame at hand and the gap; goes on at the first keyframe after it, or waits for one."""
@@ -187,11 +237,48 @@ class VideoBuffer:
         beyond = self._ahead[min(self._ahead)].payload
         if not self._current and (not beyond or self._format.starts_frame(beyond)):
             self._lost += 1  # nothing of the frame in the gap was seen
+        onwards = self._next_of_base()
+        if onwards is not None and (keyframe is None or onwards < keyframe):
+            return self._go_on(onwards)
         if keyframe is None:
             self._give_up(self._ahead)
             return []
         self._give_up({})
         return self._begin(keyframe)
+
+    def _next_of_base(self) -> int | None:
+        """Where a frame begins that builds on released frames alone; None where there is none, or no layers."""
+        if self._base is None:
+            return None
+        following = (self._base + 1) & 0xFF
+        for number in sorted(self._ahead):
+            payload = self._ahead[number].payload
+            found = self._layer(payload) if payload and self._format.starts_frame(payload) else None
+            if found is not None and (found.layer, found.base) == (0, following):
+                return number
+            if found is not None and found.layer and found.syncs and found.base == self._base:
+                return number
+        return None
+
+    def _hopes_for_base(self) -> bool:
+        """Whether nothing that can be decoded lies beyond the gap, but a frame that says that no base frame is lost."""
+        if self._base is None or self._next_of_base() is not None:
+            return False
+        ahead = [held for held in self._ahead.values() if held.payload and self._format.starts_frame(held.payload)]
+        if any(self._begins_keyframe(held) for held in ahead):
+            return False
+        found = [self._layer(held.payload) for held in ahead]
+        return any(each is not None and each.layer > 0 and each.base == self._base for each in found)
+
+    def _go_on(self, sequence: int) -> list[EncodedFrame]:
+        """With a frame of the base layer: what was skipped is missed by nobody."""
+        for packet in self._current:
+            self._drop(packet)
+        self._current.clear()
+        for number in [number for number in self._ahead if number < sequence]:
+            self._drop(self._ahead.pop(number))
+        self._lost, self._highest, self._rewindable = 0, 0, False
+        return self._take(self._ahead.pop(sequence))
 
     def _give_up(self, ahead: dict[int, VideoPacket]) -> None:
         for packet in [*self._current, *ahead.values()]:

@@ -69,7 +69,12 @@ class VideoStream:
         self._guard = SequenceGuard()
         self._timestamps = TimestampUnwrapper()
         self._restarts = 0
-        self._buffer = VideoBuffer(codec, payload.depacketizer(codec), partial(payload.is_keyframe, codec))
+        self._buffer = VideoBuffer(
+            codec,
+            payload.depacketizer(codec),
+            partial(payload.is_keyframe, codec),
+            layer=partial(payload.temporal_layer, codec),
+        )
         self._nack = NackGenerator()
         self._requester = KeyframeRequester(clock, self._ask_for_keyframe)
         self._alarm = Alarm(clock, self._look)
@@ -144,15 +149,14 @@ class VideoStream:
         lost = nack.due(now_ns)
         if lost:
             self._feedback.send_nack(self._ssrc, lost)
-        blocked_ns = buffer.blocked_since_ns
-        if blocked_ns is not None or nack.busy:
-            self._alarm.set(self._next_look_ns(blocked_ns))
+        give_up_ns = buffer.gives_up_ns(nack.patience_ns)
+        if give_up_ns is not None or nack.busy:
+            self._alarm.set(self._next_look_ns(give_up_ns))
 
-    def _next_look_ns(self, blocked_ns: int | None) -> int | None:
+    def _next_look_ns(self, give_up_ns: int | None) -> int | None:
         ask_ns = self._nack.next_due_ns()
-        if blocked_ns is None:
+        if give_up_ns is None:
             return ask_ns
-        give_up_ns = blocked_ns + self._nack.patience_ns
         return give_up_ns if ask_ns is None else min(ask_ns, give_up_ns)
 
     def _restart(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from jackfield.media.video_buffer import TemporalLayer
 from jackfield.rtc.payload import av1, h264, opus, vp8, vp9
 from jackfield.values.media import EncodedFrame
 
@@ -56,6 +57,7 @@ _SIZES: dict[str, Callable[[bytes], tuple[int, int] | None]] = {
     "VP9": vp9.frame_size,
     "AV1": av1.frame_size,
 }
+_LAYERS: dict[str, Callable[[bytes], TemporalLayer | None]] = {"VP8": vp8.temporal_layer, "VP9": vp9.temporal_layer}
 #: Codecs that are sent and received.
 CODECS = tuple(_PACKETIZERS)
 
@@ -74,6 +76,12 @@ def is_keyframe(codec: str, payload: bytes) -> bool:
     """Whether this payload begins a picture that can be decoded with nothing before it."""
     check = _KEYFRAMES.get(codec)
     return bool(payload) and check is not None and check(payload)
+
+
+def temporal_layer(codec: str, payload: bytes) -> TemporalLayer | None:
+    """Where a frame that begins with this payload stands in temporal layers; None where it has none, or none told."""
+    find = _LAYERS.get(codec)
+    return find(payload) if find is not None else None
 
 
 def frame_size(codec: str, data: bytes) -> tuple[int, int] | None:

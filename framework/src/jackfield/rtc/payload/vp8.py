@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 
+from jackfield.media.video_buffer import TemporalLayer
 from jackfield.values.media import EncodedFrame
 
 _START = 0x10
@@ -43,6 +44,18 @@ def frame_size(data: bytes) -> tuple[int, int] | None:
     if len(data) < 10 or data[0] & 0x01 or data[3:6] != b"\x9d\x01\x2a":
         return None
     return int.from_bytes(data[6:8], "little") & 0x3FFF, int.from_bytes(data[8:10], "little") & 0x3FFF
+
+
+def temporal_layer(payload: bytes) -> TemporalLayer | None:
+    """Where a frame that begins here stands in its stream's temporal layers; None where it has none."""
+    if len(payload) < 2 or payload[0] & 0x97 != 0x90 or payload[1] & 0x60 != 0x60:
+        return None
+    at = 2
+    if payload[1] & 0x80:
+        at += 2 if len(payload) > at and payload[at] & 0x80 else 1
+    if len(payload) < at + 2:
+        return None
+    return TemporalLayer(payload[at + 1] >> 6, payload[at], bool(payload[at + 1] & 0x20))
 
 
 class Packetizer:

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Sequence
 
 from jackfield.media import vp9
+from jackfield.media.video_buffer import TemporalLayer
 from jackfield.values.media import EncodedFrame
 
 _HAS_ID, _PREDICTED, _HAS_LAYERS, _FLEXIBLE = 0x80, 0x40, 0x20, 0x10
@@ -75,6 +76,21 @@ def _structure_end(payload: bytes, position: int) -> int:
 def frame_size(data: bytes) -> tuple[int, int] | None:
     """Width and height of a key frame, of the lowest layer where there are several; None for other frames."""
     return vp9.size_of(data)
+
+
+def temporal_layer(payload: bytes) -> TemporalLayer | None:
+    """Where a picture that begins here stands in its stream's temporal layers; None where that is not said.
+
+    Flexible mode has no such numbers. Only the lowest spatial layer begins a picture.
+    """
+    if not payload or payload[0] & (_HAS_LAYERS | _FLEXIBLE | _BEGINS) != _HAS_LAYERS | _BEGINS:
+        return None
+    at = 1
+    if payload[0] & _HAS_ID:
+        at += 2 if len(payload) > at and payload[at] & _LONG else 1
+    if len(payload) < at + 2 or payload[at] & 0x0E:
+        return None
+    return TemporalLayer(payload[at] >> 5, payload[at + 1], bool(payload[at] & 0x10))
 
 
 class Packetizer:
