@@ -1,5 +1,9 @@
 """Every run lists what was not run; any test may ask for a network of its own, a browser or a real LiveKit server."""
 
+import pytest
+
+from jackfield import log_limit
+
 pytest_plugins = [
     "tests.lab.needs",
     "tests.lab.own_network",
@@ -13,3 +17,9 @@ pytest_plugins = [
     "tests.lab.vm.plugin",
     "tests.lab.vm.fixtures",
 ]
+
+
+@pytest.fixture(autouse=True)
+def log_lines_anew() -> None:
+    """What earlier tests logged leaves out no line of this one."""
+    log_limit.forget()

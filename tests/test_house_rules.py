@@ -18,11 +18,13 @@ FOREIGN = {"aiortc", "aioice", "pylibsrtp", "av"}
 
 # What each part of the framework may import. The server and the client share what is below `session`, never each other.
 _SHARED = {"values", "roles", "hookspecs", "plugins", "tokens", "state", "links", "runtime", "local", "own_python"}
+_SHARED |= {"log_limit"}
 MAY_IMPORT = {
     "values": set(),
     "roles": {"values"},
     "hookspecs": {"values", "roles"},
     "own_python": set(),
+    "log_limit": set(),
     "plugins": {"values", "roles", "hookspecs", "own_python"},
     "tokens": {"values"},
     "state": {"values"},

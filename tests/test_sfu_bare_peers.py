@@ -19,6 +19,7 @@ from aiohttp import web
 from livekit.protocol import models, rtc
 
 from jackfield.rtc import rtcp, rtp, sdp
+from jackfield.server.door import http_logger
 from jackfield.server.sfu import Sfu
 from tests.lab.machine import ROOT
 from tests.peers.bare import BarePeer, until
@@ -49,7 +50,7 @@ async def housed() -> AsyncIterator[House]:
     await sfu.start()
     application = web.Application()
     application.add_routes(sfu.routes())
-    runner = web.AppRunner(application, handle_signals=False, shutdown_timeout=1)
+    runner = web.AppRunner(application, handle_signals=False, shutdown_timeout=1, logger=http_logger())
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     async with aiohttp.ClientSession() as session:

@@ -14,6 +14,8 @@ DELIMITER = b"\x12\x00"
 _HAS_EXTENSION, _HAS_SIZE = 0x04, 0x02
 #: Bytes of the longest leb128 number (section 4.10.5).
 _LEB128_MAX = 8
+#: A sequence header with as many operating points as there may be, up to the size.
+_HEADER_BYTES = 256
 #: Nothing in a call is larger; what says so is damaged.
 _SIZE_MAX = 1 << 28
 
@@ -108,7 +110,8 @@ def sequence_header(data: bytes) -> SequenceHeader | None:
 
 def _read(obu: bytes) -> SequenceHeader:
     """Section 5.5.1, up to the size."""
-    bits = Bits(obu[header_length(obu) :])
+    start = header_length(obu)
+    bits = Bits(obu[start : start + _HEADER_BYTES])
     profile, _, reduced = bits.take(3), bits.take(1), bits.take(1)
     level, tier = (bits.take(5), 0) if reduced else _operating_points(bits)
     width_bits, height_bits = bits.take(4) + 1, bits.take(4) + 1

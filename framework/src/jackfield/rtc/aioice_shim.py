@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import logging
 import socket
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -17,9 +16,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from aioice import Candidate, Connection, stun
 from aioice.ice import CandidatePair, StunProtocol, get_host_addresses, server_reflexive_candidate
 
+from jackfield.log_limit import limited_logger
 from jackfield.rtc.drain import drain
 from jackfield.rtc.link import IceServer, ignore
 
+#: Each is checked from each of our addresses: whoever names thousands makes us send to thousands.
+REMOTE_CANDIDATES_MAX = 64
 CONNECT_TIMEOUT_S = 15.0
 #: aioice asks one STUN and one TURN server, and waits for neither longer than this.
 GATHER_TIMEOUT_S = 3
@@ -31,7 +33,7 @@ _QUESTIONS_MAX = 8
 #: A question of consent may be answered for so long (RFC 7675 section 5.1: consent lasts thirty seconds).
 _CONSENT_S = 30.0
 
-logger = logging.getLogger(__name__)
+logger = limited_logger(__name__)
 
 
 class _Connection(Connection):
@@ -269,6 +271,9 @@ class IceAgent:
             return
         if candidate is None and self._asking:  # a relay may still come: nothing has failed before
             self._end_held = True
+            return
+        if candidate is not None and len(self._connection.remote_candidates) >= REMOTE_CANDIDATES_MAX:
+            logger.info("candidates of the peer beyond %d are left out", REMOTE_CANDIDATES_MAX)
             return
         try:
             await self._connection.add_remote_candidate(candidate)

@@ -11,7 +11,6 @@ under a package name of ours, without the package's own ``__init__``.
 from __future__ import annotations
 
 import asyncio
-import logging
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pylibsrtp
 
+from jackfield.log_limit import limited_logger
 from jackfield.rtc import srtp_shim
 from jackfield.rtc.link import ignore
 from jackfield.rtc.reassembly import Reassembly
@@ -35,7 +35,7 @@ _FRAGMENTS_MAX = 4096
 _MISORDERED_MAX = 1024
 _STREAMS_MAX = 256
 
-logger = logging.getLogger(__name__)
+logger = limited_logger(__name__)
 
 
 class _NoRtp(ModuleType):

@@ -12,7 +12,10 @@ def candidate_init(line: str, *, mid: str = "0", index: int = 0) -> str:
 
 def candidate_line(init: str) -> str:
     """The line ``candidate:…`` in the JSON; "" at the end of candidates. ``ValueError`` when garbled."""
-    parsed = json.loads(init) if init else {}
+    try:
+        parsed = json.loads(init) if init else {}
+    except RecursionError:
+        raise ValueError("the candidate is nested too deeply") from None
     line = parsed.get("candidate", "") if isinstance(parsed, dict) else None
     if line is not None and not isinstance(line, str):
         raise ValueError("the candidate is no text")

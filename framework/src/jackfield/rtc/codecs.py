@@ -67,7 +67,7 @@ def is_red_of(codec: CodecParameters, payload_types: Collection[int]) -> bool:
     if codec.name.lower() != "red" or not codec.parameters:
         return False
     blocks = next(iter(codec.parameters)).split("/")
-    return all(block.isdigit() and int(block) in payload_types for block in blocks)
+    return all(block in map(str, payload_types) for block in blocks)
 
 
 def red_among(offered: Iterable[CodecParameters], payload_type: int) -> int | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import secrets
 import string
+import struct
 from collections.abc import Iterable
 
 from aioice import stun
@@ -50,7 +51,7 @@ def answer(data: bytes, addr: tuple[str, int], *, ufrag: str, pwd: str) -> bytes
         request = stun.parse_message(data)
         username = request.attributes.get("USERNAME", "")
         authentic = request.check_message_integrity(pwd.encode())
-    except (ValueError, KeyError, IndexError, UnicodeDecodeError):
+    except (ValueError, KeyError, IndexError, struct.error):
         return None
     binding = request.message_method == stun.Method.BINDING and request.message_class == stun.Class.REQUEST
     if not (binding and authentic and username.partition(":")[0] == ufrag):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Literal
 
 from attrs import frozen
 
+from jackfield.log_limit import limited_logger
 from jackfield.media.clock import Clock
 from jackfield.rtc.aioice_shim import IceAgent
 from jackfield.rtc.candidates import candidate_init, candidate_line
@@ -18,7 +18,7 @@ from jackfield.rtc.path_watch import PathWatch
 from jackfield.rtc.sdp import Fingerprint, SessionDescription
 from jackfield.rtc.transport import Certificate, Transport
 
-logger = logging.getLogger(__name__)
+logger = limited_logger(__name__)
 
 #: How long an offer or answer waits for candidates; what comes later is trickled.
 GATHER_WAIT_S = 0.1

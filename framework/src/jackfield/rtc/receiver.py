@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from attrs import evolve
 
+from jackfield.log_limit import limited_logger
 from jackfield.media.clock import Clock
 from jackfield.media.statistics import Rate
 from jackfield.rtc import payload
@@ -23,7 +23,7 @@ from jackfield.rtc.sdp import CodecParameters
 from jackfield.rtc.timeline import ntp_middle, ntp_ns
 from jackfield.values.media import AUDIO_CLOCK_RATE, VIDEO_CLOCK_RATE, EncodedFrame, Kind
 
-logger = logging.getLogger(__name__)
+logger = limited_logger(__name__)
 #: Between two requests for a keyframe while nothing has come yet.
 _ASK_PAUSE_NS = 300_000_000
 _COUNTED = (

@@ -13,7 +13,7 @@ from struct import error as StructError
 from attrs import frozen
 
 from jackfield.rtc import twcc_format
-from jackfield.rtc.twcc_format import TransportFeedback
+from jackfield.rtc.twcc_format import TOLD_MAX, TransportFeedback
 
 SR, RR, SDES, BYE, RTPFB, PSFB = 200, 201, 202, 203, 205, 206
 _FMT_NACK, _FMT_TRANSPORT_CC = 1, 15
@@ -109,16 +109,22 @@ Rtcp = SenderReport | ReceiverReport | SourceDescription | Goodbye | Nack | Pli 
 
 
 # --- reading ------------------------------------------------------------------------------------------------------
-def parse(data: bytes | memoryview) -> list[Rtcp]:
-    """Every packet of a compound datagram that is known and whole, in order."""
+def parse(data: bytes | memoryview, *, arrivals: bool = True) -> list[Rtcp]:
+    """Every packet of a compound datagram that is known and whole, in order; without ``arrivals``, no
+    transport-wide feedback, and of more than `TOLD_MAX` packets none in any case."""
     found: list[Rtcp] = []
+    told = 0
     for kind, count, body in _parts(bytes(data)):
+        if (kind, count) == (RTPFB, _FMT_TRANSPORT_CC) and (not arrivals or told > TOLD_MAX):
+            continue
         try:
             packet = _read(kind, count, body)
         except (ValueError, StructError, IndexError, UnicodeDecodeError):
             continue
         if packet is not None:
             found.append(packet)
+        if isinstance(packet, TransportFeedback):
+            told += len(packet.arrivals)
     return found
 
 

@@ -54,7 +54,7 @@ class CodecParameters:
     def apt(self) -> int | None:
         """The payload type that a retransmission payload type repairs."""
         value = self.parameters.get("apt", "")
-        return int(value) if value.isdigit() else None
+        return int(value) if value.isascii() and value.isdigit() and len(value) <= 3 else None
 
     @property
     def fmtp(self) -> str:
@@ -238,13 +238,17 @@ Reader = Callable[[MediaSection, str], None]
 LINES_MAX, BYTES_MAX = 20_000, 1_000_000
 #: How many of a kind (codecs, sources, feedback of one codec …) a section may list: payload types are 0–127.
 _LIST_MAX = 128
+#: Sections are looked for among those of the bundle: what is in either is bounded.
+SECTIONS_MAX = 1024
 _SSRC_MAX = 0xFFFFFFFF
+#: RFC 8285 section 4.3: the ids of the two-byte form.
+_EXTENSION_IDS = range(1, 256)
 _Item = TypeVar("_Item")
 
 
-def _add(items: list[_Item], item: _Item) -> None:
-    if len(items) >= _LIST_MAX:
-        raise ValueError(f"more than {_LIST_MAX} of one kind")
+def _add(items: list[_Item], item: _Item, most: int = _LIST_MAX) -> None:
+    if len(items) >= most:
+        raise ValueError(f"more than {most} of one kind")
     items.append(item)
 
 
@@ -260,14 +264,15 @@ def parse(text: str) -> SessionDescription:
 
     A description of over `LINES_MAX` lines is refused unread: reading takes time in proportion to them.
     """
-    if text.count("\n") > LINES_MAX or len(text) > BYTES_MAX:
+    lines = text.splitlines() if len(text) <= BYTES_MAX else []
+    if len(text) > BYTES_MAX or len(lines) > LINES_MAX:
         raise ValueError(
             f"SDP of {len(text)} characters; at most {LINES_MAX} lines and {BYTES_MAX} characters are read"
         )
     description = SessionDescription(extmap_allow_mixed=False)
     session = MediaSection("session")
     current = session
-    for line in text.splitlines():
+    for line in lines:
         line = line.strip()
         if len(line) < 2 or line[1] != "=":
             if line:
@@ -277,7 +282,7 @@ def parse(text: str) -> SessionDescription:
         try:
             if kind == "m":
                 current = _read_media(value)
-                description.media.append(current)
+                _add(description.media, current, SECTIONS_MAX)
             elif kind == "o":
                 description.origin_id, description.version = (int(part) for part in value.split()[1:3])
             elif kind == "a":
@@ -311,6 +316,8 @@ def _read_session(description: SessionDescription, name: str, rest: str) -> bool
     if name == "group":
         semantics, *mids = rest.split()
         if semantics == "BUNDLE":
+            if len(mids) > SECTIONS_MAX:
+                raise ValueError(f"more than {SECTIONS_MAX} sections in one bundle")
             description.bundle = mids
         return True
     if name == "ice-lite":
@@ -363,7 +370,9 @@ def _read_feedback(section: MediaSection, rest: str) -> None:
 
 def _read_extmap(section: MediaSection, rest: str) -> None:
     key, uri = rest.split()[:2]
-    section.header_extensions[int(key.partition("/")[0])] = uri
+    number = int(key.partition("/")[0])
+    if number in _EXTENSION_IDS:  # others cannot stand in a packet
+        section.header_extensions[number] = uri
 
 
 def _read_ssrc(section: MediaSection, rest: str) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
+from jackfield.log_limit import limited_logger
 from jackfield.rtc.aiortc_shim import SRTP_ERRORS, Certificate, DtlsSession, SctpAssociation
 from jackfield.rtc.link import Link, ignore
 from jackfield.rtc.rtp import is_rtcp
@@ -26,7 +26,7 @@ CHANNEL_BUFFER_MAX = 4 << 20
 _EARLY_MAX = 32
 _STUCK_S = 30.0
 
-logger = logging.getLogger(__name__)
+logger = limited_logger(__name__)
 
 
 class Transport:

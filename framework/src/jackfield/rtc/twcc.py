@@ -35,7 +35,7 @@ class ArrivalLog:
         numbers = sorted(self._arrivals)
         start = numbers[0] if self._next is None else min(self._next, numbers[0])
         if numbers[-1] - start > _KEPT_MAX:
-            start = numbers[0]
+            start = max(numbers[0], numbers[-1] - _KEPT_MAX)
         reports = []
         for first in range(start, numbers[-1] + 1, _REPORT_MAX):
             last = min(first + _REPORT_MAX, numbers[-1] + 1)

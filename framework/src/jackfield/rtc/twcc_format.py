@@ -12,7 +12,8 @@ _LOST, _SMALL, _LARGE = 0, 1, 2
 _REFERENCE_US = 64_000
 _DELTA_US = 250
 _RUN_MAX = 0x1FFF
-_STATUS_MAX = 0xFFFF
+#: A few bytes can tell of 65 535 packets; whoever sends fast is told of less than this many in a second.
+TOLD_MAX = 8192
 
 
 @frozen
@@ -100,6 +101,8 @@ def read(body: bytes) -> TransportFeedback:
         raise ValueError("transport feedback cut short")
     base = int.from_bytes(body[8:10], "big")
     count = int.from_bytes(body[10:12], "big")
+    if count > TOLD_MAX:
+        raise ValueError(f"transport feedback about {count} packets; at most {TOLD_MAX} are read")
     ticks = int.from_bytes(body[12:15], "big", signed=True) * (_REFERENCE_US // _DELTA_US)
     symbols, position = _read_chunks(body, count)
     if not symbols:

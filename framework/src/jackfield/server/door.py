@@ -9,11 +9,13 @@ from typing import Final
 
 from aiohttp.http_exceptions import HttpProcessingError
 
+from jackfield.log_limit import limited_logger
+
 MOST_PER_ADDRESS: Final = 256
 #: A connection without a request, or with one that does not end, is closed after this time.
 IDLE_S: Final = 30.0
 
-logger = logging.getLogger("jackfield.server")
+logger = limited_logger("jackfield.server")
 
 
 class Door:
@@ -82,9 +84,8 @@ def _address(transport: asyncio.BaseTransport) -> str:
 
 def http_logger() -> logging.Logger:
     """For aiohttp. Its words on a request that cannot be read quote the request, and tokens stand in addresses."""
-    found = logging.getLogger("jackfield.server.http")
-    found.addFilter(_without_words)
-    return found
+    logging.getLogger("jackfield.server.http").addFilter(_without_words)
+    return limited_logger("jackfield.server.http")
 
 
 def _without_words(record: logging.LogRecord) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import logging
 import socket
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
@@ -23,6 +22,7 @@ from livekit.protocol.rtc import (
     UpdateSubscription,
 )
 
+from jackfield.log_limit import limited_logger
 from jackfield.rtc import signalling
 from jackfield.rtc.layers import Layer
 from jackfield.rtc.link import IceServer, ignore
@@ -35,7 +35,7 @@ from jackfield.session.trouble import Cause, Trouble
 from jackfield.values.errors import CallError, NetworkError, NotAllowed
 from jackfield.values.events import LeaveReason
 
-logger = logging.getLogger("jackfield.connection")
+logger = limited_logger("jackfield.connection")
 
 ANSWER_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 3.0

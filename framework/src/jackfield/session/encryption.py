@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 
 from livekit.protocol.models import DataPacket
 
+from jackfield.log_limit import limited_logger
 from jackfield.media.encryption import frames, packets
 from jackfield.media.encryption.frames import FrameSealer, Sealed
 from jackfield.media.encryption.keys import Key, KeyRing
@@ -15,7 +15,7 @@ from jackfield.media.encryption.packets import PacketSealer
 from jackfield.values.errors import CallError, EncryptionError
 from jackfield.values.media import EncodedFrame
 
-logger = logging.getLogger("jackfield.encryption")
+logger = limited_logger("jackfield.encryption")
 
 #: Frames in a row that do not open before it is said: a key that is being changed is not the same everywhere at once.
 PATIENCE = 5

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from livekit.protocol.models import ParticipantInfo
 
+from jackfield.log_limit import limited_logger
 from jackfield.rtc import signalling
 from jackfield.session.moderation import Moderation
 from jackfield.session.own_media import OwnMedia
@@ -19,7 +19,7 @@ from jackfield.values import events
 from jackfield.values.errors import CallError
 from jackfield.values.events import Event
 
-logger = logging.getLogger("jackfield.call")
+logger = limited_logger("jackfield.call.words")
 
 
 class ServerWords:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -15,11 +14,12 @@ import aiohttp
 from livekit.protocol.models import DisconnectReason
 from livekit.protocol.rtc import JoinResponse, LeaveRequest, Ping, SignalRequest, SignalResponse
 
+from jackfield.log_limit import limited_logger
 from jackfield.rtc import signalling
 from jackfield.session.trouble import SentAway
 from jackfield.values.errors import CallError, CallTokenError, NetworkError, ResponseError, SessionIdError
 
-logger = logging.getLogger("jackfield.signal")
+logger = limited_logger("jackfield.signal")
 
 JOIN_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 1.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any, Final
@@ -10,10 +9,11 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from jackfield.log_limit import limited_logger
 from jackfield.server.settings import ServerSettings, is_loopback
 from jackfield.values.errors import CallError, NotAllowed
 
-logger = logging.getLogger("jackfield.server")
+logger = limited_logger("jackfield.server")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 #: Called with the pattern of the route that was asked for, and the status of the answer.

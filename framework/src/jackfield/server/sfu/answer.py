@@ -167,7 +167,8 @@ def _section(offered: MediaSection, taken: Taken | None) -> MediaSection:
     if taken is not None:
         return _received(offered, answered, taken)
     answered.direction = "inactive"
-    usable = [codec for codec in offered.codecs if not codec.is_rtx and codecs.usable(codec)]
+    is_known = offered.kind in _EXTENSIONS
+    usable = [codec for codec in offered.codecs if is_known and not codec.is_rtx and codecs.usable(codec)]
     answered.port = 0 if offered.rejected or not usable else 9
     answered.codecs = [evolve(codec, feedback=()) for codec in usable[:1]]
     if usable:

@@ -7,13 +7,12 @@ the others a few seconds at most: what does not fit their buffer is dropped, and
 
 from __future__ import annotations
 
-import logging
-
+from jackfield.log_limit import limited_logger
 from jackfield.media.clock import Alarm, Clock
 from jackfield.rtc.transport import DataChannel
 from jackfield.server.sfu.data import DataOutlet
 
-logger = logging.getLogger(__name__)
+logger = limited_logger(__name__)
 
 PATIENCE_NS = 3_000_000_000
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Coroutine, Sequence
 
 from attrs import field, frozen
 
+from jackfield.log_limit import limited_logger
 from jackfield.media.clock import Clock
 from jackfield.rtc.link import ignore
 from jackfield.rtc.sdp import Fingerprint, MediaSection, SessionDescription, Setup
@@ -17,7 +17,7 @@ from jackfield.server.sfu.link import IceLiteLink
 from jackfield.server.sfu.resume import Departed
 from jackfield.server.sfu.sockets import MediaSockets
 
-logger = logging.getLogger(__name__)
+logger = limited_logger(__name__)
 
 _CLOSE_S = 2.0
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Literal
@@ -10,9 +9,10 @@ from typing import Literal
 from google.protobuf.message import DecodeError
 from livekit.protocol import models
 
+from jackfield.log_limit import limited_logger
 from jackfield.rtc.transport import DataChannel, DataChannels
 
-logger = logging.getLogger(__name__)
+logger = limited_logger(__name__)
 
 Kind = Literal["reliable", "lossy"]
 LABELS: dict[str, Kind] = {"_reliable": "reliable", "_lossy": "lossy"}

@@ -6,12 +6,12 @@ Every reply under `/rtc` has CORS headers, refusals too: the browser SDK falls b
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 from livekit.protocol import models, rtc
 
+from jackfield.log_limit import limited_logger
 from jackfield.rtc.link import IceServer
 from jackfield.rtc.signalling import JACKFIELD_NODE
 from jackfield.server.sfu.connection import Surroundings
@@ -26,7 +26,7 @@ from jackfield.server.sfu.single import SingleSubscriber
 from jackfield.server.sfu.tokens import Grants, Refused, Verifier
 from jackfield.server.sfu.wishes import JoinWishes, of_join_request, of_query
 
-logger = logging.getLogger(__name__)
+logger = limited_logger(__name__)
 
 CORS = {
     "Access-Control-Allow-Origin": "*",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-
+from jackfield.log_limit import limited_logger
 from jackfield.rtc.aiortc_shim import SRTP_ERRORS
 from jackfield.rtc.transport import Transport
 from jackfield.server.sfu.link import IceLiteLink
 
-logger = logging.getLogger(__name__)
+logger = limited_logger(__name__)
 
 
 class RtpOutlet:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from livekit.protocol import models, rtc
 
+from jackfield.log_limit import limited_logger
 from jackfield.rtc.link import ignore
 from jackfield.server.sfu import data
 from jackfield.server.sfu.brake import Brake
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from jackfield.rtc.transport import DataChannel, Transport
     from jackfield.server.sfu.room import Room
 
-logger = logging.getLogger(__name__)
+logger = limited_logger(__name__)
 
 #: Attributes of this name say what the token grants; nobody changes them.
 OURS = "jackfield."

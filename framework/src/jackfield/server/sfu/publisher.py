@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
 from collections.abc import Callable, Sequence
 
+from jackfield.log_limit import limited_logger
 from jackfield.rtc import codecs, rtcp, sdp
 from jackfield.rtc.sdp import SessionDescription
 from jackfield.rtc.twcc import ArrivalLog
@@ -15,7 +15,7 @@ from jackfield.server.sfu.connection import Connection, Surroundings
 from jackfield.server.sfu.packets import extension
 from jackfield.server.sfu.uplink import Layer, UpTrack
 
-logger = logging.getLogger(__name__)
+logger = limited_logger(__name__)
 
 _BLOCKS_MAX = 31
 
@@ -155,7 +155,7 @@ class PublisherConnection(Connection):
 
     def _receive_rtcp(self, data: bytes) -> None:
         now_ns = self._clock.now_ns()
-        for packet in rtcp.parse(data):
+        for packet in rtcp.parse(data, arrivals=False):
             if isinstance(packet, rtcp.SenderReport):
                 for layer in self.layers():
                     if layer.ssrc == packet.ssrc:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable
 from functools import partial
 
+from jackfield.log_limit import limited_logger
 from jackfield.media.clock import Clock
 from jackfield.rtc.link import ignore
 from jackfield.server.sfu.participant import RECONNECT, Participant, Reason
 from jackfield.server.sfu.rooms import Rooms
 
-logger = logging.getLogger(__name__)
+logger = limited_logger(__name__)
 
 #: The period of feedback; the others are multiples of it.
 BEAT_S = 0.05

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
@@ -12,10 +11,11 @@ from aiohttp import WSMsgType, web
 from attrs import define
 from livekit.protocol import rtc
 
+from jackfield.log_limit import limited_logger
 from jackfield.rtc.signalling import decode, encode
 from jackfield.server.sfu.limits import Allowance, Limits
 
-logger = logging.getLogger(__name__)
+logger = limited_logger(__name__)
 
 _FLUSH_S = 1.0
 

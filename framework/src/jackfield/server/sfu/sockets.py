@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import logging
 import socket
 import time
 from collections.abc import Callable, Sequence
 
+from jackfield.log_limit import limited_logger
 from jackfield.rtc import ice_lite
 from jackfield.server.sfu.addresses import bound_addresses
 from jackfield.server.sfu.limits import Limits
@@ -21,7 +21,7 @@ from jackfield.server.sfu.link import IceLiteLink
 from jackfield.server.sfu.outbox import Address, Outbox, make_outbox
 from jackfield.server.sfu.tally import Durations
 
-logger = logging.getLogger(__name__)
+logger = limited_logger(__name__)
 
 _DRAIN = 64
 _DATAGRAM_MAX = 2048

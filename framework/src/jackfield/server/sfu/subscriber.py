@@ -162,7 +162,7 @@ class SubscriberConnection(Connection):
 
     # --- feedback ---
     def _receive_rtcp(self, data: bytes) -> None:
-        for packet in rtcp.parse(data):
+        for packet in rtcp.parse(data, arrivals=False):
             match packet:
                 case rtcp.Nack():
                     down = self._by_ssrc.get(packet.media_ssrc)

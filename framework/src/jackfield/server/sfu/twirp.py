@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +12,7 @@ from google.protobuf.message import DecodeError, Message
 from livekit.protocol import models, rtc
 from livekit.protocol import room as api
 
+from jackfield.log_limit import limited_logger
 from jackfield.server.sfu import data
 from jackfield.server.sfu.http import access_token
 from jackfield.server.sfu.limits import Limits
@@ -23,7 +23,7 @@ from jackfield.server.sfu.room import Room
 from jackfield.server.sfu.rooms import Rooms
 from jackfield.server.sfu.tokens import Grants, Refused, Verifier
 
-logger = logging.getLogger(__name__)
+logger = limited_logger(__name__)
 
 PATH = "/twirp/livekit.RoomService/{method}"
 #: 64 KiB of metadata or data, however JSON writes them.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-logger = logging.getLogger("jackfield.streams")
+from jackfield.log_limit import limited_logger
+
+logger = limited_logger("jackfield.streams")
 
 
 class Handlers:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, Literal
 
 from livekit.protocol.models import DataStream
 
+from jackfield.log_limit import limited_logger
 from jackfield.roles import Unwatch
 from jackfield.session.data.handlers import Handlers
 from jackfield.session.data.readers import ByteStreamReader, TextStreamReader, Unread
 from jackfield.values.streams import ByteStreamInfo, TextStreamInfo
 
-logger = logging.getLogger("jackfield.streams")
+logger = limited_logger("jackfield.streams")
 
 #: Streams under way, of one sender and of all; a further one is not taken.
 STREAMS_MAX, STREAMS_ALL_MAX = 64, 512

@@ -7,7 +7,6 @@ payload and the seven seconds for an acknowledgement are those of LiveKit's docu
 from __future__ import annotations
 
 import asyncio
-import logging
 import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -17,13 +16,14 @@ from attrs import define
 from livekit.protocol.models import DataPacket, RpcAck, RpcRequest, RpcResponse
 from livekit.protocol.models import RpcError as Failure
 
+from jackfield.log_limit import limited_logger
 from jackfield.roles import Unwatch
 from jackfield.session.data.handlers import Handlers
 from jackfield.session.data.writers import Send
 from jackfield.values.errors import CallError, RpcError
 from jackfield.values.streams import RpcCode, RpcInvocationData
 
-logger = logging.getLogger("jackfield.rpc")
+logger = limited_logger("jackfield.rpc")
 
 VERSION = 1
 PAYLOAD_MAX = 15 << 10
