@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from pathlib import Path
+
 import av
 import numpy as np
 import pytest
@@ -239,3 +243,15 @@ def test_what_cannot_be_encoded_is_refused_in_our_own_words():
 def test_every_factory_works_here():
     """Probing opens, encodes a frame, and finds nothing wrong."""
     assert [factory.probe() for factory in factories()] == [None] * 12
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_no_thread_is_given_another_priority(codec):
+    """SVT-AV1 makes itself and its caller real-time threads where it runs as root: that is taken back."""
+    if sys.platform != "linux":
+        return  # there SVT-AV1 does nothing of the kind
+    encoding = encoder(codec)
+    encoding.encode(picture(0))
+    threads = [int(task.name) for task in Path("/proc/self/task").iterdir()]
+    assert {os.sched_getscheduler(thread) for thread in threads} == {os.SCHED_OTHER}
+    encoding.close()

@@ -10,6 +10,7 @@ from typing import Any
 import av
 import numpy as np
 
+from jackfield.media.libav.scheduling import priority_kept
 from jackfield.values.media import AudioBlock, EncodedFrame, VideoFrame
 
 START_NS = 1_000_000_000
@@ -85,7 +86,8 @@ def encoded(codec: str, count: int, *, width: int = 320, height: int = 180, chan
         context.time_base, context.framerate, context.bit_rate = Fraction(1, 30), Fraction(30, 1), 800_000
         context.gop_size = 1000
         frames = (_timed(picture(index, width, height).picture, index) for index in range(count))
-    packets = [packet for frame in frames for packet in context.encode(frame)] + list(context.encode(None))
+    with priority_kept():
+        packets = [packet for frame in frames for packet in context.encode(frame)] + list(context.encode(None))
     size = (0, 0) if codec == "opus" else (width, height)
     step_ns, step_rtp = (20_000_000, 960) if codec == "opus" else (33_333_333, 3000)
     return [

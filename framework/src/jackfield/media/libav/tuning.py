@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from attrs import field, frozen
 
+from jackfield.media.libav.scheduling import priority_kept
 from jackfield.values.errors import EncoderError
 from jackfield.values.formats import VideoEncoding
 
@@ -94,7 +95,8 @@ class Tuning:
         context.max_b_frames = 0
         context.thread_count = self.threads or (1 if encoding.width * encoding.height <= 1280 * 720 else 2)
         context.options = self.options(encoding)
-        context.open()
+        with priority_kept():
+            context.open()
         return context
 
 
