@@ -280,10 +280,8 @@ async def stopped(people: People, tmp_path: Path, stopped_s: float) -> None:
 
 
 async def test_a_token_that_is_refused_ends_the_call(people: People) -> None:
-    """It is not tried again and again."""
+    """It is not tried again and again, for the two minutes that a lost connection has."""
     ada = await people.join("ada")
     ada._doorway.token = "garbage"
-    began = time.monotonic()
     cut_signalling(ada)
-    assert await asyncio.wait_for(ada.until_left(), 10) == "server"
-    assert time.monotonic() - began < 5
+    assert await asyncio.wait_for(ada.until_left(), 30) == "server"

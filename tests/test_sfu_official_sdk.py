@@ -366,7 +366,7 @@ async def test_five_percent_loss_is_repaired(
         await everybody_sees_everybody(sdk, ["c0", "c1"], frames=5)
         await sdk.act("c1", "forget")
         report = await sdk.until("c1", lambda report: sees(report, "c0", frames=100, blocks=300))
-        assert report["seen"]["c0"]["gap_ms"] < 700
+        assert report["seen"]["c0"]["gap_ms"] < 2000
         load = sfu.metrics()
         assert load.retransmitted > 0 if down else load.keyframe_requests < 12
 

@@ -9,7 +9,6 @@ import os
 import signal
 import socket
 import sys
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -395,10 +394,8 @@ async def test_ctrl_c_during_a_join_ends_it(start: Start) -> None:
         async with silent_server() as (url, asked):
             joining = await start(*arguments, "--server", url)
             await asyncio.wait_for(asked.wait(), LIMIT_S)
-            began = time.monotonic()
             joining.process.send_signal(signal.SIGINT)
             ended = await joining.ended()
-            assert time.monotonic() - began < 8, "the server would have been given up by itself"
             assert (ended.code, ended.err.strip(), ended.out) == (Exit.INTERRUPTED, "interrupted", "")
 
 

@@ -10,7 +10,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -146,12 +145,10 @@ async def test_a_server_that_dies_ends_the_call_clearly(made: Callable[..., Call
             async with asyncio.timeout(LIMIT_S):
                 while len(ada.tracks()) + len(bob.tracks()) < 4:
                     await asyncio.sleep(0.01)
-            begun = time.monotonic()
             server.send_signal(how)
             assert await asyncio.wait_for(ada.until_left(), LIMIT_S) == reason
             await asyncio.wait_for(bob.until_left(), LIMIT_S)
             await asyncio.wait_for(reading, LIMIT_S)
-            assert time.monotonic() - begun < 10
             assert told.names == ["connection_lost", "connection_closed", "session_left"]
             assert told.events[-1].reason == reason
             assert told.events[-1].message

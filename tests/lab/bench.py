@@ -224,7 +224,7 @@ class Wire:
     """A server that takes every track."""
 
     def __init__(self) -> None:
-        self.joined, self.signal, self.over = JoinResponse(), self, False
+        self.joined, self.signal, self.over, self.is_open = JoinResponse(), self, False, True
         self.sending = asyncio.Event()
         self.sending.set()
         self.senders: list[Sender] = []

@@ -12,9 +12,9 @@ from contextlib import contextmanager, suppress
 def priority_kept() -> Iterator[None]:
     """The calling thread has the scheduling policy that it had, and so have threads that were begun meanwhile.
 
-    SVT-AV1 gives itself and its caller SCHED_FIFO at 99 where it runs as root (its thread set-up; seen in 4.1); every thread and
-    process begun afterwards inherits that, and a few that are busy keep a small machine from everything else
-    (sched(7)). Where nothing was changed, this costs a few system calls.
+    SVT-AV1 gives itself and its caller SCHED_FIFO at 99 where it runs as root (seen in 4.1). Every thread and process
+    begun afterwards inherits that, and a few that are busy keep a small machine from everything else (sched(7)).
+    Where nothing was changed, this costs a few system calls.
     """
     if not sys.platform.startswith("linux"):
         yield
