@@ -10,6 +10,7 @@ from jackfield.rtc import twcc_format
 from jackfield.rtc.congestion import GoogleCongestionControl, ReceiverEstimate
 from jackfield.rtc.congestion.groups import PacketGroups
 from jackfield.rtc.congestion.loss import LossRate
+from jackfield.rtc.congestion.throughput import ByteRate
 from jackfield.rtc.congestion.trend import DelayTrend
 from jackfield.rtc.pacer import Leaving, Pacer
 from jackfield.rtc.rtp import RtpPacket
@@ -258,3 +259,15 @@ def test_the_receiver_estimates_for_senders_without_feedback() -> None:
     assert urgent
     assert 500 * K < found[-1] < 1_200 * K
     assert not estimate.arrived(b"12", 1200, clock.now_ns())
+
+
+def test_a_clock_that_begins_anew_costs_neither_memory_nor_the_rate() -> None:
+    """The reference time of feedback has 24 bits of 64 ms: twelve days on, the same rate is measured as before."""
+    rate = ByteRate()
+    for step in range(400):
+        rate.add(1_000_000_000_000 + step * 10_000, 1200)
+    before = rate.bps()
+    for step in range(400):
+        rate.add(step * 10_000, 1200)
+    assert rate.bps() == before
+    assert len(rate._seen) <= 51

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from jackfield.session.data import incoming, readers
 from jackfield.session.data.path import DataPath
 from jackfield.session.data.writers import CHUNK_BYTES, split_text
 from jackfield.values.errors import NetworkError, StreamError
+from jackfield.values.streams import TextStreamInfo
 
 LIMIT_S = 5.0
 
@@ -416,3 +418,16 @@ async def test_a_network_that_ends_ends_the_writer(wire: Wire) -> None:
     path = DataPath(broken, lambda below: asyncio.sleep(0), lambda uid, sid: None)
     with pytest.raises(NetworkError, match="gone"):
         await path.outgoing.begin_text("t", (), None)
+
+
+def test_what_nobody_reads_any_more_takes_no_room() -> None:
+    """A handler that looks at the beginning of a stream and leaves it costs the call's other streams nothing."""
+    unread = readers.Unread()
+    reader = readers.TextStreamReader(TextStreamInfo(stream_id="s", topic="t", size=1000), "ada", unread)
+    reader.on_progress = lambda share: 1 / 0
+    reader.push(0, b"x" * 1000)
+    reader.finish()
+    assert unread.size == 1000
+    del reader
+    gc.collect()
+    assert unread.size == 0

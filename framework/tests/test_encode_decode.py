@@ -49,6 +49,9 @@ class Codec:
         return [picture(16, 16, int(frame.time_ns))]
 
     def conceal(self, duration_ms: int) -> Sequence[AudioBlock]:
+        if self.fails:
+            self.fails -= 1
+            raise EncoderError("there is nothing to go by")
         self.concealed += duration_ms
         return [AudioBlock(np.zeros((48 * duration_ms, 1), np.int16))]
 
@@ -493,6 +496,15 @@ async def test_lost_sound_is_made_up_for() -> None:
     decoding.thread.put(frame(2, lost=500))
     await until(lambda: len(decoding.media) == 4)
     assert decoding.codec.concealed == 40 + 100
+    await decoding.end()
+
+
+async def test_sound_that_cannot_be_made_up_for_ends_nothing() -> None:
+    """The frame after the gap is decoded, and so is what follows."""
+    decoding = Decoding("audio", codec=Codec(fails=1))
+    decoding.thread.put(frame(1, lost=2))
+    decoding.thread.put(frame(2))
+    await until(lambda: [media.time_ns for media in decoding.media] == [1, 2])
     await decoding.end()
 
 

@@ -242,3 +242,4 @@ def test_the_budget_is_shared() -> None:
     assert share(3_000_000, [500_000, None]) == [500_000, 2_500_000]
     assert share(100, [500_000, 500_000]) == [50, 50]
     assert share(3_000_000, []) == []
+    assert share(1_000_000, [0, 2_500_000]) == [0, 1_000_000]

@@ -67,12 +67,13 @@ class BandwidthEstimator(Protocol):
 
 
 def share(budget_bps: int, limits: Sequence[int | None]) -> list[int]:
-    """The budget in equal parts, where what one track's limit leaves over goes to the others."""
+    """The budget in equal parts, where what one track's limit leaves over goes to the others. None: no limit."""
     parts = [0] * len(limits)
-    open_ = sorted(range(len(limits)), key=lambda index: limits[index] or 1 << 62)
+    most = [budget_bps if limit is None else limit for limit in limits]
+    open_ = sorted(range(len(limits)), key=most.__getitem__)
     while open_:
         index = open_.pop(0)
         part = budget_bps // (len(open_) + 1)
-        parts[index] = min(part, limits[index] or part)
+        parts[index] = min(part, most[index])
         budget_bps -= parts[index]
     return parts

@@ -73,7 +73,7 @@ class Budget:
         video = [sender for sender in active if sender.kind == "video"]
         sound_bps = AUDIO_BPS * (len(active) - len(video))
         limits = [sender.max_bitrate_bps for sender in video]
-        self._estimator.wanted_bps = sound_bps + sum(limit or _WANTED_BPS for limit in limits)
+        self._estimator.wanted_bps = sound_bps + sum(_WANTED_BPS if limit is None else limit for limit in limits)
         for sender, part in zip(video, share(self._for_pictures(video, sound_bps), limits), strict=True):
             sender.allow(max(part, LEAST_VIDEO_BPS))
 

@@ -186,8 +186,8 @@ class DecodeThread:
         began = time.perf_counter()
         while True:
             decoder = self._opened(work, frame.codec)
-            self._conceal(decoder, frame)
             try:
+                self._conceal(decoder, frame)
                 decoded = self._decoded(decoder, frame)
                 if decoded or not self._hardware() or not work.is_silent():
                     break
@@ -216,8 +216,13 @@ class DecodeThread:
             lost = min(frame.lost_before, CONCEAL_LIMIT)
             duration_ms = max(1, (frame.duration_ns or 20_000_000) // 1_000_000)
             recovers = isinstance(decoder, Recovers)
-            made_up = decoder.conceal((lost - recovers) * duration_ms) if lost > recovers else ()
-            recovered = decoder.recover(frame) if isinstance(decoder, Recovers) else ()
+            try:
+                made_up = decoder.conceal((lost - recovers) * duration_ms) if lost > recovers else ()
+                recovered = decoder.recover(frame) if isinstance(decoder, Recovers) else ()
+            except EncoderError as error:
+                self.counts.errors += 1
+                logger.debug("what was lost could not be made up: %s", error)
+                return
             self.counts.concealments += bool(made_up)
             self.counts.concealed_samples += sum(len(block.samples) for block in made_up)
             for block in (*made_up, *recovered):

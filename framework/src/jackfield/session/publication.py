@@ -133,6 +133,7 @@ class Publication:
         if self._flowing is None:
             self._flowing = asyncio.create_task(self._flow(connection), name=name)
         else:
+            self.supply.route.wake()
             self._seen_again = asyncio.create_task(self._show(connection), name=name)
 
     async def _flow(self, connection: Connection) -> None:

@@ -215,6 +215,12 @@ class Route:
         if self._path is not None:
             self._path.steer(rid, bitrate_bps)
 
+    def wake(self) -> None:
+        """No layer rests: whoever joined anew has yet to say what nobody takes."""
+        for layer in self.layers:
+            if self._bitrates.get(layer.rid) == 0:
+                self.steer(layer.rid, layer.bitrate_bps or self._settings.video_wish.bitrate_bps)
+
     def on_loop(self, call: Callable[[], None]) -> None:
         """Calls on the event loop, from any thread."""
         try:

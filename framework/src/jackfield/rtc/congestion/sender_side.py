@@ -19,6 +19,8 @@ _LIMITED = 0.7
 _CALM_NS, _SILENCE_NS = 1_500 * _MS, 1_000 * _MS
 #: A path on which packets wait this long is full, and a probe that found less than the estimate is right.
 _FULL_MS, _FLOOD_MS = 50, 120
+#: The other end's clock was set anew, or its 24 bits of 64 ms began anew, as they do every 12 days.
+_JUMP_US = 3_600_000_000
 #: How far beyond what is wanted the path is tried out: a keyframe is several times an ordinary picture.
 _HEADROOM, _WANTED_LEAST_BPS = 2.0, 500_000
 
@@ -46,6 +48,7 @@ class GoogleCongestionControl:
         self._loss = LossRate(self._least_bps)
         self._probing = Probing(self._start_bps)
         self._unheard_ns: int | None = None
+        self._arrival_us: int | None = None
 
     @property
     def target_bps(self) -> int:
@@ -116,6 +119,9 @@ class GoogleCongestionControl:
         self._judge(now_ns)
 
     def _take(self, arrived: list[Arrived], now_ns: int) -> None:
+        if self._arrival_us is not None and abs(arrived[-1].arrival_us - self._arrival_us) > _JUMP_US:
+            self._groups, self._delivered, self._queue = PacketGroups(), ByteRate(), QueueDelay()
+        self._arrival_us = arrived[-1].arrival_us
         self.rtt_ns += (min(max(now_ns - arrived[-1].sent_ns, _MS), 1000 * _MS) - self.rtt_ns) // 4
         for packet in arrived:
             self._delivered.add(packet.arrival_us, packet.size)

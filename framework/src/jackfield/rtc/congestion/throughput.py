@@ -19,7 +19,9 @@ class ByteRate:
     def add(self, at_us: int, size: int) -> None:
         """So many bytes, then."""
         seen = self._seen
-        if seen and at_us < seen[-1][0]:
+        if seen and at_us < seen[-1][0] - _WINDOW_US:
+            self.clear()  # the clock was set back
+        elif seen and at_us < seen[-1][0]:
             at_us = seen[-1][0]  # overtaken on the way
         seen.append((at_us, size))
         self._octets += size

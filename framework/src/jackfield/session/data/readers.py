@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 
 from attrs import define
 
+from jackfield.session.data.handlers import Handlers
 from jackfield.values.errors import StreamError
 from jackfield.values.streams import ByteStreamInfo, TextStreamInfo
 
@@ -18,6 +19,8 @@ from jackfield.values.streams import ByteStreamInfo, TextStreamInfo
 UNREAD_MAX, UNREAD_ALL_MAX = 16 << 20, 64 << 20
 #: What `read_all` collects unless it is told otherwise.
 READ_ALL_MAX = 64 << 20
+
+_progress = Handlers()
 
 Info = TypeVar("Info", TextStreamInfo, ByteStreamInfo)
 Piece = TypeVar("Piece", str, bytes)
@@ -50,6 +53,10 @@ class StreamReader(Generic[Info, Piece], AsyncIterator[Piece]):
         self._over = False
         self._arrived = asyncio.Event()
 
+    def __del__(self) -> None:
+        """Nobody can read it any more: what waited of it takes no room from other streams."""
+        self._unread.size -= self._waiting
+
     @property
     def over(self) -> bool:
         """Whether nothing more comes, for whatever reason."""
@@ -77,9 +84,9 @@ class StreamReader(Generic[Info, Piece], AsyncIterator[Piece]):
         self._waiting += len(content)
         self._unread.size += len(content)
         self._pieces.append(content)
-        if self.info.size:
-            self.on_progress(self.received / self.info.size)
         self._arrived.set()
+        if self.info.size:
+            _progress.call(self.on_progress, self.received / self.info.size, what="on_progress of a stream")
 
     def finish(self, reason: str = "") -> None:
         """Its sender has ended it; ``reason`` is there when not of its own will."""
