@@ -174,6 +174,8 @@ async def test_a_token_is_made_anew_before_it_expires(house: House) -> None:
         forbidden = models.ParticipantPermission(can_subscribe=True)
         later = verifier.verify(verifier.renew(participant.grants, forbidden, 600))
         assert (later.permission, later.room_admin) == (forbidden, True)
+        nothing = models.ParticipantPermission(can_publish=True, can_publish_sources=[models.TrackSource.UNKNOWN])
+        assert not verifier.verify(verifier.renew(participant.grants, nothing, 600)).permission.can_publish
     soon = jwt.encode({"iss": "key", "sub": "x", "exp": time.time() + 5, "video": {}}, SECRET, algorithm="HS256")
     grants = verifier.verify(soon)
     again = verifier.verify(verifier.renew(grants, grants.permission, 600))

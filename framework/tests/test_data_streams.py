@@ -424,10 +424,18 @@ def test_what_nobody_reads_any_more_takes_no_room() -> None:
     """A handler that looks at the beginning of a stream and leaves it costs the call's other streams nothing."""
     unread = readers.Unread()
     reader = readers.TextStreamReader(TextStreamInfo(stream_id="s", topic="t", size=1000), "ada", unread)
-    reader.on_progress = lambda share: 1 / 0
     reader.push(0, b"x" * 1000)
     reader.finish()
     assert unread.size == 1000
     del reader
     gc.collect()
     assert unread.size == 0
+
+
+async def test_a_stream_is_read_on_though_its_progress_cannot_be_told() -> None:
+    """What a program's `on_progress` raises stays there: it is called while packets are taken."""
+    reader = readers.TextStreamReader(TextStreamInfo(stream_id="s", topic="t", size=4), "ada", readers.Unread())
+    reader.on_progress = lambda share: 1 / 0  # type: ignore[assignment, return-value]
+    reader.push(0, b"text")
+    reader.finish()
+    assert await reader.read_all() == "text"

@@ -59,6 +59,11 @@ class CallEncryption:
             raise EncryptionError(f"{_NO_KEY_HERE}; join again with the setting")
         return self.ring
 
+    def may_search(self, index: int) -> bool:
+        """Whether there is a key of this index, and it has not been sought onwards from."""
+        ring = self._ring()
+        return ring.get(index) is not None and self._searched != ring.generation
+
     async def search(self, frame: EncodedFrame, index: int) -> bool:
         """Whether the key of this index, ratcheted forward, opens the frame; then it is the key. Sought once for each
         key that was set, so that a stream of nonsense costs no more than that."""
@@ -137,8 +142,9 @@ class TrackOpener:
 
     def _unread(self, frame: EncodedFrame, error: ValueError) -> None:
         self._failures += 1
-        if isinstance(error, Sealed) and error.index is not None and self._searching is None:
-            self._searching = asyncio.create_task(self._search(frame, error.index), name=f"key of {self._what}")
+        index = error.index if isinstance(error, Sealed) else None
+        if index is not None and self._searching is None and self._encryption.may_search(index):
+            self._searching = asyncio.create_task(self._search(frame, index), name=f"key of {self._what}")
         busy = self._searching is not None and not self._searching.done()
         if self._failures >= PATIENCE and not self._told and not busy:
             self._told = True
@@ -146,8 +152,10 @@ class TrackOpener:
             self._failed(EncryptionError(f"{self._what} cannot be shown: {error}; {fix}"), self._what)
 
     async def _search(self, frame: EncodedFrame, index: int) -> None:
-        if await self._encryption.search(frame, index):
-            logger.info("%s is encrypted with a later key, which was found", self._what)
+        try:
+            if await self._encryption.search(frame, index):
+                logger.info("%s is encrypted with a later key, which was found", self._what)
+        finally:
             self._searching = None
 
     def close(self) -> None:

@@ -127,7 +127,8 @@ class Verifier:
         names = {number: name for name, number in _SOURCES.items()}
         video["canPublishSources"] = [names[source] for source in permission.can_publish_sources if source in names]
         if not video["canPublishSources"]:
-            del video["canPublishSources"]
+            del video["canPublishSources"]  # which stands for every source
+            video["canPublish"] = permission.can_publish and not permission.can_publish_sources
         claims |= {"video": video, "nbf": now, "exp": max(round(grants.expires_at), now + round(ttl_s))}
         claims.pop("iat", None)
         return jwt.encode(claims, self._keys[claims["iss"]], algorithm="HS256")
@@ -193,11 +194,12 @@ def _grants(claims: Mapping[str, Any], expires_at: float) -> Grants:
 def _permission(video: Mapping[str, Any]) -> models.ParticipantPermission:
     sources = video.get("canPublishSources")
     names = [str(name).lower() for name in sources] if isinstance(sources, list) else []
+    known = [_SOURCES[name] for name in names if name in _SOURCES]
     return models.ParticipantPermission(
         can_subscribe=video.get("canSubscribe") is not False,
-        can_publish=video.get("canPublish") is not False,
+        can_publish=video.get("canPublish") is not False and bool(known or not names),
         can_publish_data=video.get("canPublishData") is not False,
-        can_publish_sources=[_SOURCES[name] for name in names if name in _SOURCES],
+        can_publish_sources=known,
         hidden=video.get("hidden") is True,
         recorder=video.get("recorder") is True,
         agent=video.get("agent") is True,
