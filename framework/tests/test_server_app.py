@@ -269,11 +269,11 @@ async def test_what_no_program_sends_is_refused_and_not_stumbled_over(
 async def test_a_request_line_without_end_is_not_logged(asker: Asker, caplog: pytest.LogCaptureFixture) -> None:
     """aiohttp refuses it in words that quote it; a token stands in it, of which the log shows nothing."""
     token = tokens.mint_call_token(KEY, SECRET, uid="a", name="", session_id="s").token
-    for line in (f"/rtc?access_token={token}{'x' * 9000}", f"/rtc?a\x00ccess_token={token}"):
+    for line in (f"/rtc?access_token={token}{'x' * 90_000}", f"/rtc?a\x00ccess_token={token}"):
         reader, writer = await asyncio.open_connection("127.0.0.1", asker.server.port)
-        writer.write(f"GET {line} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-        assert b" 400 " in await reader.readline()
-        writer.close()
+        with contextlib.closing(writer):
+            writer.write(f"GET {line} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            assert b" 400 " in await reader.readline()
     assert "cannot be read" in caplog.text
     assert "eyJ" not in caplog.text
     assert "access_token" not in caplog.text
