@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -55,20 +53,10 @@ class Chromium:
             self.errors.append(f"{message.text} ({message.location.get('url', '')})")
 
 
-def _unhurried() -> list[str]:
-    """What starts a program that may not give its threads real-time priority, which root's Chromium does: two of them
-    that spin in the kernel keep a small machine from everything else, the end of their own process included."""
-    setpriv = shutil.which("setpriv")
-    if os.geteuid() or setpriv is None:
-        return []
-    return [setpriv, "--inh-caps", "-sys_nice", "--bounding-set", "-sys_nice"]
-
-
-def _starting(namespace: Namespace | None, folder: Path) -> str:
-    """A script that starts Chromium, on another host of the test's network where one is named."""
-    command = [*_unhurried(), find_chromium()]
-    script = folder / "start-chromium"
-    script.write_text(f'#!/bin/sh\nexec {shlex.join(namespace.command(*command) if namespace else command)} "$@"\n')
+def _within(namespace: Namespace, program: str, folder: Path) -> str:
+    """A script that starts this program on another host of the test's network."""
+    script = folder / "chromium-elsewhere"
+    script.write_text(f'#!/bin/sh\nexec {shlex.join(namespace.command(program))} "$@"\n')
     script.chmod(0o755)
     return str(script)
 
@@ -91,7 +79,7 @@ async def launch_chromium(tmp_path: Path) -> AsyncIterator[Launch]:
             namespace: Namespace | None = None,
             permissions: Sequence[str] = ("camera", "microphone"),
         ) -> Chromium:
-            program = _starting(namespace, tmp_path)
+            program = _within(namespace, find_chromium(), tmp_path) if namespace else find_chromium()
             browser = await playwright.chromium.launch(executable_path=program, args=[*FLAGS, *flags])
             stack.push_async_callback(browser.close)
             context = await browser.new_context(ignore_https_errors=True, permissions=list(permissions))

@@ -21,6 +21,7 @@ from livekit import api, rtc
 
 from jackfield.bench.frames import Pictures
 from jackfield.bench.our_call import QUIET, video_of
+from jackfield.bench.serving import until_open
 from jackfield.calls import Calls
 from jackfield.values.people import Place
 
@@ -103,7 +104,7 @@ async def measure(address: str, times: int) -> dict[str, list[float]]:
     )
     url = f"http://{address}:7880"
     try:
-        await _until_open(address, 7880, server)
+        await until_open(address, 7880, server, 20)
         room, sending = await publisher(url, key, secret)
         figures: dict[str, list[float]] = {"ours_ms": [], "official_ms": []}
         async with Calls(Place(url, key, secret), remember=False) as calls:
@@ -119,20 +120,6 @@ async def measure(address: str, times: int) -> dict[str, list[float]]:
             server.terminate()
         await asyncio.wait_for(server.wait(), 10)
     return {name: values[1:] for name, values in figures.items()}
-
-
-async def _until_open(host: str, port: int, server: asyncio.subprocess.Process) -> None:
-    async with asyncio.timeout(20):
-        while True:
-            if server.returncode is not None:
-                raise SystemExit(f"jackfield serve ended with {server.returncode} before it could be joined")
-            try:
-                _, writer = await asyncio.open_connection(host, port)
-            except OSError:
-                await asyncio.sleep(0.05)
-                continue
-            writer.close()
-            return
 
 
 def main() -> None:

@@ -33,6 +33,29 @@ def x264(options: Options) -> Tuning:
     return Tuning("libx264", of, live, opened_at=live[1], bearable=live, threads=options.threads)
 
 
+def _real_time(encoding: VideoEncoding, speed: int) -> dict[str, str]:
+    """What libvpx is told for either codec."""
+    rate = encoding.bitrate_bps
+    return {
+        "deadline": "realtime",
+        "cpu-used": str(speed),
+        "lag-in-frames": "0",
+        "error-resilient": "default",
+        "auto-alt-ref": "0",
+        "static-thresh": "1",
+        "max-intra-rate": "450",
+        "undershoot-pct": "100",
+        "overshoot-pct": "15",
+        "minrate": str(rate),
+        "maxrate": str(rate),
+        "bufsize": str(rate),
+        "rc_init_occupancy": str(rate // 2),
+        "qmin": "4",
+        "qmax": "56",
+        "drop-threshold": "30",
+    }
+
+
 def libvpx(options: Options) -> Tuning:
     """VP8 in real time, with the rate control of a call: small buffer, bounded keyframes.
 
@@ -42,26 +65,7 @@ def libvpx(options: Options) -> Tuning:
     """
 
     def of(encoding: VideoEncoding) -> dict[str, str]:
-        rate = encoding.bitrate_bps
-        return {
-            "deadline": "realtime",
-            "cpu-used": str(-options.vp8_speed),
-            "lag-in-frames": "0",
-            "error-resilient": "default",
-            "auto-alt-ref": "0",
-            "static-thresh": "1",
-            "noise-sensitivity": "0",
-            "max-intra-rate": "450",
-            "undershoot-pct": "100",
-            "overshoot-pct": "15",
-            "minrate": str(rate),
-            "maxrate": str(rate),
-            "bufsize": str(rate),
-            "rc_init_occupancy": str(rate // 2),
-            "qmin": "4",
-            "qmax": "56",
-            "drop-threshold": "30",
-        }
+        return _real_time(encoding, -options.vp8_speed) | {"noise-sensitivity": "0"}
 
     return Tuning("libvpx", of, threads=options.threads, drops=True)
 
@@ -73,26 +77,7 @@ def libvpx_vp9(options: Options) -> Tuning:
     """
 
     def of(encoding: VideoEncoding) -> dict[str, str]:
-        rate = encoding.bitrate_bps
-        return {
-            "deadline": "realtime",
-            "cpu-used": str(options.vp9_speed),
-            "lag-in-frames": "0",
-            "error-resilient": "default",
-            "auto-alt-ref": "0",
-            "aq-mode": "3",
-            "static-thresh": "1",
-            "max-intra-rate": "450",
-            "undershoot-pct": "100",
-            "overshoot-pct": "15",
-            "minrate": str(rate),
-            "maxrate": str(rate),
-            "bufsize": str(rate),
-            "rc_init_occupancy": str(rate // 2),
-            "qmin": "4",
-            "qmax": "56",
-            "drop-threshold": "30",
-        }
+        return _real_time(encoding, options.vp9_speed) | {"aq-mode": "3"}
 
     return Tuning("libvpx-vp9", of, threads=options.threads, drops=True)
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from jackfield.bench.loss import tunnel
 from jackfield.bench.loss.traces import TRACES, Span
+from jackfield.bench.serving import until_open
 
 SYSTEMS = ("ours", "aiortc", "official")
 PORT = 7880
@@ -119,7 +120,7 @@ class Run:
         keys = f"{self._secret['BENCH_KEY']}: {self._secret['BENCH_SECRET']}"
         options = ["--host", HERE, "--port", str(PORT), "--behind-proxy"]
         async with running(sys.executable, "-m", "jackfield", "serve", *options, JACKFIELD_KEYS=keys) as server:
-            await _until_open(server)
+            await until_open(HERE, PORT, server, _START_S)
             yield
 
     async def measure(self, path: tunnel.Tunnel, length_s: float) -> dict[str, Any]:
@@ -143,20 +144,6 @@ class Run:
             sent = await sender.hear("sent", _ANSWER_S)
         course = {"sender": sender.said.get("course"), "receiver": receiver.said.get("course")}
         return {"began_ns": began_ns, "sent": sent, "seen": seen, "course": course}
-
-
-async def _until_open(server: asyncio.subprocess.Process) -> None:
-    async with asyncio.timeout(_START_S):
-        while True:
-            if server.returncode is not None:
-                raise SystemExit(f"jackfield serve ended with {server.returncode} before it could be joined")
-            try:
-                _, writer = await asyncio.open_connection(HERE, PORT)
-            except OSError:
-                await asyncio.sleep(0.05)
-                continue
-            writer.close()
-            return
 
 
 def main() -> None:
