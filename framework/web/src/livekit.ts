@@ -207,6 +207,9 @@ class LiveKitCall implements Call {
       isMuted: sounds.every((sound) => sound.isMuted),
       isSpeaking: participant.isSpeaking,
       hasPoorNetwork: participant.connectionQuality === ConnectionQuality.Poor || participant.connectionQuality === ConnectionQuality.Lost,
+      role: participant.attributes['jackfield.role'] === 'moderator' ? 'moderator' : 'participant',
+      raisedHandAt: Number(participant.attributes['jackfield.hand']) || null,
+      isRecording: Boolean(participant.attributes['jackfield.recording']),
       pictures: [...participant.videoTrackPublications.values()].flatMap((publication) => this.picture(publication, participant.isLocal)),
     };
   }

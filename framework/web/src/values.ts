@@ -32,11 +32,100 @@ export interface Person {
   readonly isMuted: boolean;
   readonly isSpeaking: boolean;
   readonly hasPoorNetwork: boolean;
+  readonly role: 'moderator' | 'participant';
+  /** Unix time in seconds at which they raised their hand; null: it is down. */
+  readonly raisedHandAt: number | null;
+  readonly isRecording: boolean;
   readonly pictures: readonly Picture[];
 }
 
+/** One message of the chat. `at` is Unix time in milliseconds; `text` is what was typed, markup and all: it is shown as text. */
+export interface ChatMessage {
+  readonly id: string;
+  readonly from: string;
+  readonly name: string;
+  readonly isOwn: boolean;
+  readonly text: string;
+  readonly at: number;
+}
+
+/** What somebody says, as text; a later one with the same `id` replaces it until it is final. */
+export interface Caption {
+  readonly id: string;
+  readonly name: string;
+  readonly text: string;
+  readonly isFinal: boolean;
+}
+
+/** A button of the call, by the name of its event: `leave_session` is told of as `leave_session_button_clicked`. */
+export type Button =
+  | 'leave_session'
+  | 'toggle_audio'
+  | 'toggle_video'
+  | 'switch_camera'
+  | 'raise_hand'
+  | 'share_invite'
+  | 'change_layout'
+  | 'participant_list'
+  | 'chat'
+  | 'recording_toggle'
+  | 'screen_share';
+
+export type LayoutName = 'TILE' | 'SIDEBAR' | 'SPOTLIGHT';
+
+// --- what some calls can do and others cannot: an ability that is absent has no button
+
+export interface Hand {
+  raise(isUp: boolean): Promise<void>;
+}
+
+export interface Chat {
+  /** The last few hundred, oldest first. */
+  readonly messages: readonly ChatMessage[];
+  /** The longest text that is sent, in characters. */
+  readonly longest: number;
+  send(text: string): Promise<void>;
+}
+
+export interface ScreenShare {
+  readonly isSharing: boolean;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface Recording {
+  /** Whether the session is recorded, by whomever. */
+  readonly isRecording: boolean;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** What a moderator does to others. */
+export interface Moderator {
+  mute(id: string): Promise<void>;
+  pauseVideo(id: string): Promise<void>;
+  remove(id: string): Promise<void>;
+  endForAll(): Promise<void>;
+}
+
+export interface Captions {
+  /** Whether they are being made now. */
+  readonly isOn: boolean;
+  readonly lines: readonly Caption[];
+  start?(): Promise<void>;
+  stop?(): Promise<void>;
+}
+
+/** What is behind the person in their own picture. */
+export interface Background {
+  readonly current: { readonly kind: 'none' | 'blur' | 'image'; readonly image?: string };
+  blur(level: number): Promise<void>;
+  image(address: string): Promise<void>;
+  clear(): Promise<void>;
+}
+
 /** Why a call is over. */
-export type LeaveReason = 'left' | 'removed' | 'ended' | 'replaced' | 'server' | 'network';
+export type LeaveReason = 'left' | 'removed' | 'ended' | 'replaced' | 'idle' | 'server' | 'network';
 
 export type CallState = 'connected' | 'reconnecting' | 'over';
 
@@ -44,6 +133,7 @@ export type CallEvent =
   | { readonly kind: 'changed' }
   | { readonly kind: 'joined' | 'departed'; readonly name: string }
   | { readonly kind: 'reconnected' }
+  | { readonly kind: 'chat'; readonly message: ChatMessage }
   | { readonly kind: 'problem'; readonly text: string }
   | { readonly kind: 'over'; readonly reason: LeaveReason };
 
@@ -65,6 +155,17 @@ export interface Call {
   currentDevice(kind: DeviceKind): string;
   useDevice(kind: DeviceKind, id: string): Promise<void>;
   leave(): Promise<void>;
+  readonly hand?: Hand;
+  readonly chat?: Chat;
+  readonly screen?: ScreenShare;
+  readonly recording?: Recording;
+  readonly moderator?: Moderator;
+  readonly captions?: Captions;
+  readonly background?: Background;
+  /** Absent where there is one camera at most, or no way to tell. */
+  switchCamera?(): Promise<void>;
+  /** Tells whoever listens that a button was pressed, before what it does; false: it is not to be done. */
+  pressed?(button: Button): boolean | Promise<boolean>;
   /** Hears everything from now on; call what it returns to hear no more. */
   listen(listener: (event: CallEvent) => void): () => void;
 }

@@ -57,6 +57,7 @@ const ENDINGS: Readonly<Record<LeaveReason, { title: string; text: string }>> = 
   left: { title: 'You left the session', text: 'The others may still be there.' },
   removed: { title: 'You were removed', text: 'Somebody with the right to do so took you out of the session.' },
   ended: { title: 'The session is over', text: 'It was ended for everyone.' },
+  idle: { title: 'The session timed out', text: 'Nobody else was here for a while, so you were taken out of it.' },
   replaced: { title: 'You joined somewhere else', text: 'The same person joined this session again, in another window or on another machine.' },
   server: { title: 'The server went away', text: 'It was shut down or restarted. Try again in a moment.' },
   network: { title: 'The connection was lost', text: 'Reconnecting did not work. Check your network, then join again.' },

@@ -32,7 +32,8 @@ function picture(id: string, source: Picture['source']): Picture {
 }
 
 function person(id: string, ...pictures: Picture[]): Person {
-  return { id, name: id, isLocal: false, isMuted: false, isSpeaking: false, hasPoorNetwork: false, pictures };
+  const plain = { isLocal: false, isMuted: false, isSpeaking: false, hasPoorNetwork: false, role: 'participant', raisedHandAt: null, isRecording: false } as const;
+  return { id, name: id, ...plain, pictures };
 }
 
 test('everyone has a seat, with or without a picture', () => {

@@ -39,7 +39,18 @@ function person(index: number, isLocal: boolean): Person {
   const pictures = index % 4 === 3 ? [] : [painted(`camera ${index}`, 'camera', index === 4 ? 360 : 640, index === 4 ? 640 : 360)];
   if (index === 2) pictures.push(painted('gripper', 'other'));
   if (index === 1 && asked.has('screen')) pictures.push(painted('slides', 'screen', 1280, 800));
-  return { id: `p${index}`, name, isLocal, isMuted: index % 3 === 1, isSpeaking: index === 0, hasPoorNetwork: index === 3, pictures };
+  return {
+    id: `p${index}`,
+    name,
+    isLocal,
+    isMuted: index % 3 === 1,
+    isSpeaking: index === 0,
+    hasPoorNetwork: index === 3,
+    role: index === 0 ? 'moderator' : 'participant',
+    raisedHandAt: null,
+    isRecording: false,
+    pictures,
+  };
 }
 
 class PaintedCall implements Call {
