@@ -57,7 +57,7 @@ class Tap:
             if self.pushed_ns:
                 self.delays_ms.append((now_ns - self.pushed_ns) / 1e6)
         self.pushed_ns = 0
-        if self.asked_ns and is_keyframe(packet.payload):
+        if self.asked_ns and packet.payload and is_keyframe(packet.payload):  # a probe of padding has no payload
             if self.counts:
                 self.answers_ms.append((now_ns - self.asked_ns) / 1e6)
             self.asked_ns = 0
