@@ -61,7 +61,7 @@ async def luma_of(frames: Any, wanted: int) -> int:
     raise AssertionError("the pictures ended")
 
 
-@pytest.mark.parametrize("codec", ["H264", "VP8", "VP9", "AV1"])
+@pytest.mark.parametrize("codec", ["H264", "VP8", "VP9", "AV1", "H265"])
 async def test_what_one_sends_the_other_decodes(people: People, plugins: Plugins, codec: str) -> None:
     """Frame counters are read from decoded pictures, the tone from decoded sound; statistics say so too."""
     maker = next(driver for driver in plugins.captures if isinstance(driver, Verifies))

@@ -39,7 +39,7 @@ def run(encoder: Any, count: int, first: int = 0) -> list[EncodedFrame]:
 
 
 # --- the known picture
-@pytest.mark.parametrize("codec", ["H264", "VP8", "VP9", "AV1"])
+@pytest.mark.parametrize("codec", ["H264", "VP8", "VP9", "AV1", "H265"])
 def test_each_known_stream_is_of_the_known_picture(codec: str) -> None:
     """Software decodes it to the picture that hardware is to find in it."""
     decoder = VideoDecoder(Decoding({**NATIVE, "AV1": "libdav1d"}[codec]))

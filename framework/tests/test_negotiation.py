@@ -120,7 +120,7 @@ async def test_the_msid_may_stand_on_the_section(log: Log) -> None:
     assert log.lines == ["+PA_b TR_w"]
 
 
-@pytest.mark.parametrize("codec", ["H265", "unheard-of"])
+@pytest.mark.parametrize("codec", ["H266", "unheard-of"])
 async def test_a_codec_we_lack_never_fails_the_offer(log: Log, codec: str) -> None:
     """Its section is answered inactive with its own payload types; the others flow."""
     answer = await log.answer(offer(video("0", "PA_a|TR_a TR_a", 100, codec=codec), video("1", "PA_b|TR_b TR_b", 200)))
@@ -133,7 +133,10 @@ async def test_a_codec_we_lack_never_fails_the_offer(log: Log, codec: str) -> No
     assert answer.bundle == ["0", "1"]
 
 
-@pytest.mark.parametrize(("codec", "fmtp"), [("VP9", "profile-id=2"), ("AV1", "profile=1;level-idx=5")])
+@pytest.mark.parametrize(
+    ("codec", "fmtp"),
+    [("VP9", "profile-id=2"), ("AV1", "profile=1;level-idx=5"), ("H265", "profile-id=2"), ("H265", "tx-mode=MRST")],
+)
 async def test_a_profile_that_we_do_not_show_is_not_taken(log: Log, codec: str, fmtp: str) -> None:
     """Ten bits or 4:4:4: the section is answered inactive, as for a codec that we lack. Profile 0 is received."""
     plain = video("0", "PA_a|TR_a TR_a", 100, codec=codec).replace("a=fmtp:96 profile-id=0\n", "")

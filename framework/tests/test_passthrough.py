@@ -31,9 +31,9 @@ class Way:
     def _ask(self) -> None:
         self.asked += 1
 
-    async def take(self, data: bytes, keyframe: bool) -> None:
+    async def take(self, data: bytes, keyframe: bool, codec: str = "H264") -> None:
         """One frame, all the way; 33 ms go by."""
-        self.passthrough.take(EncodedFrame(data, "H264", keyframe))
+        self.passthrough.take(EncodedFrame(data, codec, keyframe))
         self.now_s += 1 / 30
         await asyncio.sleep(0)
 
@@ -49,6 +49,20 @@ async def test_a_keyframe_that_does_not_come_is_asked_for_three_times_a_second()
     assert way.sent == []
 
 
+async def test_an_h265_keyframe_can_be_joined_at_as_well(caplog: pytest.LogCaptureFixture) -> None:
+    """It is held back until its sets were seen, and has them put before it, in order, from then on."""
+    vps, sps, pps = b"\0\0\0\1\x40\x01\x0c", b"\0\0\0\1\x42\x01\x01", b"\0\0\0\1\x44\x01\xc0"
+    idr, slice_ = b"\0\0\0\1\x26\x01\xaf", b"\0\0\0\1\x02\x01\xd0"
+    way = Way()
+    await way.take(vps + idr, True, "H265")
+    assert way.sent == []
+    assert "gives H265 without parameter sets (SPS and PPS)" in caplog.records[0].getMessage()
+    await way.take(pps + sps + slice_, False, "H265")
+    await way.take(idr, True, "H265")
+    await way.take(slice_, False, "H265")
+    assert way.sent == [vps + sps + pps + idr, slice_]
+
+
 async def test_keyframes_without_parameter_sets_are_held_back_and_told_once(caplog: pytest.LogCaptureFixture) -> None:
     """Until they come, in whatever frame; from then on each keyframe has them."""
     way = Way()
@@ -57,7 +71,7 @@ async def test_keyframes_without_parameter_sets_are_held_back_and_told_once(capl
         await way.take(SLICE, False)
     assert way.sent == []
     (record,) = caplog.records
-    assert "door gives H.264 without parameter sets (SPS and PPS)" in record.getMessage()
+    assert "door gives H264 without parameter sets (SPS and PPS)" in record.getMessage()
     await way.take(SPS + PPS, False)
     await way.take(IDR, True)
     await way.take(SLICE, False)

@@ -41,6 +41,23 @@ def test_h264_comes_back_as_it_was(size: int) -> None:
     assert is_keyframe(data)
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_h265_comes_back_as_it_was(size: int) -> None:
+    """Parameter sets share a packet, whose header has the lowest ids; slices are cut, and delimiters left out."""
+    slice_ = b"\x26\x01" + bytes(random.Random(size).choices(range(1, 256), k=size))
+    units = (b"\x40\x01\x0c", b"\x42\x02\x01\x01", b"\x44\x01\xc0", slice_)
+    data = b"".join(b"\0\0\0\1" + unit for unit in units)
+    delimited = b"\0\0\0\1\x46\x01\x10" + data
+    payloads = payload.packetizer("H265").packetize(EncodedFrame(delimited, "H265", keyframe=True))
+    assert max(map(len, payloads)) <= payload.MAX_PAYLOAD
+    assert payload.depacketizer("H265").assemble(payloads) == data
+    assert payloads[0][:2] == b"\x60\x01"
+    assert payload.is_keyframe("H265", payloads[0])
+    if len(payloads) > 2:
+        with pytest.raises(ValueError, match=r"H\.265"):
+            payload.depacketizer("H265").assemble([*payloads[:1], *payloads[2:]])
+
+
 def test_picture_ids_count_up() -> None:
     """Each VP8 frame has the next picture id, fifteen bits wide."""
     packetizer = payload.packetizer("VP8")
@@ -89,12 +106,20 @@ def test_a_damaged_parameter_set_has_no_size() -> None:
         ("VP9", b"\xa8\x81\x01\x02", False),
         ("AV1", b"\x18\x0a", True),
         ("AV1", b"\x10\x0a", False),
+        ("H265", b"\x40\x01\x0c", True),
+        ("H265", b"\x26\x01\xaf", True),
+        ("H265", b"\x02\x01\xd0", False),
+        ("H265", b"\x62\x01\x93\xaf", True),
+        ("H265", b"\x62\x01\x13\xaf", False),
+        ("H265", b"\x62\x01\x81\xd0", False),
+        ("H265", b"\x60\x01\x00\x03\x40\x01\x0c\x00\x03\x42\x01\x01", True),
+        ("H265", b"\x60\x01\x00\x03\x02\x01\xd0", False),
         ("H264", b"\x7c\x85\x00", True),
         ("H264", b"\x7c\x05\x00", False),
         ("H264", b"\x41\x9a", False),
         ("H264", b"\x78\x00\x02\x67\x42\x00\x01\x65", True),
         ("VP8", b"", False),
-        ("H265", b"\x26", False),
+        ("H265", b"", False),
     ],
 )
 def test_keyframes_are_told_from_one_payload(codec: str, data: bytes, expected: bool) -> None:
@@ -191,7 +216,7 @@ def test_av1_of_a_foreign_sender_is_read() -> None:
             format.assemble(wrong)
 
 
-@pytest.mark.parametrize("codec", ["VP9", "AV1"])
+@pytest.mark.parametrize("codec", ["VP9", "AV1", "H265"])
 def test_an_encoders_keyframe_tells_its_size(codec: str) -> None:
     """What the reference encoder wrote goes through payloads, and is decoded at the far end."""
     frames = samples.encoded(codec, 3, width=322, height=182)

@@ -28,7 +28,7 @@ def test_a_frame_that_says_it_is_what_it_is_not_is_refused(codec: str) -> None:
     assert f"no {codec} keyframe" in (implausible(evolve(other, keyframe=True)) or "")
 
 
-@pytest.mark.parametrize("codec", ["H264", "VP8", "VP9", "AV1"])
+@pytest.mark.parametrize("codec", ["H264", "VP8", "VP9", "AV1", "H265"])
 @pytest.mark.parametrize("data", [b"", b"\xff" * 900, b"\x00\x00\x00\x01\xff" + b"\xaa" * 50])
 def test_garbage_is_refused(codec: str, data: bytes) -> None:
     """Nothing, ones, a start code with no unit behind it."""

@@ -112,7 +112,7 @@ def test_every_mistake_is_reported_at_once_with_its_fix() -> None:
             "start_audio_muted": "no",
             "video": {"widht": 1, "fps": 900},
             "idle_timeout_before_prompt_s": -1,
-            "video_codecs": ["H265"],
+            "video_codecs": ["H274"],
             "caption_language": "english!",
         }
     )

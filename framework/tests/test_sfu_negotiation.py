@@ -234,7 +234,7 @@ def test_redundant_audio_is_taken_in_the_offers_order(order: tuple[int, int]) ->
 def test_a_section_with_nothing_we_forward_is_rejected() -> None:
     """Its port is zero and it is no part of the bundle."""
     text = _HEAD.format(bundle="0 1") + _APPLICATION.format(mid="0")
-    text += "m=video 9 UDP/TLS/RTP/SAVPF 99\na=mid:1\na=sendonly\na=rtpmap:99 H265/90000\n"
+    text += "m=video 9 UDP/TLS/RTP/SAVPF 99\na=mid:1\na=sendonly\na=rtpmap:99 H266/90000\n"
     answer, taken = answered(sdp.parse(text))
     assert taken == []
     assert answer.media[1].rejected
@@ -273,7 +273,9 @@ def test_data_channels_come_first_and_tracks_carry_both_ids() -> None:
     assert (sent, refused) == (["TR_1", "TR_2"], [])
 
 
-@pytest.mark.parametrize(("codec", "types"), [("H264", [102, 103]), ("VP9", [98, 99]), ("AV1", [45, 46])])
+@pytest.mark.parametrize(
+    ("codec", "types"), [("H264", [102, 103]), ("VP9", [98, 99]), ("AV1", [45, 46]), ("H265", [49, 50])]
+)
 def test_payload_types_towards_subscribers_are_fixed(codec: str, types: list[int]) -> None:
     """One codec a section, the same numbers for everybody."""
     offer = SubscriberOffer()

@@ -44,7 +44,7 @@ def test_a_codec_is_one_that_we_send() -> None:
     """However it is spelt; any other is refused where the source is made, by an error that names those."""
     made = {name: VideoSource(codec=name).format.codec for name in ("H264", "h264", "vp8", "av1", "video/VP9", None)}
     assert list(made.values()) == ["H264", "H264", "VP8", "AV1", "VP9", None]
-    wrong: tuple[Any, ...] = ("opus", "H265", "foo", "", 5, ["H264"], b"H264")
+    wrong: tuple[Any, ...] = ("opus", "H266", "foo", "", 5, ["H264"], b"H264")
     for codec in wrong:
         with pytest.raises(ValueError, match="codec is VP8 or H264 or VP9 or AV1"):
             VideoSource(codec=codec)

@@ -39,6 +39,7 @@ _KEYFRAMES = {
     "H264": b"\0\0\0\1\x67\x42\xe0\x1f\xda\x02\x80\xbf\xe5\xc0\x44"
     b"\0\0\0\1\x68\xce\x3c\x80\0\0\0\1\x65\x88" + b"\1" * 3000,
     "AV1": b"\x12\x00" + av1.sized(b"\x08\x00\x00\x00\x04\x3c\xff\xbc") + av1.sized(b"\x30" + b"\1" * 2500),
+    "H265": b"\0\0\0\1\x40\x01\x0c\0\0\0\1\x42\x01\x01\0\0\0\1\x44\x01\xc0\0\0\0\1\x26\x01" + b"\1" * 3000,
     "opus": b"\x78" + bytes(60),
 }  # fmt: skip
 _RING = KeyRing(Key(b"shared by both"))
@@ -149,7 +150,7 @@ def _open_packet(data: bytes) -> None:
 def _offer() -> str:
     transport = negotiation.LocalTransport("ufrag", "password" * 3, (sdp.Fingerprint("sha-256", "AA:BB"),))
     video = sdp.MediaSection("video", "0", direction="sendonly", msid="PA_1|TR_1 TR_1")
-    video.codecs = [*parameters_for("VP8"), *parameters_for("H264"), *parameters_for("VP9"), *parameters_for("AV1")]
+    video.codecs = [each for name in ("VP8", "H264", "VP9", "AV1", "H265") for each in parameters_for(name)]
     video.header_extensions = {1: sdp.DEPENDENCY_DESCRIPTOR, 3: sdp.TRANSPORT_CC, 4: sdp.MID, 5: sdp.RID}
     video.ssrcs = [sdp.SsrcInfo(77, "name", "s t"), sdp.SsrcInfo(78, "name", "s t")]
     video.ssrc_groups = [("FID", (77, 78))]

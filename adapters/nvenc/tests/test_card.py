@@ -39,10 +39,10 @@ def test_no_driver_is_seen_without_loading_one(monkeypatch: pytest.MonkeyPatch) 
 
 def test_the_card_and_the_profile_are_those_that_were_asked_for() -> None:
     """Constrained baseline where nothing was negotiated; one chosen card encodes and decodes."""
-    h264, av1, *decoders = card.codecs(Options(gpu=1))
+    h264, av1, h265, *decoders = card.codecs(Options(gpu=1))
     options = h264.tuning.options(ENCODING)
     assert (options["gpu"], options["profile"], options["forced-idr"]) == ("1", "baseline", "1")
-    assert "profile" not in av1.tuning.options(ENCODING)
+    assert "profile" not in av1.tuning.options(ENCODING) | h265.tuning.options(ENCODING)
     assert {decoder.decoding.device.path for decoder in decoders} == {"1"}
     high = VideoEncoding("H264", 1280, 720, parameters={"profile-level-id": "640028"})
     assert h264.tuning.options(high)["profile"] == "high"

@@ -26,7 +26,7 @@ def film():
 
 
 @pytest.mark.bench
-@pytest.mark.parametrize("codec", ["H264", "VP8", "VP9", "AV1"])
+@pytest.mark.parametrize("codec", ["H264", "VP8", "VP9", "AV1", "H265"])
 def test_cpu_time_of_a_picture_at_720p(codec):
     """Encoding at 1.7 Mbit/s and decoding, in milliseconds of CPU time for each picture."""
     encoder, decoder = (

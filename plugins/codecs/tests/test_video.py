@@ -16,7 +16,7 @@ from jackfield.values.errors import EncoderError
 from jackfield.values.formats import VideoEncoding
 from jackfield.values.media import AudioBlock, EncodedFrame, VideoFrame
 
-CODECS = ("H264", "VP8", "VP9", "AV1")
+CODECS = ("H264", "VP8", "VP9", "AV1", "H265")
 FRAME_NS = 33_333_333
 
 
@@ -242,7 +242,7 @@ def test_what_cannot_be_encoded_is_refused_in_our_own_words():
 
 def test_every_factory_works_here():
     """Probing opens, encodes a frame, and finds nothing wrong."""
-    assert [factory.probe() for factory in factories()] == [None] * 12
+    assert [factory.probe() for factory in factories()] == [None] * 14
 
 
 @pytest.mark.parametrize("codec", CODECS)

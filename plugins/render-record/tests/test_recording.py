@@ -76,7 +76,7 @@ def read(path):
     return found
 
 
-@pytest.mark.parametrize("codec", ["VP8", "H264", "VP9", "AV1"])
+@pytest.mark.parametrize("codec", ["VP8", "H264", "VP9", "AV1", "H265"])
 async def test_picture_and_sound_are_in_one_file_at_their_times(call, codec):
     """Nothing is missing, the two keep the offset with which they arrived, and the file knows its length."""
     ada = person()

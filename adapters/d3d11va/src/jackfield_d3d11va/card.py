@@ -23,5 +23,5 @@ CARD = Card(
 def codecs(options: Options) -> Sequence[DecoderFactory]:
     """What the GPU decodes."""
     gpu = Accelerator("d3d11va", str(options.adapter) if options.adapter >= 0 else "")
-    decodings = {"H264": "h264", "VP9": "vp9", "AV1": "av1"}
+    decodings = {"H264": "h264", "VP9": "vp9", "AV1": "av1", "H265": "hevc"}
     return CARD.decoders(Decoding.each(decodings, gpu), options.decoding)

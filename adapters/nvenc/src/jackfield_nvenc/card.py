@@ -93,6 +93,7 @@ def codecs(options: Options) -> Sequence[EncoderFactory | DecoderFactory]:
             {
                 "H264": Tuning("h264_nvenc", h264, steps, live_keyframe=True),
                 "AV1": Tuning("av1_nvenc", common, steps, live_keyframe=True),
+                "H265": Tuning("hevc_nvenc", common, steps, live_keyframe=True),
             }
         ),
         *CARD.decoders(Decoding.each(NATIVE, cuda), options.decoding, backend="nvdec"),

@@ -62,12 +62,13 @@ def codecs(options: Options) -> Sequence[EncoderFactory | DecoderFactory]:
     # FFmpeg would hand Quick Sync a new bitrate while it runs, but not the highest rate that has to go with it, which
     # PyAV does not show: so it is opened anew. Its count of pictures between keyframes has 16 bits.
     longest = 65_535
-    decodings = {"H264": "h264_qsv", "VP8": "vp8_qsv", "VP9": "vp9_qsv", "AV1": "av1_qsv"}
+    decodings = {"H264": "h264_qsv", "VP8": "vp8_qsv", "VP9": "vp9_qsv", "AV1": "av1_qsv", "H265": "hevc_qsv"}
     return (
         *CARD.encoders(
             {
                 "H264": Tuning("h264_qsv", h264, formats=("nv12",), longest_gop=longest),
                 "AV1": Tuning("av1_qsv", common, formats=("nv12",), longest_gop=longest),
+                "H265": Tuning("hevc_qsv", common, formats=("nv12",), longest_gop=longest),
             }
         ),
         *CARD.decoders(Decoding.each(decodings, async_depth="1"), options.decoding),

@@ -69,7 +69,7 @@ def codecs(options: CardOptions) -> Sequence[EncoderFactory | DecoderFactory]:
     """What boards encode and decode."""
     # Drivers differ in the pixel format that they take, read the bitrate when they are opened, and send parameter
     # sets once, ahead of the first frame.
-    decodings = {"H264": "h264_v4l2m2m", "VP8": "vp8_v4l2m2m", "VP9": "vp9_v4l2m2m"}
+    decodings = {"H264": "h264_v4l2m2m", "VP8": "vp8_v4l2m2m", "VP9": "vp9_v4l2m2m", "H265": "hevc_v4l2m2m"}
     kinds = ("yuv420p", "nv12")
     return (
         *CARD.encoders(

@@ -57,6 +57,7 @@ def codecs(options: Options) -> Sequence[EncoderFactory | DecoderFactory]:
             {
                 "H264": Tuning("h264_vaapi", h264, formats=("nv12",), device=gpu),
                 "AV1": Tuning("av1_vaapi", common, formats=("nv12",), device=gpu),
+                "H265": Tuning("hevc_vaapi", common, formats=("nv12",), device=gpu),
             }
         ),
         *card.decoders(Decoding.each(NATIVE, gpu), options.decoding),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from jackfield.media import h265
 from jackfield.media.h264 import IDR, PPS, SLICE, SPS, nal_types
 from jackfield.values.media import EncodedFrame
 
 #: NAL unit types that have a place in a call's stream: slices, SEI, parameter sets, delimiters, ends, filler, prefix.
 _KNOWN_UNITS = frozenset({1, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15})
+#: Slices, and up to the suffix SEI what is no slice (ITU-T H.265, table 7-1).
+_KNOWN_H265 = frozenset({*range(10), *range(16, 22), *range(32, 41)})
 _VP8_START = b"\x9d\x01\x2a"
 #: OBU types (AV1, 6.2.2): sequence header, temporal delimiter, frame header, tile group, metadata, frame.
 _KNOWN_OBUS = frozenset({1, 2, 3, 4, 5, 6, 8, 15})
@@ -50,4 +53,21 @@ def _av1(frame: EncodedFrame) -> bool:
     return len(frame.data) > 2 and not first & 0x81 and (first >> 3) & 15 in _KNOWN_OBUS
 
 
-_CHECKS: Mapping[str, Callable[[EncodedFrame], bool]] = {"H264": _h264, "VP8": _vp8, "VP9": _vp9, "AV1": _av1}
+def _h265(frame: EncodedFrame) -> bool:
+    """A start code, known units with a slice among them; a keyframe has its parameter sets."""
+    if frame.data[:3] != b"\0\0\1" and frame.data[:4] != b"\0\0\0\1":
+        return False
+    types = set(h265.nal_types(frame.data))
+    if not types <= _KNOWN_H265 or types.isdisjoint(h265.SLICES):
+        return False
+    begins = not types.isdisjoint(h265.INTRA)
+    return begins and {h265.VPS, h265.SPS, h265.PPS} <= types if frame.keyframe else not begins
+
+
+_CHECKS: Mapping[str, Callable[[EncodedFrame], bool]] = {
+    "H264": _h264,
+    "VP8": _vp8,
+    "VP9": _vp9,
+    "AV1": _av1,
+    "H265": _h265,
+}

@@ -13,6 +13,8 @@ VIDEO_FEEDBACK = ("nack", "nack pli", "ccm fir", "goog-remb", "transport-cc")
 AUDIO_FEEDBACK = ("transport-cc",)
 #: Constrained baseline at level 3.1, what every WebRTC peer decodes (RFC 7742 section 6.2).
 H264_PARAMETERS = {"level-asymmetry-allowed": "1", "packetization-mode": "1", "profile-level-id": "42e01f"}
+#: Main profile, main tier, level 3.1, in a single stream (RFC 7798 section 7.1).
+H265_PARAMETERS = {"level-id": "93", "profile-id": "1", "tier-flag": "0", "tx-mode": "SRST"}
 OPUS_PARAMETERS = {"minptime": "10", "useinbandfec": "1"}
 #: Redundant audio (RFC 2198) around Opus.
 RED_PAYLOAD_TYPE = 63
@@ -35,6 +37,7 @@ ENTRIES = (
     CodecEntry("H264", "video", 102, 103, tuple(H264_PARAMETERS.items())),
     CodecEntry("VP9", "video", 98, 99, (("profile-id", "0"),)),
     CodecEntry("AV1", "video", 45, 46),
+    CodecEntry("H265", "video", 49, 50, tuple(H265_PARAMETERS.items())),
 )
 
 
@@ -76,7 +79,11 @@ def red_among(offered: Iterable[CodecParameters], payload_type: int) -> int | No
 
 
 def has_our_profile(codec: CodecParameters) -> bool:
-    """Whether its pictures are 4:2:0 with 8 bits where the codec has other profiles, too: VP9's and AV1's profile 0."""
+    """Whether its pictures are 4:2:0 with 8 bits where the codec has other profiles, too: VP9's and AV1's profile 0,
+    H.265's profile 1."""
+    if canonical(codec.name) == "H265":
+        single = codec.parameters.get("tx-mode", "SRST") == "SRST"
+        return single and codec.parameters.get("profile-id", "1") == "1"
     if canonical(codec.name) == "VP9":
         return codec.parameters.get("profile-id", "0") == "0"
     return canonical(codec.name) != "AV1" or codec.parameters.get("profile", "0") == "0"

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from attrs import evolve
 
+from jackfield.media import h265
 from jackfield.media.h264 import ParameterSets, sps_of
 from jackfield.session.encode import Encoded
 from jackfield.session.handover import Outlet
@@ -51,13 +52,15 @@ class Passthrough:
         self._begin()
 
     def _begin(self) -> None:
-        self._sets = ParameterSets()
+        self._sets, self._sets_h265 = ParameterSets(), h265.ParameterSets()
         self._waits, self._is_unfit, self._told_lacking = True, False, False
 
     def take(self, frame: EncodedFrame) -> None:
         """Takes a frame, on the capture's thread."""
         if frame.codec == "H264":
             frame = self._whole(frame)
+        elif frame.codec == "H265":
+            frame = self._whole_h265(frame)
         if self._is_unfit:
             return
         if frame.width:
@@ -75,11 +78,12 @@ class Passthrough:
 
     def _lacks_sets(self, frame: EncodedFrame) -> bool:
         """Whether nobody could decode this keyframe: what describes the pictures has not come yet."""
-        if frame.codec != "H264" or not (lacking := self._sets.lacking):
+        lacking = {"H264": self._sets.lacking, "H265": self._sets_h265.lacking}.get(frame.codec)
+        if not lacking:
             return False
         if not self._told_lacking:
             self._told_lacking = True
-            found = f"{self._what} gives H.264 without parameter sets ({lacking}), which nobody can decode"
+            found = f"{self._what} gives {frame.codec} without parameter sets ({lacking}), which nobody can decode"
             logger.warning("%s: nothing of it is sent until they come; have them put before each keyframe", found)
         return True
 
@@ -98,6 +102,12 @@ class Passthrough:
             self._loop.call_soon_threadsafe(self._unfit, Finding("error", "passthrough", found, fix))
         width, height = frame.width or sps.width, frame.height or sps.height
         return frame if data is frame.data and frame.width else evolve(frame, data=data, width=width, height=height)
+
+    def _whole_h265(self, frame: EncodedFrame) -> EncodedFrame:
+        data = self._sets_h265.whole(frame.data)
+        size = h265.frame_size(data) if frame.keyframe and not frame.width else None
+        width, height = size or (frame.width, frame.height)
+        return frame if data is frame.data and size is None else evolve(frame, data=data, width=width, height=height)
 
     def renew(self) -> None:
         """Another source's frames come from now on: nothing of what was seen holds for them."""

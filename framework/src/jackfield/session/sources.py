@@ -49,7 +49,7 @@ class VideoSource(_Source):
     """Pictures that a program makes.
 
     ``width``, ``height`` and ``fps`` say what to expect; the encoder follows the pictures that come. With ``codec``
-    (H264, VP8, VP9 or AV1), `push` takes `EncodedFrame` of it and nothing is encoded; ``on_keyframe_request`` and
+    (H264, H265, VP8, VP9 or AV1), `push` takes `EncodedFrame` of it and nothing is encoded; ``on_keyframe_request`` and
     ``on_bitrate`` (bit/s) are then called, and must not wait, when the far end wants a keyframe or the path carries
     another rate.
     """

@@ -14,13 +14,21 @@ from jackfield.media.libav.scheduling import priority_kept
 from jackfield.values.media import AudioBlock, EncodedFrame, VideoFrame
 
 START_NS = 1_000_000_000
-_ENCODERS = {"H264": "libx264", "VP8": "libvpx", "VP9": "libvpx-vp9", "AV1": "libsvtav1", "opus": "libopus"}
-_DECODERS = {"H264": "h264", "VP8": "libvpx", "VP9": "libvpx-vp9", "AV1": "libdav1d", "opus": "libopus"}
+_ENCODERS = {
+    "H264": "libx264",
+    "VP8": "libvpx",
+    "VP9": "libvpx-vp9",
+    "AV1": "libsvtav1",
+    "H265": "libx265",
+    "opus": "libopus",
+}
+_DECODERS = {"H264": "h264", "VP8": "libvpx", "VP9": "libvpx-vp9", "AV1": "libdav1d", "H265": "hevc", "opus": "libopus"}
 _OPTIONS = {
     "H264": {"preset": "ultrafast", "tune": "zerolatency"},
     "VP8": {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"},
     "VP9": {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"},
     "AV1": {"preset": "12", "svtav1-params": "pred-struct=1:rc=2"},
+    "H265": {"preset": "ultrafast", "tune": "zerolatency", "x265-params": "log-level=none"},
     "opus": {"application": "voip"},
 }
 

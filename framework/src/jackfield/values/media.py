@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Kind = Literal["audio", "video"]
-VideoCodec = Literal["VP8", "H264", "VP9", "AV1"]
+VideoCodec = Literal["VP8", "H264", "VP9", "AV1", "H265"]
 AudioCodec = Literal["opus"]
-#: RTP encoding names as the SDP spells them (``VP8``, ``H264``, ``VP9``, ``AV1``, ``opus``).
+#: RTP encoding names as the SDP spells them (``VP8``, ``H264``, ``VP9``, ``AV1``, ``H265``, ``opus``).
 CodecName = str
 
 VIDEO_CLOCK_RATE = 90_000
@@ -83,8 +83,8 @@ class AudioBlock:
 class EncodedFrame:
     """One access unit: a whole encoded picture, or one Opus packet.
 
-    ``data`` is Annex B for H264, the bare frame for VP8, a temporal unit for AV1. ``rtp_timestamp`` counts in the
-    codec's RTP clock (90 kHz video, 48 kHz Opus), unwrapped to grow for ever; it is None where the frame has not
+    ``data`` is Annex B for H264 and H265, the bare frame for VP8, a temporal unit for AV1. ``rtp_timestamp`` counts in
+    the codec's RTP clock (90 kHz video, 48 kHz Opus), unwrapped to grow for ever; it is None where the frame has not
     crossed a network. ``time_ns`` is the capture instant at the sender, the arrival of the first packet at a receiver.
     """
 

@@ -12,7 +12,7 @@ from typing import Any
 Reader = Callable[[object], Any]
 
 #: RTP encoding names by their upper-case spelling, so that ``h264`` and ``H.264`` are understood.
-VIDEO_CODECS: Mapping[str, str] = {name: name for name in ("VP8", "H264", "VP9", "AV1")}
+VIDEO_CODECS: Mapping[str, str] = {name: name for name in ("VP8", "H264", "VP9", "AV1", "H265")} | {"HEVC": "H265"}
 
 
 class Refused(ValueError):

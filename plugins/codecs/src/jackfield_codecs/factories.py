@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from jackfield_codecs.options import Options
 
 #: FFmpeg's decoders. Its own of VP9 and AV1 are for hardware, or show the layers of a picture one by one.
-_LIBRARIES = {"H264": "h264", "VP8": "vp8", "VP9": "libvpx-vp9", "AV1": "libdav1d"}
+_LIBRARIES = {"H264": "h264", "VP8": "vp8", "VP9": "libvpx-vp9", "AV1": "libdav1d", "H265": "hevc"}
 #: Software is the fallback that works anywhere; hardware ranks 50 and more.
 RANK = 20
 
@@ -147,6 +147,7 @@ DECODERS = (
     SoftwareDecoder("vp8-ffmpeg", "VP8"),
     SoftwareDecoder("vp9-libvpx", "VP9"),
     SoftwareDecoder("av1-dav1d", "AV1"),
+    SoftwareDecoder("h265-ffmpeg", "H265"),
     SoftwareDecoder("opus-libopus", "opus"),
     SystemOpusDecoder(),
 )

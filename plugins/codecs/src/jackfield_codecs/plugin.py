@@ -25,6 +25,7 @@ class CodecsPlugin:
             SoftwareEncoder("vp8-libvpx", "VP8", options),
             SoftwareEncoder("vp9-libvpx", "VP9", options),
             SoftwareEncoder("av1-svt", "AV1", options),
+            SoftwareEncoder("h265-x265", "H265", options),
             SoftwareEncoder("opus-libopus", "opus", options),
             SystemOpusEncoder(options),
             *DECODERS,

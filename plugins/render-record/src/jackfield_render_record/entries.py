@@ -9,7 +9,7 @@ import av
 from av.video.codeccontext import VideoCodecContext
 
 from jackfield.values.media import EncodedFrame
-from jackfield_render_record import av1, h264
+from jackfield_render_record import av1, h264, h265
 from jackfield_render_record.ebml import element, real, text, unsigned
 
 _CODEC_IDS: Mapping[str, str] = {
@@ -17,14 +17,23 @@ _CODEC_IDS: Mapping[str, str] = {
     "VP9": "V_VP9",
     "AV1": "V_AV1",
     "H264": "V_MPEG4/ISO/AVC",
+    "H265": "V_MPEGH/ISO/HEVC",
     "opus": "A_OPUS",
 }
 #: What a file says of a codec before its first frame, from that frame; None where it cannot begin with it.
-_PRIVATE: Mapping[str, Callable[[bytes], bytes | None]] = {"H264": h264.configuration, "AV1": av1.configuration}
+_PRIVATE: Mapping[str, Callable[[bytes], bytes | None]] = {
+    "H264": h264.configuration,
+    "H265": h265.configuration,
+    "AV1": av1.configuration,
+}
 #: How frames lie in the file, where not as they come.
-_CONTENT: Mapping[str, Callable[[bytes], bytes]] = {"H264": h264.length_prefixed, "AV1": av1.without_delimiter}
+_CONTENT: Mapping[str, Callable[[bytes], bytes]] = {
+    "H264": h264.length_prefixed,
+    "H265": h264.length_prefixed,
+    "AV1": av1.without_delimiter,
+}
 #: FFmpeg's decoders that measure: they show all layers of a picture as one.
-_MEASURED_BY: Mapping[str, str] = {"VP8": "vp8", "VP9": "libvpx-vp9", "AV1": "libdav1d", "H264": "h264"}
+_MEASURED_BY: Mapping[str, str] = {"VP8": "vp8", "VP9": "libvpx-vp9", "AV1": "libdav1d", "H264": "h264", "H265": "hevc"}
 _VIDEO, _AUDIO = 1, 2
 #: Two channels, nothing to skip, 48 kHz, no gain, simple mapping (RFC 7845, section 5.1).
 _OPUS_HEAD = b"OpusHead" + struct.pack("<BBHIhB", 1, 2, 0, 48_000, 0, 0)

@@ -17,7 +17,7 @@ from jackfield.values.media import EncodedFrame, VideoFrame
 #: Pictures that an encoder is given, and the one that a keyframe is asked for at.
 _PICTURES, _FORCED = 12, 8
 #: FFmpeg's own decoders, which tell whether what was encoded holds.
-_SOFTWARE = {"H264": "h264", "VP8": "vp8", "VP9": "vp9", "AV1": "libdav1d"}
+_SOFTWARE = {"H264": "h264", "VP8": "vp8", "VP9": "vp9", "AV1": "libdav1d", "H265": "hevc"}
 
 
 def encode(factory: EncoderFactory) -> str | None:

@@ -21,7 +21,7 @@ _PROFILES = {"42": ("constrained_baseline", "baseline"), "4d": ("main", "main"),
 
 
 #: FFmpeg's own decoders, which a device may help.
-NATIVE: Mapping[str, str] = {"H264": "h264", "VP8": "vp8", "VP9": "vp9", "AV1": "av1"}
+NATIVE: Mapping[str, str] = {"H264": "h264", "VP8": "vp8", "VP9": "vp9", "AV1": "av1", "H265": "hevc"}
 
 
 def h264_profile(encoding: VideoEncoding, *, constrained: bool = False) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from jackfield.media.video_buffer import TemporalLayer
-from jackfield.rtc.payload import av1, h264, opus, vp8, vp9
+from jackfield.rtc.payload import av1, h264, h265, opus, vp8, vp9
 from jackfield.values.media import EncodedFrame
 
 #: Leaves room for IP, UDP, SRTP and header extensions within 1200 bytes, a size that every path carries.
@@ -35,6 +35,7 @@ _PACKETIZERS: dict[str, Callable[[int], Packetizer]] = {
     "H264": h264.Packetizer,
     "VP9": vp9.Packetizer,
     "AV1": av1.Packetizer,
+    "H265": h265.Packetizer,
     "opus": opus.Packetizer,
 }
 _DEPACKETIZERS: dict[str, Callable[[], Depacketizer]] = {
@@ -42,6 +43,7 @@ _DEPACKETIZERS: dict[str, Callable[[], Depacketizer]] = {
     "H264": h264.Depacketizer,
     "VP9": vp9.Depacketizer,
     "AV1": av1.Depacketizer,
+    "H265": h265.Depacketizer,
     "opus": opus.Depacketizer,
 }
 _KEYFRAMES: dict[str, Callable[[bytes], bool]] = {
@@ -49,6 +51,7 @@ _KEYFRAMES: dict[str, Callable[[bytes], bool]] = {
     "H264": h264.is_keyframe,
     "VP9": vp9.is_keyframe,
     "AV1": av1.is_keyframe,
+    "H265": h265.is_keyframe,
     "opus": opus.is_keyframe,
 }
 _SIZES: dict[str, Callable[[bytes], tuple[int, int] | None]] = {
@@ -56,6 +59,7 @@ _SIZES: dict[str, Callable[[bytes], tuple[int, int] | None]] = {
     "H264": h264.frame_size,
     "VP9": vp9.frame_size,
     "AV1": av1.frame_size,
+    "H265": h265.frame_size,
 }
 _LAYERS: dict[str, Callable[[bytes], TemporalLayer | None]] = {"VP8": vp8.temporal_layer, "VP9": vp9.temporal_layer}
 #: Codecs that are sent and received.

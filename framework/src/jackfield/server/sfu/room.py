@@ -13,7 +13,7 @@ from jackfield.server.sfu.participant import Participant, Reason
 from jackfield.server.sfu.publication import Publication, new_sid
 from jackfield.server.sfu.quality import rate
 
-_CODECS = ("audio/opus", "video/VP8", "video/H264", "video/VP9", "video/AV1")
+_CODECS = ("audio/opus", "video/VP8", "video/H264", "video/VP9", "video/AV1", "video/H265")
 
 
 class Room:

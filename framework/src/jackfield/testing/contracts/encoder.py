@@ -41,7 +41,7 @@ class EncoderContract(PluginUnderTest):
         assert offer.makes == "encoder"
         assert offer.name.strip()
         assert offer.backend.strip()
-        assert offer.codec in ("VP8", "H264", "VP9", "AV1", "opus")
+        assert offer.codec in ("VP8", "H264", "VP9", "AV1", "H265", "opus")
         assert isinstance(offer.rank, int)
 
     def test_probing_tells_the_truth(self, offer: Any) -> None:
