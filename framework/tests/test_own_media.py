@@ -6,8 +6,8 @@ import asyncio
 from typing import Any
 
 import pytest
-from livekit.protocol.models import TrackInfo
-from livekit.protocol.rtc import JoinResponse, SessionDescription, SignalResponse
+from livekit.protocol.models import DisconnectReason, TrackInfo
+from livekit.protocol.rtc import JoinResponse, LeaveRequest, SessionDescription, SignalResponse
 
 from jackfield.plugins import Choice
 from jackfield.rtc.congestion import GoogleCongestionControl
@@ -123,6 +123,22 @@ async def test_newer_codecs_are_sent_where_they_are_wished_for(codec: str) -> No
     own, _ = await media(wire, OneEncoder(), SessionSettings(video_codecs=(codec, "VP8")))
     assert (await own.publish(VideoSource(320, 180, 15))).codec == codec
     await own.close()
+
+
+@pytest.mark.parametrize("says_why", [True, False])
+async def test_a_goodbye_may_come_after_the_path_is_closed(monkeypatch: pytest.MonkeyPatch, says_why: bool) -> None:
+    """Whoever is removed is not told that the server is lost, and so does not join anew; without a word it is lost."""
+    monkeypatch.setattr("jackfield.session.connection.GOODBYE_S", 0.05)
+    signal: Any = Wire()
+    connection = Connection(signal, "https://server.example", Certificate.generate())
+    told: list[str] = []
+    connection.on_end = lambda reason, message: told.append(reason)
+    connection.on_trouble = lambda trouble: told.append(trouble.cause)
+    connection._peer_state("closed", "receiving")
+    if says_why:
+        connection._message(SignalResponse(leave=LeaveRequest(reason=DisconnectReason.PARTICIPANT_REMOVED)))
+    await asyncio.sleep(0.2)
+    assert told == (["removed"] if says_why else ["server"])
 
 
 async def test_a_server_that_floods_us_with_offers_ends_the_call(monkeypatch: pytest.MonkeyPatch) -> None:

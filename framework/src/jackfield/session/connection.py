@@ -39,6 +39,8 @@ logger = limited_logger("jackfield.connection")
 
 ANSWER_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 3.0
+#: A server that closes our paths has said why within this time, if it says so at all.
+GOODBYE_S = 0.5
 #: Offers and candidates that wait for their turn; a server that sends more is not at its senses.
 INBOX_MAX = 1000
 RELIABLE, LOSSY = "_reliable", "_lossy"
@@ -385,6 +387,14 @@ class Connection:
         elif state == "failed":
             self._trouble("server", f"the connection for {purpose} media failed")
         elif state == "closed" and not self.over:
+            self._task(self._without_goodbye(purpose), f"goodbye {purpose}")
+
+    async def _without_goodbye(self, purpose: str) -> None:
+        """A path that the server closes is a loss only if signalling does not say why: a goodbye goes another way, and
+        may come after it."""
+        signal = self.signal
+        await asyncio.sleep(GOODBYE_S)
+        if self.signal is signal:
             self._trouble("server", f"the server closed the connection for {purpose} media")
 
     def _signal_closed(self, reason: str) -> None:
