@@ -14,6 +14,8 @@ from jackfield.media.encryption.keys import KeyRing
 from jackfield.plugins import Choice, Plugins
 from jackfield.roles import CaptureDriver, Control, Unwatch
 from jackfield.rtc import signalling
+from jackfield.session.buttons import button_defaults
+from jackfield.session.chat import Captions, Chat
 from jackfield.session.comeback import Comeback
 from jackfield.session.connection import Connection
 from jackfield.session.decoders import DecoderSource
@@ -21,9 +23,11 @@ from jackfield.session.doorway import Doorway
 from jackfield.session.early import Early
 from jackfield.session.encryption import CallEncryption
 from jackfield.session.ending import within
+from jackfield.session.idle import Idle
 from jackfield.session.listeners import Callback, EventStream, Listeners
+from jackfield.session.meeting import Meeting
 from jackfield.session.messages import Messages
-from jackfield.session.messaging import Messaging
+from jackfield.session.moderating import Moderating
 from jackfield.session.moderation import Moderation
 from jackfield.session.outputs import Outputs
 from jackfield.session.own_media import OwnMedia, Publishable
@@ -34,6 +38,8 @@ from jackfield.session.reconnect import Reconnect, State
 from jackfield.session.remote_track import RemoteTrack
 from jackfield.session.room import Room
 from jackfield.session.server_words import ServerWords
+from jackfield.session.sharing import Sharing
+from jackfield.session.stage import Stage
 from jackfield.session.statistics import CallStatistics
 from jackfield.session.subscriptions import Subscriptions, sparing
 from jackfield.values import events
@@ -42,13 +48,13 @@ from jackfield.values.errors import CallError, NetworkError
 from jackfield.values.events import Event, LeaveReason
 from jackfield.values.findings import Finding
 from jackfield.values.people import Role
-from jackfield.values.settings import Layout, SessionSettings
+from jackfield.values.settings import SessionSettings
 from jackfield.values.statistics import CallStats
 
 logger = logging.getLogger("jackfield.call")
 
 
-class CallSession(Messaging):
+class CallSession(Moderating, Sharing, Meeting):
     """One call, joined. Made by `Calls.join_session`; use it on its event loop.
 
     ``session_id`` and ``settings`` are what it was joined with, ``findings`` are the warnings
@@ -69,13 +75,13 @@ class CallSession(Messaging):
         self.settings: SessionSettings = own.settings
         token = doorway.held
         self.session_id, self.token, self.findings = token.session_id, token, tuple(findings)
-        self.layout: Layout = self.settings.layout
         self._connection, self._own, self._moderation, self._doorway = connection, own, moderation, doorway
         self._listeners, self._plugins = listeners, plugins
         self._subscriptions = Subscriptions(self._emit, lambda channels: DecoderSource(plugins, channels), self._failed)
         if self.settings.low_bandwidth:
             self._subscriptions.begun = sparing(lambda **said: self._connection.signal.send(**said))
         self._room = Room(connection.signal.joined, token.role, self._subscriptions.furnish)
+        self._stage = Stage(self._room, self.settings.layout, self._emit)
         self._own_state = OwnState(self._room.local, lambda wanted: connection.signal.send(update_metadata=wanted))
         self._messages = Messages(connection, self._room, self._emit, self._check_active, self._reachable)
         self._encryption = CallEncryption(ring, self._failed, filler=connection.signal.joined.sif_trailer)
@@ -84,6 +90,11 @@ class CallSession(Messaging):
             self._room, own, self._own_state, self._subscriptions, moderation, self._emit, self._failed
         )
         self._server_words.on_left = self._messages.path.left
+        self._chat = Chat(self._room, self._messages, self._emit)
+        self._captions = Captions(self._room, self._messages, self._emit)
+        idle = self.settings.idle_timeout_before_prompt_s, self.settings.idle_timeout_after_prompt_s
+        self._idle = Idle(*idle, self._emit, lambda: self._end("idle", "nobody else was here"))
+        self._defaults = button_defaults(self)
         self._statistics = CallStatistics(
             self._room, lambda: self._connection, lambda: self._own.publications, self._emit
         )
@@ -118,6 +129,7 @@ class CallSession(Messaging):
         self._emit(events.SessionJoined(self))
         for event in self._room.first_events:
             self._emit(event)
+        self._idle.set_alone(not self.participants)
         early.pass_on()
         if not self.is_active:
             raise NetworkError("the server ended the call while it was being joined; join again")
@@ -223,8 +235,12 @@ class CallSession(Messaging):
         return await asyncio.shield(self._left)
 
     def _emit(self, event: Event) -> None:
-        if not self._left.done():
-            self._listeners.emit(event)
+        if self._left.done():
+            return
+        self._stage.heard(event)
+        if isinstance(event, events.ParticipantListChanged):
+            self._idle.set_alone(not event.participants)
+        self._listeners.emit(event)
 
     # --- our media
     async def mute_audio(self) -> None:
@@ -258,8 +274,10 @@ class CallSession(Messaging):
     async def set_speaker(self, wish: str | Sequence[str] | None) -> Device | None:
         """The loudspeaker is this one from now on. `DeviceError` or `PluginError` when it cannot; then none plays."""
         self._check_active()
+        before = self._outputs.speaker
         device = await self._outputs.set_speaker(wish)
-        self._emit(events.SpeakerChanged(device))
+        if device is None or before is None or device.id != before.id:
+            self._emit(events.SpeakerChanged(device))
         return device
 
     async def controls(self, kind: DeviceKind = "camera") -> Sequence[Control]:
@@ -325,39 +343,6 @@ class CallSession(Messaging):
         await self._reachable()
         await self._own_state.change(**changes)
 
-    # --- a moderator's
-    async def remove_participant(self, participant: Participant | str) -> None:
-        """They are out of the call. `NotAllowed` for whom the token makes no moderator."""
-        await self._reachable()
-        await self._moderation.remove(participant if isinstance(participant, str) else participant.uid)
-
-    async def mute_participant(self, participant: Participant | str) -> None:
-        """Their microphone is off; they can turn it on again. `NotAllowed` for whom the token makes no moderator."""
-        await self._mute_other(participant, "microphone")
-
-    async def pause_participant_video(self, participant: Participant | str) -> None:
-        """Their camera is off; they can turn it on again. `NotAllowed` for whom the token makes no moderator."""
-        await self._mute_other(participant, "camera")
-
-    async def _mute_other(self, participant: Participant | str, source: signalling.Source) -> None:
-        await self._reachable()
-        uid = participant if isinstance(participant, str) else participant.uid
-        person = self._room.by_uid(uid)
-        await self._moderation.mute_source(uid, person.track_infos.values() if person else (), source)
-
-    async def end_for_all(self) -> None:
-        """The call is over for everybody. `NotAllowed` for whom the token makes no moderator.
-
-        LiveKit lets no moderator end a room: without its API secret, the others there see that they were removed.
-        """
-        await self._reachable()
-        try:
-            await self._moderation.end(self.uid)
-        except NetworkError:
-            if self._ending is None:
-                raise  # else the end itself overtook the answer
-        await asyncio.shield(self._end("ended", ""))
-
     # --- how it goes
     def stats(self) -> CallStats:
         """Counts of the connection, each publication and each remote track, and rates over the last second, by W3C name
@@ -400,6 +385,7 @@ class CallSession(Messaging):
         self._comeback.end()
         self._own_state.end()
         self._statistics.stop()
+        self._idle.set_alone(False)
         said = None
         if reason == "left":
             said = LeaveRequest(reason=DisconnectReason.CLIENT_INITIATED, action=LeaveRequest.Action.DISCONNECT)

@@ -10,6 +10,7 @@ from typing import Any
 from jackfield.media.far_end import FarEnd
 from jackfield.plugins import Plugins
 from jackfield.roles import Renderer
+from jackfield.session.audio_mode import speaker_for
 from jackfield.session.explaining import Wish
 from jackfield.session.hotplug import HotPlug
 from jackfield.session.opening import aside
@@ -19,7 +20,7 @@ from jackfield.values import events
 from jackfield.values.devices import Device
 from jackfield.values.errors import CallError, ContainerError, DeviceError, PluginError
 from jackfield.values.events import Event
-from jackfield.values.settings import SessionSettings
+from jackfield.values.settings import AudioMode, SessionSettings
 
 logger = logging.getLogger("jackfield.output")
 
@@ -62,7 +63,8 @@ class Outputs:
         for factory in wanted_renderers(self._plugins, settings, container):
             self._renderers.append(await _opened(factory, self._call, container))
         try:
-            device, driver, _ = await aside(lambda: self._plugins.device("speaker", settings.speaker))
+            wish = settings.speaker if settings.speaker is not None else await self._of_mode(settings.audio_mode)
+            device, driver, _ = await aside(lambda: self._plugins.device("speaker", wish))
         except DeviceError as error:
             if settings.speaker is not None:
                 raise
@@ -70,6 +72,16 @@ class Outputs:
             return
         if device is not None:
             self._opening = asyncio.create_task(self._try_speaker(device, driver), name="open speaker")
+
+    async def _of_mode(self, mode: AudioMode) -> str | None:
+        """The loudspeaker of this kind; any where there is none, which is told."""
+        if mode is AudioMode.SPEAKER:
+            return None
+        try:
+            return speaker_for(mode, await aside(lambda: self._plugins.devices("speaker"))).id
+        except DeviceError as error:
+            self._failed(error, "audio_mode")
+            return None
 
     async def _try_speaker(self, device: Device, driver: Any) -> None:
         """A loudspeaker that will not open is waited for, or replaced, as one that is lost."""
@@ -115,6 +127,8 @@ class Outputs:
         async with self._turn:
             device, driver, _ = await aside(lambda: self._plugins.device("speaker", wish))
             self._wish = wish
+            if device is not None and self.speaker is not None and device.id == self.speaker.id and not self._broken:
+                return device
             await self._silence()
             if device is not None:
                 await self._open_speaker(device, driver)

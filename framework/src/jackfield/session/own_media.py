@@ -193,6 +193,8 @@ class OwnMedia:
             await publication.supply.prepare(self._codecs(publication))
             self.publications.append(publication)
             await self._announce(publication)
+            if publication.source == "screen":
+                self._emit(events.ScreenShareStarted())
         except BaseException:
             await self.unpublish(publication)
             raise
@@ -200,10 +202,13 @@ class OwnMedia:
 
     async def unpublish(self, publication: Publication) -> None:
         """It is over; the others go on."""
-        if publication in self.publications:
+        was_here = publication in self.publications
+        if was_here:
             self.publications.remove(publication)
         await self._give_up(publication)
         await publication.end()
+        if was_here and publication.source == "screen" and publication.sid:
+            self._emit(events.ScreenShareStopped())
 
     def _make(self, feed: Feed, source: signalling.Source, name: str, *, muted: bool) -> Publication:
         kind: signalling.Kind = "video" if feed.is_video else "audio"

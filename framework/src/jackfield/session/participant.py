@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from typing import TYPE_CHECKING
 
 from attrs import define, field
@@ -15,9 +17,15 @@ if TYPE_CHECKING:
     from jackfield.session.remote_track import RemoteTrack
     from jackfield.session.streams import AudioMedia, VideoMedia
 
+#: The end of the year 9999 in Unix time: nothing later is a time.
+_LAST = 253_402_300_800.0
 #: Attributes that mean the same to every Jackfield participant.
 ROLE_ATTRIBUTE = "jackfield.role"
 AVATAR_ATTRIBUTE = "avatar"
+#: Since when their hand is up: Unix time in seconds.
+HAND_ATTRIBUTE = "jackfield.hand"
+#: The id of the recording that they have begun.
+RECORDING_ATTRIBUTE = "jackfield.recording"
 
 
 @define(eq=False, kw_only=True)
@@ -45,6 +53,7 @@ class Participant:
     is_speaking: bool = False
     audio_level: float = 0.0
     raised_hand_at: float | None = None
+    is_recording: bool = False
     network_quality: NetworkQuality = "unknown"
     metadata: str = ""
     attributes: dict[str, str] = field(factory=dict)
@@ -89,6 +98,8 @@ class Participant:
         self.name = info.name or info.identity
         self.metadata, self.attributes = info.metadata, dict(info.attributes)
         self.avatar = self.attributes.get(AVATAR_ATTRIBUTE, "")
+        self.raised_hand_at = _instant(self.attributes.get(HAND_ATTRIBUTE, ""))
+        self.is_recording = bool(self.attributes.get(RECORDING_ATTRIBUTE))
         if not self.is_local:
             moderates = roles_hold and self.attributes.get(ROLE_ATTRIBUTE) == "moderator"
             self.role = "moderator" if moderates else "participant"
@@ -104,3 +115,14 @@ class Participant:
         self.audio_muted = not any(kind == TrackType.AUDIO and source != "screen_audio" for source, kind in on)
         self.video_paused = not any(kind == TrackType.VIDEO and source != "screen" for source, kind in on)
         self.is_presenting = any(source == "screen" for source, kind in on)
+
+
+def _instant(text: str) -> float | None:
+    """Unix time in seconds that somebody wrote; now where what they wrote is none, None where it is empty."""
+    if not text:
+        return None
+    try:
+        found = float(text)
+    except ValueError:
+        found = math.nan
+    return found if 0 < found < _LAST else time.time()

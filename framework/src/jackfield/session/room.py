@@ -19,6 +19,13 @@ _FLAGS: tuple[tuple[str, type[Event], type[Event]], ...] = (
     ("video_paused", events.ParticipantVideoPaused, events.ParticipantVideoResumed),
     ("is_presenting", events.ParticipantStartedScreenShare, events.ParticipantStoppedScreenShare),
 )
+#: What they say of themselves in attributes.
+_SAID: tuple[tuple[str, type[Event], type[Event]], ...] = (
+    ("raised_hand_at", events.ParticipantHandRaised, events.ParticipantHandLowered),
+    ("is_recording", events.ParticipantStartedRecording, events.ParticipantStoppedRecording),
+)
+#: What is told of whoever comes and is in it already.
+_STATES = (_FLAGS[2], *_SAID)
 _UNANNOUNCED_MAX = 64
 
 
@@ -31,6 +38,7 @@ class Room:
         self._roles_hold = join.server_info.node_id == signalling.JACKFIELD_NODE
         self.local = Participant(pid=join.participant.sid, uid=join.participant.identity, is_local=True, role=role)
         self.local.take(join.participant)
+        self.is_recorded = join.room.active_recording
         self.permission = join.participant.permission
         self.participants: dict[str, Participant] = {}
         self.dominant: Participant | None = None
@@ -89,11 +97,12 @@ class Room:
         In a room that was made anew, others are on their way as we were: they are waited for until `waited`.
         """
         is_same, self.sid = self.sid == join.room.sid, join.room.sid
-        self.metadata, self.permission = join.room.metadata, join.participant.permission
+        self.permission = join.participant.permission
+        recorded = self.described(join.room.metadata, join.room.active_recording)
         self.local.take(join.participant)
         present = {info.identity for info in join.other_participants}
         missing = [person for uid, person in self.participants.items() if uid not in present]
-        happened: list[Event] = []
+        happened: list[Event] = recorded
         for person in missing:
             if is_same:
                 happened += self._gone(person)
@@ -156,8 +165,8 @@ class Room:
             person = self._new(info.sid, info.identity)
         person.take(info, roles_hold=self._roles_hold)
         self.participants[person.uid] = person
-        started = [events.ParticipantStartedScreenShare(person)] if person.is_presenting else []
-        return [events.ParticipantJoined(person), *started]
+        flags = [began(person) for flag, began, _ in _STATES if getattr(person, flag)]  # type: ignore[call-arg]
+        return [events.ParticipantJoined(person), *flags]
 
     def _gone(self, person: Participant) -> list[Event]:
         del self.participants[person.uid]
@@ -178,10 +187,24 @@ class Room:
 
     def _texts(self, person: Participant, info: ParticipantInfo) -> list[Event]:
         before = (person.name, person.metadata)
+        states = [bool(getattr(person, flag)) for flag, _, _ in _SAID]
         changed = person.take(info, roles_hold=self._roles_hold)
+        happened: list[Event] = []
         if changed or (person.name, person.metadata) != before:
-            return [events.ParticipantUpdated(person, changed)]
-        return []
+            happened.append(events.ParticipantUpdated(person, changed))
+        for was, (flag, began, ended) in zip(states, _SAID, strict=True):
+            now = bool(getattr(person, flag))
+            if now != was:
+                happened.append((began if now else ended)(person))  # type: ignore[call-arg]
+        return happened
+
+    def described(self, metadata: str, is_recorded: bool) -> list[Event]:
+        """What ``room_update`` says."""
+        self.metadata = metadata
+        if is_recorded == self.is_recorded:
+            return []
+        self.is_recorded = is_recorded
+        return [events.RecordingStarted() if is_recorded else events.RecordingStopped()]
 
     def speakers(self, speakers: Iterable[SpeakerInfo]) -> list[Event]:
         """What ``speakers_changed`` says; the loudest of those who speak is the dominant speaker."""

@@ -65,7 +65,7 @@ class ServerWords:
                     if publication.sid == message.track_sid:
                         publication.taken(signalling.taken_layers(message, publication.codec, publication.rids))
             case "room_update":
-                self._room.metadata = message.room.metadata
+                self.happened(self._room.described(message.room.metadata, message.room.active_recording))
             case "refresh_token":
                 self._moderation.token = message
                 self.on_token(message)

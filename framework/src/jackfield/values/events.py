@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from attrs import frozen
+from attrs import define, field, frozen
 
 if TYPE_CHECKING:
     from jackfield.session.participant import Participant
     from jackfield.session.publication import Publication
     from jackfield.values.devices import Device
     from jackfield.values.errors import CallError
+    from jackfield.values.settings import AudioMode, Layout
 
 LeaveReason = Literal["left", "removed", "ended", "replaced", "idle", "server", "network"]
 NetworkQuality = Literal["excellent", "good", "poor", "lost", "unknown"]
@@ -82,6 +83,33 @@ class ConnectionClosed(Event):
     """The connection is given up for good, or closed because we left."""
 
     message: str = ""
+
+
+@frozen
+class SessionTimedOut(Event):
+    """Nobody else was here for so long that we leave: `SessionLeft` with reason ``idle`` follows."""
+
+
+@frozen
+class IdlePrompt(Event):
+    """We have been alone for a while: `CallSession.stay` says that we are here, or the call is left in this time."""
+
+    seconds_left: float
+
+
+@frozen
+class IdlePromptEnded(Event):
+    """Somebody answered the prompt, or came."""
+
+
+@frozen
+class RecordingStarted(Event):
+    """The session is being recorded, by whomever."""
+
+
+@frozen
+class RecordingStopped(Event):
+    """The session is recorded no more."""
 
 
 # --- participants -------------------------------------------------------------------------------------------------
@@ -157,6 +185,41 @@ class ParticipantStoppedScreenShare(Event):
 
 
 @frozen
+class ParticipantHandRaised(Event):
+    """They have raised their hand; ``participant`` may be ourselves, and has when."""
+
+    participant: Participant
+
+
+@frozen
+class ParticipantHandLowered(Event):
+    """Their hand is down again."""
+
+    participant: Participant
+
+
+@frozen
+class ParticipantStartedRecording(Event):
+    """They have begun to record the session; ``participant`` may be ourselves."""
+
+    participant: Participant
+
+
+@frozen
+class ParticipantStoppedRecording(Event):
+    """They record no more."""
+
+    participant: Participant
+
+
+@frozen
+class ParticipantPinned(Event):
+    """They have the main place here from now on, whoever speaks; None: nobody is pinned."""
+
+    participant: Participant | None
+
+
+@frozen
 class DominantSpeakerChanged(Event):
     """Who speaks loudest now; None: nobody."""
 
@@ -195,6 +258,23 @@ class VideoPaused(Event):
 @frozen
 class VideoResumed(Event):
     """Our camera is on."""
+
+
+@frozen
+class ScreenShareStarted(Event):
+    """Our screen is to be seen."""
+
+
+@frozen
+class ScreenShareStopped(Event):
+    """Our screen is no longer to be seen."""
+
+
+@frozen
+class AudioModeChanged(Event):
+    """Sound comes out of another kind of loudspeaker."""
+
+    mode: AudioMode
 
 
 @frozen
@@ -297,6 +377,135 @@ class EncoderChanged(Event):
     encoder: str
     reason: str
     before: str = ""
+
+
+# --- what is shown ---------------------------------------------------------------------------------------------------
+@frozen
+class CallLayoutChanged(Event):
+    """People are laid out in another way here."""
+
+    layout: Layout
+
+
+@frozen
+class ParticipantListVisible(Event):
+    """The list of who is here is open."""
+
+
+@frozen
+class ParticipantListHidden(Event):
+    """The list of who is here is closed."""
+
+
+@frozen
+class PictureInPictureEnabled(Event):
+    """The call is a small picture over something else."""
+
+
+@frozen
+class PictureInPictureDisabled(Event):
+    """The call has its place again."""
+
+
+@frozen
+class ChatUnreadChanged(Event):
+    """So many messages wait to be read."""
+
+    count: int
+
+
+# --- buttons: told before what they do ----------------------------------------------------------------------------
+@define(eq=False)
+class Pressed:
+    """A button was pressed; a callback that is no coroutine may keep it from doing what it does."""
+
+    default_prevented: bool = field(default=False, init=False)
+
+    def prevent_default(self) -> None:
+        """The program does something else instead."""
+        self.default_prevented = True
+
+
+@define(eq=False)
+class LeaveSessionButtonClicked(Pressed, Event):
+    """We leave."""
+
+
+@define(eq=False)
+class ToggleAudioButtonClicked(Pressed, Event):
+    """Our microphone goes off or on."""
+
+
+@define(eq=False)
+class ToggleVideoButtonClicked(Pressed, Event):
+    """Our camera goes off or on."""
+
+
+@define(eq=False)
+class SwitchCameraButtonClicked(Pressed, Event):
+    """Another camera is taken."""
+
+
+@define(eq=False)
+class RaiseHandButtonClicked(Pressed, Event):
+    """Our hand goes up or down."""
+
+
+@define(eq=False)
+class ShareInviteButtonClicked(Pressed, Event):
+    """A link for somebody else is made."""
+
+
+@define(eq=False)
+class ChangeLayoutButtonClicked(Pressed, Event):
+    """The next layout is taken."""
+
+
+@define(eq=False)
+class ParticipantListButtonClicked(Pressed, Event):
+    """The list of who is here opens or closes."""
+
+
+@define(eq=False)
+class ChatButtonClicked(Pressed, Event):
+    """The chat opens or closes."""
+
+
+@define(eq=False)
+class RecordingToggleButtonClicked(Pressed, Event):
+    """Recording begins or ends."""
+
+
+@define(eq=False)
+class ScreenShareButtonClicked(Pressed, Event):
+    """Our screen is shared, or no more."""
+
+
+# --- words -----------------------------------------------------------------------------------------------------------
+@frozen
+class ChatMessage(Event):
+    """Something was written in the chat, by others or by us. ``text`` is what was typed, to be shown as it is.
+
+    ``sent_at`` is Unix time in seconds by the sender's clock; ``to`` the uids that it was for, empty for everyone.
+    """
+
+    id: str
+    participant: Participant
+    text: str
+    sent_at: float
+    is_own: bool = False
+    to: tuple[str, ...] = ()
+
+
+@frozen
+class Transcription(Event):
+    """What somebody says, as text. A later one with the same ``id`` replaces it until it is ``final``."""
+
+    id: str
+    participant: Participant | None
+    text: str
+    final: bool
+    language: str = ""
 
 
 # --- tracks and data ----------------------------------------------------------------------------------------------

@@ -1,0 +1,111 @@
+"""The chat and the captions of a call: text streams, as LiveKit's SDKs and components send them.
+
+Chat has topic ``lk.chat``, captions ``lk.transcription`` with attributes that say whose words they are
+(docs.livekit.io, "Text streams" and "Transcriptions").
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
+
+from jackfield.log_limit import limited_logger
+from jackfield.session.data.readers import TextStreamReader
+from jackfield.session.messages import Messages
+from jackfield.session.participant import Participant
+from jackfield.session.room import Room
+from jackfield.values.errors import StreamError
+from jackfield.values.events import ChatMessage, Event, Transcription
+from jackfield.values.streams import TextStreamInfo
+
+logger = limited_logger("jackfield.chat")
+
+CHAT_TOPIC, CAPTIONS_TOPIC = "lk.chat", "lk.transcription"
+SEGMENT, FINAL, TRACK = "lk.segment_id", "lk.transcription_final", "lk.transcribed_track_id"
+#: The longest message that is sent or taken, in bytes of UTF-8.
+LONGEST = 200_000
+#: So many messages and lines are kept.
+KEPT, LINES = 500, 50
+
+
+class Chat:
+    """What was written, oldest first. Used on the event loop."""
+
+    def __init__(self, room: Room, messages: Messages, emit: Callable[[Event], None]) -> None:
+        self._room, self._emit = room, emit
+        self.log: deque[ChatMessage] = deque(maxlen=KEPT)
+        messages.path.incoming.handle("text", CHAT_TOPIC, self._came)
+
+    async def _came(self, reader: TextStreamReader, person: Participant | None) -> None:
+        if person is None:
+            return
+        try:
+            text = await reader.read_all(max_bytes=LONGEST)
+        except StreamError as error:
+            logger.warning("a chat message of %s is lost: %s", person.uid, error.message)
+            return
+        self._add(ChatMessage(reader.info.stream_id, person, text, reader.info.timestamp_ms / 1000 or time.time()))
+
+    def sent(self, info: TextStreamInfo, text: str, to: Sequence[str]) -> ChatMessage:
+        """Ours is on its way."""
+        message = ChatMessage(info.stream_id, self._room.local, text, info.timestamp_ms / 1000, True, tuple(to))
+        self._add(message)
+        return message
+
+    def _add(self, message: ChatMessage) -> None:
+        self.log.append(message)
+        self._emit(message)
+
+
+def checked(text: str) -> str:
+    """The text, fit to be sent; ``ValueError`` says why not."""
+    if not text.strip():
+        raise ValueError("a chat message needs something to read; this one is empty")
+    size = len(text.encode())
+    if size > LONGEST:
+        raise ValueError(f"a chat message has at most {LONGEST} bytes; this one has {size}: send it as a file")
+    return text
+
+
+class Captions:
+    """What is being said, as text that others make of it; the newest `LINES` pieces by their id."""
+
+    def __init__(self, room: Room, messages: Messages, emit: Callable[[Event], None]) -> None:
+        self._room, self._emit = room, emit
+        self._lines: OrderedDict[str, Transcription] = OrderedDict()
+        messages.path.incoming.handle("text", CAPTIONS_TOPIC, self._came)
+
+    @property
+    def lines(self) -> tuple[Transcription, ...]:
+        """The newest last."""
+        return tuple(self._lines.values())
+
+    async def _came(self, reader: TextStreamReader, sender: Participant | None) -> None:
+        """A piece comes whole, or bit by bit: what there is of it is told as it comes."""
+        attributes = reader.info.attributes
+        key = attributes.get(SEGMENT) or reader.info.stream_id
+        final, person = attributes.get(FINAL, "true") == "true", self._speaker(attributes.get(TRACK, ""), sender)
+        text = ""
+        try:
+            async for piece in reader:
+                text += piece
+                if len(text) > LONGEST:
+                    return
+                self._tell(Transcription(key, person, text, False))
+        except StreamError as error:
+            logger.debug("a caption broke off: %s", error.message)
+        self._tell(Transcription(key, person, text, final))
+
+    def _speaker(self, track: str, sender: Participant | None) -> Participant | None:
+        everyone = (self._room.local, *self._room.participants.values())
+        return next((person for person in everyone if track and track in person.track_infos), sender)
+
+    def _tell(self, line: Transcription) -> None:
+        if self._lines.get(line.id) == line:
+            return
+        self._lines[line.id] = line
+        self._lines.move_to_end(line.id)
+        while len(self._lines) > LINES:
+            self._lines.popitem(last=False)
+        self._emit(line)
