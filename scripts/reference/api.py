@@ -11,6 +11,10 @@ from enum import Enum
 import attrs
 
 import jackfield
+from jackfield.session.meeting import Meeting
+from jackfield.session.messaging import Messaging
+from jackfield.session.moderating import Moderating
+from jackfield.session.sharing import Sharing
 from jackfield.session.streams import AudioMedia, VideoMedia
 from scripts.reference.markdown import code, page, prose, table
 
@@ -45,6 +49,8 @@ CLASSES: dict[str, tuple[type, ...]] = {
         *(jackfield.SessionType, jackfield.AudioMode, jackfield.CameraFacing),
     ),
 }
+#: What `CallSession` is put together from.
+PARTS = (Moderating, Sharing, Meeting, Messaging)
 #: Members that only the framework calls.
 OWN = {
     "CallSession": {"begin", "on_over", "token"},
@@ -102,7 +108,7 @@ def _about(kind: type) -> str:
 
 def _family(kind: type) -> list[type]:
     """The class, and those with a private name that it inherits from."""
-    return [kind, *(each for each in kind.__mro__[1:] if each.__name__.startswith("_"))]
+    return [kind, *(each for each in kind.__mro__[1:] if each.__name__.startswith("_") or each in PARTS)]
 
 
 def _members(kind: type, left_out: set[str]) -> Iterator[str]:

@@ -37,7 +37,7 @@ def made() -> str:
 
 def _when(kind: type[events.Event], source: str) -> str:
     fired = re.search(rf"\bevents\.{kind.__name__}\b|^from .* import .*\b{kind.__name__}\b", source, re.MULTILINE)
-    return prose(kind.__doc__) + ("" if fired else " **Not fired yet.**")
+    return prose(kind.__doc__) + ("" if fired or issubclass(kind, events.Pressed) else " **Not fired yet.**")
 
 
 def _literals() -> Iterator[str]:
@@ -59,6 +59,6 @@ def _sections(module: ModuleType, parent: type[events.Event]) -> dict[str, list[
     for line in inspect.getsource(module).splitlines():
         if rule := re.match(r"# --- (.+?) -+$", line):
             title = rule[1][:1].upper() + rule[1][1:]
-        elif name := re.match(rf"class (\w+)\({parent.__name__}\)", line):
+        elif name := re.match(rf"class (\w+)\((?:\w+, )*{parent.__name__}\)", line):
             found.setdefault(title, []).append(getattr(module, name[1]))
     return found
