@@ -31,6 +31,8 @@ logger = limited_logger(__name__)
 
 #: Attributes of this name say what the token grants; nobody changes them.
 OURS = "jackfield."
+#: Those of them that everyone says of themselves.
+OWN = frozenset({"jackfield.hand"})
 DISCONNECT = rtc.LeaveRequest.Action.DISCONNECT
 RECONNECT = rtc.LeaveRequest.Action.RECONNECT
 State = models.ParticipantInfo.State
@@ -179,7 +181,8 @@ class Participant:
     def reserved(self, attributes: Mapping[str, str]) -> str:
         """Which of these attributes only the token sets, in words; "" when there is none that would change."""
         given = self.grants.attributes
-        taken = [key for key, value in attributes.items() if key.startswith(OURS) and value != given.get(key, "")]
+        ours = {key: value for key, value in attributes.items() if key.startswith(OURS) and key not in OWN}
+        taken = [key for key, value in ours.items() if value != given.get(key, "")]
         return f"attributes that begin with {OURS!r} come from the token alone" if taken else ""
 
     def permit(self, permission: models.ParticipantPermission) -> None:

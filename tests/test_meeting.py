@@ -1,0 +1,165 @@
+"""What people do in a call beside sending media, seen by another: on the embedded server and on a real LiveKit."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from jackfield import AudioMode, CallSession, Layout
+from jackfield.values.errors import DeviceGone
+from tests.lab.meeting import LIMIT_S, People, heard, names, until
+
+SMALL = {"video": {"width": 320, "height": 180, "fps": 10}}
+LONG = "é" * 50_000
+
+
+async def two(people: People, settings: dict[str, Any] | None = None) -> tuple[CallSession, CallSession]:
+    """Ada, and Bob who sees her."""
+    ada = await people.join("ada", settings)
+    bob = await people.join("bob")
+    await until(lambda: "bob" in ada.participants and "ada" in bob.participants, "meeting")
+    return ada, bob
+
+
+async def test_a_raised_hand_is_seen_by_all(people: People) -> None:
+    """Since when it is up, and that it is down; by its own person, too; and by who comes later."""
+    ada, bob = await two(people)
+    events, own = heard(bob), heard(ada)
+    await ada.raise_hand()
+    await until(lambda: "participant_hand_raised" in names(events), "the hand at Bob's")
+    assert ada.is_hand_raised
+    since = bob.participants["ada"].raised_hand_at
+    assert since == ada.local.raised_hand_at is not None
+    await ada.raise_hand()
+    eve = await people.join("eve")
+    await until(lambda: "ada" in eve.participants, "Ada at Eve's")
+    assert eve.participants["ada"].raised_hand_at == since
+    await ada.lower_hand()
+    await until(lambda: "participant_hand_lowered" in names(events), "its end at Bob's")
+    assert not ada.is_hand_raised
+    assert [name for name in names(own) if "hand" in name] == ["participant_hand_raised", "participant_hand_lowered"]
+
+
+async def test_chat_reaches_everyone_or_some(people: People) -> None:
+    """Markup and 100 kB come as they were typed; what is private reaches nobody else; both have it in their log."""
+    ada, bob = await two(people)
+    eve = await people.join("eve")
+    await until(lambda: "eve" in ada.participants, "Eve")
+    for text in ("hello", "<script>alert(1)</script> & <b>", LONG):
+        sent = await ada.send_chat(text)
+        assert (sent.text, sent.is_own) == (text, True)
+    await ada.send_chat("for Bob", to=["bob"])
+    await bob.send_chat("and back")
+    await until(lambda: len(bob.chat) == 5 and len(eve.chat) == 4 and len(ada.chat) == 5, "the messages")
+    assert {message.text for message in bob.chat} == {message.text for message in ada.chat}
+    assert "for Bob" not in {message.text for message in eve.chat}
+    (theirs,) = [message for message in ada.chat if not message.is_own]
+    assert (theirs.participant.uid, theirs.text) == ("bob", "and back")
+    assert abs(theirs.sent_at - bob.chat[-1].sent_at) < 60
+    for wrong, why in (("  ", "is empty"), ("x" * 300_000, "at most 200000 bytes")):
+        with pytest.raises(ValueError, match=why):
+            await ada.send_chat(wrong)
+
+
+async def test_captions_are_who_says_what(people: People) -> None:
+    """As LiveKit's agents send them: of a track, bit by bit, and a last word that replaces what came before."""
+    ada, bob = await two(people, SMALL | {"microphone": "synthetic:tone-low"})
+    await until(lambda: any(each.kind == "audio" for each in bob.tracks()), "Ada's microphone")
+    (sound,) = [each for each in bob.tracks() if each.kind == "audio"]
+    told = heard(ada)
+    said = {"lk.segment_id": "S1", "lk.transcribed_track_id": sound.sid, "lk.transcription_final": "false"}
+    await bob.send_text("good mor", topic="lk.transcription", attributes=said)
+    await bob.send_text("Good morning.", topic="lk.transcription", attributes=said | {"lk.transcription_final": "true"})
+    await until(lambda: ada.captions and ada.captions[-1].final, "the last word")
+    (line,) = ada.captions
+    assert (line.text, line.participant is ada.local) == ("Good morning.", True)
+    assert next(event.text for event in told if event.name == "transcription") == "good mor"
+
+
+async def test_a_button_is_told_before_it_acts(people: People) -> None:
+    """Its default may be prevented; what is pressed does what the action does."""
+    ada, _ = await two(people, SMALL | {"camera": "synthetic:card-front"})
+    order = heard(ada)
+    assert await ada.press("toggle_video")
+    await until(lambda: "video_paused" in names(order), "the camera's end")
+    told = [name for name in names(order) if name in ("toggle_video_button_clicked", "video_paused")]
+    assert told == ["toggle_video_button_clicked", "video_paused"]
+    stop = ada.on("raise_hand_button_clicked", lambda event: event.prevent_default())
+    assert not await ada.press("raise_hand")
+    assert not ada.is_hand_raised
+    stop()
+    assert await ada.press("raise_hand")
+    await until(lambda: ada.is_hand_raised, "the hand")
+    await ada.press("change_layout")
+    assert ada.layout is Layout.SIDEBAR
+    await ada.press("participant_list")
+    assert ada.is_participant_list_visible
+    assert not await ada.press("share_invite"), "a renderer's own"
+    with pytest.raises(ValueError, match="no button 'bell'"):
+        await ada.press("bell")  # type: ignore[arg-type]
+    await ada.press("leave_session")
+    assert await asyncio.wait_for(ada.until_left(), LIMIT_S) == "left"
+
+
+async def test_who_is_pinned_is_this_persons_own_affair(people: People) -> None:
+    """Nobody else hears of it; nobody can be pinned who is not here."""
+    ada, bob = await two(people)
+    ada.pin_participant("bob")
+    assert ada.pinned is ada.main_participant is ada.participants["bob"]
+    assert ada.shown_layout is Layout.SIDEBAR
+    assert not bob.local.is_pinned
+    with pytest.raises(ValueError, match="uid 'eve'; here: bob"):
+        ada.pin_participant("eve")
+    ada.unpin_participant("bob")
+    assert (ada.pinned, ada.shown_layout) == (None, Layout.TILE)
+    ada.set_layout("spotlight")
+    assert ada.layout is Layout.SPOTLIGHT
+    with pytest.raises(ValueError, match="'round'; there are TILE"):
+        ada.set_layout("round")
+
+
+async def test_a_screen_is_shared_beside_the_camera(people: People) -> None:
+    """Seen by others as a screen, told of at both ends, and over when it is stopped."""
+    ada, bob = await two(people)
+    events, own = heard(bob), heard(ada)
+    shared = await ada.start_screen_sharing("synthetic:card-screen")
+    assert ada.is_screen_sharing
+    await until(lambda: bob.presenter is bob.participants["ada"], "the screen at Bob's")
+    async with asyncio.timeout(LIMIT_S):
+        async for frame in bob.participants["ada"].screen.frames():
+            assert frame.width > 0
+            break
+    assert await ada.start_screen_sharing("synthetic:card-screen") is shared
+    await ada.stop_screen_sharing()
+    await until(lambda: "participant_stopped_screen_share" in names(events), "its end at Bob's")
+    assert not ada.is_screen_sharing
+    assert bob.presenter is None
+    assert [name for name in names(own) if "screen_share" in name] == ["screen_share_started", "screen_share_stopped"]
+
+
+async def test_an_audio_mode_that_is_not_there_says_what_is(people: People) -> None:
+    """The loudspeaker that plays stays; naming it again opens nothing."""
+    ada, _ = await two(people, {"speaker": "synthetic:speaker"})
+    await until(lambda: ada.device("speaker"), "the loudspeaker")
+    events = heard(ada)
+    speaker = ada.device("speaker")
+    assert speaker is not None
+    await ada.set_speaker(speaker.id)
+    assert ada.audio_mode is AudioMode.SPEAKER
+    assert await ada.set_audio_mode("speaker") == speaker
+    with pytest.raises(DeviceGone, match="is EARPIECE"):
+        await ada.set_audio_mode("EARPIECE")
+    with pytest.raises(ValueError, match="'LOUD'; there are SPEAKER"):
+        await ada.set_audio_mode("LOUD")
+    assert "speaker_changed" not in names(events)
+
+
+async def test_who_stays_alone_is_taken_out_of_the_call(people: People) -> None:
+    """Asked first; the call ends with reason idle."""
+    ada = await people.join("ada", {"idle_timeout_before_prompt_s": 0.2, "idle_timeout_after_prompt_s": 0.3})
+    events = heard(ada)
+    assert await asyncio.wait_for(ada.until_left(), LIMIT_S) == "idle"
+    told = [name for name in names(events) if name in ("idle_prompt", "session_timed_out", "session_left")]
+    assert told == ["idle_prompt", "session_timed_out", "session_left"]
