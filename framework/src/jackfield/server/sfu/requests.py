@@ -179,10 +179,10 @@ def _update_metadata(participant: Participant, request: rtc.UpdateParticipantMet
             name=request.name or None, metadata=request.metadata or None, attributes=attributes
         )
         reason = RequestReason.LIMIT_EXCEEDED if message else RequestReason.OK
+    if reason == RequestReason.OK:
+        participant.room.tell_of(participant)  # first: whoever is answered sees it done
     response = rtc.RequestResponse(request_id=request.request_id, reason=reason, message=message)
     participant.send(response=rtc.SignalResponse(request_response=response))
-    if reason == RequestReason.OK:
-        participant.room.tell_of(participant)
 
 
 def _update_audio(participant: Participant, request: rtc.UpdateLocalAudioTrack) -> None:
