@@ -193,6 +193,8 @@ async def test_a_server_that_is_restarted_is_joined_anew(
         await ada.set_attributes({"hand": "up"})
         await ada.mute_audio()
         captures = [each.supply._feed.capture for each in ada.publications]
+        own, ourselves = ada.own_tracks(), list[Any]()
+        own[0].take_decoded(ourselves.append)
         events, began = heard(bob), time.monotonic()
     await until(lambda: ada.connection_state == bob.connection_state == "reconnecting", "the loss")
     with pytest.raises(NetworkError, match="connection_restored"):
@@ -209,6 +211,9 @@ async def test_a_server_that_is_restarted_is_joined_anew(
         assert bob.participants["ada"].audio_muted
         assert ada.is_audio_muted
         assert [each.supply._feed.capture for each in ada.publications][:1] == captures[:1]
+        seen = len(ourselves)
+        await until(lambda: len(ourselves) > seen, "seeing ourselves again")
+        assert ada.own_tracks() == own
         assert not {"participant_left", "participant_joined"} & set(names(events))
         (restored,) = [event for event in events if event.name == "connection_restored"]
         assert restored.rejoined

@@ -395,6 +395,10 @@ class RenderedTrack(Protocol):
     participant: Any
     codec: str
 
+    @property
+    def muted(self) -> bool:
+        """Whether its sender has it off, and it gives nothing."""
+
     def take_encoded(self, handler: Callable[[EncodedFrame], None]) -> Unwatch:
         """Every encoded frame from the next on."""
 
@@ -415,11 +419,19 @@ class RenderedCall(Protocol):
     def participants(self) -> Mapping[str, Any]:
         """Everyone else, by uid."""
 
+    @property
+    def local(self) -> Any:
+        """Ourselves."""
+
     def tracks(self) -> Sequence[RenderedTrack]:
         """Remote tracks that are subscribed now."""
 
+    def own_tracks(self) -> Sequence[RenderedTrack]:
+        """Our own pictures that are published now; their ``participant`` is ``local``."""
+
     def on(self, name: str, callback: Callable[..., Any]) -> Unwatch:
-        """Calls back with each event; that of ``track_subscribed`` and ``track_unsubscribed`` has a ``track``."""
+        """Calls back with each event; that of ``track_subscribed``, ``track_unsubscribed``,
+        ``own_track_started`` and ``own_track_ended`` has a ``track``."""
 
 
 class Renderer(Protocol):

@@ -32,6 +32,7 @@ from jackfield.session.moderation import Moderation
 from jackfield.session.outputs import Outputs
 from jackfield.session.own_media import OwnMedia, Publishable
 from jackfield.session.own_state import OwnState
+from jackfield.session.own_track import OwnTrack
 from jackfield.session.participant import Participant
 from jackfield.session.publication import Publication
 from jackfield.session.reconnect import Reconnect, State
@@ -85,6 +86,7 @@ class CallSession(Moderating, Sharing, Meeting):
         self._own_state = OwnState(self._room.local, lambda wanted: connection.signal.send(update_metadata=wanted))
         self._messages = Messages(connection, self._room, self._emit, self._check_active, self._reachable)
         self._encryption = CallEncryption(ring, self._failed, filler=connection.signal.joined.sif_trailer)
+        own.shown.participant = self._room.local
         own.encryption = self._subscriptions.encryption = self._messages.encryption = self._encryption
         self._server_words = ServerWords(
             self._room, own, self._own_state, self._subscriptions, moderation, self._emit, self._failed
@@ -200,6 +202,10 @@ class CallSession(Moderating, Sharing, Meeting):
     def tracks(self) -> Sequence[RemoteTrack]:
         """Remote tracks that arrive now."""
         return tuple(self._subscriptions.tracks.values())
+
+    def own_tracks(self) -> Sequence[OwnTrack]:
+        """What we publish as pictures, for whoever shows us to ourselves: `OwnTrackStarted` tells of each."""
+        return self._own.shown.all
 
     def devices(self, kind: DeviceKind | None = None) -> list[Device]:
         """Cameras, microphones, screens and loudspeakers that are there now; nothing is opened."""

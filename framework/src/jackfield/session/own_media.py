@@ -20,6 +20,7 @@ from jackfield.session.explaining import Wish, none_opened, passed_through
 from jackfield.session.feed import Feed
 from jackfield.session.hotplug import HotPlug
 from jackfield.session.opening import aside
+from jackfield.session.own_track import OwnTracks
 from jackfield.session.publication import Publication
 from jackfield.session.recovery import LEAST_RANK, NO_OTHER, Recovery, following
 from jackfield.session.sources import AudioSource, VideoSource
@@ -70,6 +71,7 @@ class OwnMedia:
         self.far_end = FarEnd()
         self._turns = {"camera": asyncio.Lock(), "microphone": asyncio.Lock()}
         self._recoveries: dict[Publication, Recovery] = {}
+        self.shown = OwnTracks(plugins, emit, lambda error, source: emit(events.Error(error, source)))
         #: Devices whose own encoding nobody could decode: they are asked for raw pictures from then on.
         self._unfit_devices: set[str] = set()
 
@@ -163,6 +165,7 @@ class OwnMedia:
             await publication.supply.choose_again(self._codecs(publication))
         publication.seal = self.encryption.sealer() if self.encryption is not None else None
         await publication.announce(self._connection)
+        self.shown.begin(publication)
         self._explain(publication)
 
     def _explain(self, publication: Publication) -> None:
@@ -206,6 +209,7 @@ class OwnMedia:
         if was_here:
             self.publications.remove(publication)
         await self._give_up(publication)
+        await self.shown.end(publication)
         await publication.end()
         if was_here and publication.source == "screen" and publication.sid:
             self._emit(events.ScreenShareStopped())
@@ -453,4 +457,5 @@ class OwnMedia:
         """Nothing is published; devices and encoders are given back."""
         ending, self.publications = self.publications, []
         await asyncio.gather(*(self._give_up(each) for each in list(self._recoveries)))
+        await asyncio.gather(*(self.shown.end(each) for each in ending))
         await asyncio.gather(*(each.end() for each in ending), *self._tasks, return_exceptions=True)

@@ -39,6 +39,8 @@ class Treatment:
         self, dropped: Dropped, *, far_end: FarEnd | None = None, watch: MicrophoneWatch | None = None
     ) -> None:
         self._dropped, self._watch = dropped, watch
+        #: Gets each picture as well; None while nobody looks.
+        self.shown: Callable[[VideoFrame], None] | None = None
         self._next: list[OpenProcessor] | None = None
         self._changing = threading.Lock()
         self._processors: list[OpenProcessor] = []
@@ -81,7 +83,10 @@ class Treatment:
         if self._next is not None:
             self._change()
         if isinstance(media, VideoFrame):
-            return [media if isinstance(media, Placeholder) else self._picture(media)]
+            picture = media if isinstance(media, Placeholder) else self._picture(media)
+            if (shown := self.shown) is not None:
+                shown(picture)
+            return [picture]
         sent = [self._block(part) for part in self._blocks.push(media)] if self._processors else [media]
         return [] if self._watch is not None and self._listen(media, sent) else sent
 

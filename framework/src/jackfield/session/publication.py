@@ -66,6 +66,7 @@ class Publication:
             keeps="detail" if source == "screen" else "motion",
         )
         self.on_refused: Callable[[CallError], None] = lambda error: None
+        self._shown: Callable[[EncodedFrame, str], None] | None = None
         self._settings = settings
         #: Encrypts each frame end to end; None where nothing does.
         self.seal: Callable[[EncodedFrame], EncodedFrame] | None = None
@@ -191,9 +192,14 @@ class Publication:
         if not muted:
             self.supply.force_keyframe()
 
-    def force_keyframe(self) -> None:
-        """The far end needs one: from the encoder, or from the source where it can."""
-        self.supply.force_keyframe()
+    def force_keyframe(self, rid: str = "") -> None:
+        """Somebody needs one: from this layer's encoder, or from the source where it can."""
+        self.supply.force_keyframe(rid)
+
+    def show_sent(self, shown: Callable[[EncodedFrame, str], None] | None) -> None:
+        """Every encoded frame and its layer's rid go to ``shown`` too, before they are encrypted; None: to nobody."""
+        self._shown = shown
+        self.supply.route.show(shown is not None)
 
     def taken(self, rids: Collection[str]) -> None:
         """Somebody takes these layers; what nobody takes is neither encoded nor sent."""
@@ -207,6 +213,8 @@ class Publication:
 
     def _send(self, encoded: Encoded, rid: str) -> None:
         frame, level = encoded
+        if self._shown is not None and not self.muted:
+            self._shown(frame, rid)
         if self._sender is not None and not self.muted:
             sealed = self.seal(frame) if self.seal is not None else frame
             self._sender.send(sealed, rid=rid, level_dbov=level)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from attrs import evolve
@@ -25,7 +25,7 @@ from jackfield.session.shaping import Below, Shaper
 from jackfield.values.errors import CallError
 from jackfield.values.findings import Finding
 from jackfield.values.formats import AudioEncoding, Encoding, MediaFormat, VideoEncoding, VideoFormat
-from jackfield.values.media import AudioBlock, VideoFrame
+from jackfield.values.media import AudioBlock, EncodedFrame, VideoFrame
 from jackfield.values.settings import SessionSettings
 
 logger = logging.getLogger("jackfield.publish")
@@ -64,9 +64,10 @@ class Route:
         self._path: Layered | None = None
         #: Those of simulcast, once the first encoder was taken, the smallest first.
         self.layers: Sequence[Layer] = (Layer(),)
-        self._passthrough = Passthrough(
-            what, lambda encoded: send(encoded, self.layers[-1].rid), ask, lambda finding: self.on_unfit(finding)
-        )
+        self._passthrough = Passthrough(what, self._pass, ask, lambda finding: self.on_unfit(finding))
+        #: Gets what comes encoded as well, on the event loop; None while nobody looks.
+        self.on_passed: Callable[[EncodedFrame], None] | None = None
+        self._is_shown = False
         self.intake = Intake(kind, self._passthrough.take, lambda: self.on_loop(turned_raw))
         self._bitrates: dict[str, int] = {}
         self._keeps: Keeps = keeps
@@ -112,7 +113,7 @@ class Route:
         self._path = self._laid_out(encoders, encoder, treatment)
         self.intake.raw = self._path.raw
         if self._passthrough.is_open:
-            self._path.start(self._bitrates)
+            self._path.start(self._aims())
 
     def _settle_layers(self, size: tuple[int, int]) -> None:
         """How many sizes there are stays as it is from now on: the track is offered with them."""
@@ -173,11 +174,16 @@ class Route:
             logger.warning("layer %s of %s is not sent any more: %s", rid, self._what, error)
             self._path.steer(rid, 0)
 
+    def _pass(self, encoded: Encoded) -> None:
+        if self.on_passed is not None:
+            self.on_passed(encoded[0])
+        self._send(encoded, self.layers[-1].rid)
+
     def open(self) -> None:
         """Media goes out from now on."""
         self._passthrough.is_open = True
         if self._path is not None:
-            self._path.start(self._bitrates)
+            self._path.start(self._aims())
 
     async def leave_encoder(self) -> None:
         """The encoder is given back."""
@@ -211,9 +217,32 @@ class Route:
 
     def steer(self, rid: str, bitrate_bps: int) -> None:
         """This layer's encoder, and each that comes after it, aims at this bitrate; at 0 it rests."""
+        before = self._aims()
         self._bitrates[rid] = bitrate_bps
-        if self._path is not None:
-            self._path.steer(rid, bitrate_bps)
+        self._aim(before | {rid: -1})
+
+    def show(self, shown: bool) -> None:
+        """Whether something is encoded, for ourselves, while all layers rest."""
+        before, self._is_shown = self._aims(), shown
+        self._aim(before)
+
+    @property
+    def shown_rid(self) -> str:
+        """The largest layer that does not rest."""
+        aims = self._aims()
+        return next((layer.rid for layer in reversed(self.layers) if aims.get(layer.rid) != 0), self.layers[-1].rid)
+
+    def _aims(self) -> dict[str, int]:
+        """What each layer's encoder aims at, where that is known."""
+        aims, largest = dict(self._bitrates), self.layers[-1]
+        if self._is_shown and all(aims.get(layer.rid) == 0 for layer in self.layers):
+            aims[largest.rid] = largest.bitrate_bps or self._settings.video_wish.bitrate_bps
+        return aims
+
+    def _aim(self, before: Mapping[str, int]) -> None:
+        for rid, bitrate_bps in self._aims().items():
+            if self._path is not None and bitrate_bps != before.get(rid):
+                self._path.steer(rid, bitrate_bps)
 
     def wake(self) -> None:
         """No layer rests: whoever joined anew has yet to say what nobody takes."""

@@ -20,7 +20,7 @@ from jackfield.session.route import Route
 from jackfield.values.devices import Device
 from jackfield.values.errors import CallError, DeviceGone, EncoderError
 from jackfield.values.formats import VideoFormat
-from jackfield.values.media import EncodedFrame, Media
+from jackfield.values.media import EncodedFrame, Media, VideoFrame
 from jackfield.values.settings import SessionSettings
 
 logger = logging.getLogger("jackfield.publish")
@@ -322,6 +322,13 @@ class Supply:
         capture: object = self._feed.capture
         if isinstance(capture, SetsBitrate) and bitrate_bps and rid == self.route.layers[-1].rid:
             capture.set_bitrate_bps(bitrate_bps)
+
+    def show(
+        self, pictures: Callable[[VideoFrame], None] | None, passed: Callable[[EncodedFrame], None] | None
+    ) -> None:
+        """Each picture goes to ``pictures`` too before it is encoded, on the encoding thread; what comes encoded goes
+        to ``passed``, on the event loop."""
+        self._fitting.treatment.shown, self.route.on_passed = pictures, passed
 
     async def end(self) -> None:
         """Device and encoder are given back."""

@@ -11,7 +11,7 @@ from attrs import define, field
 
 from jackfield.roles import Unwatch
 from jackfield.values.errors import CallError
-from jackfield.values.events import TrackSubscribed, TrackUnsubscribed
+from jackfield.values.events import OwnTrackEnded, OwnTrackStarted, TrackSubscribed, TrackUnsubscribed
 from jackfield.values.media import AudioBlock, EncodedFrame, Media, VideoFrame
 from jackfield.values.settings import SessionSettings
 
@@ -64,6 +64,7 @@ class FakeTrack:
     source: Literal["camera", "microphone", "screen", "screen_audio", "unknown"] = "camera"
     participant: Any = field(factory=FakeParticipant)
     codec: str = "VP8"
+    muted: bool = False
     keyframe_requests: int = 0
     encoded: list[Callable[[EncodedFrame], None]] = field(factory=list)
     decoded: list[Callable[[VideoFrame | AudioBlock], None]] = field(factory=list)
@@ -99,7 +100,9 @@ class FakeCall:
     uid: str = "bob"
     joined_at: float = field(factory=time.time)
     people: dict[str, Any] = field(factory=dict)
+    local: Any = field(factory=lambda: FakeParticipant("bob", "Bob", "PA_bob", "PA_bob", is_local=True))
     _tracks: list[FakeTrack] = field(factory=list)
+    _own: list[FakeTrack] = field(factory=list)
     _listeners: dict[str, list[Callable[..., Any]]] = field(factory=dict)
 
     @property
@@ -110,6 +113,10 @@ class FakeCall:
     def tracks(self) -> Sequence[FakeTrack]:
         """Tracks that are subscribed now."""
         return list(self._tracks)
+
+    def own_tracks(self) -> Sequence[FakeTrack]:
+        """Our own that are published now."""
+        return list(self._own)
 
     def on(self, name: str, callback: Callable[..., Any]) -> Unwatch:
         """Calls back at each such event."""
@@ -131,6 +138,18 @@ class FakeCall:
         """The track is gone, and ``track_unsubscribed`` was told."""
         self._tracks.remove(track)
         self.emit("track_unsubscribed", TrackUnsubscribed(track))
+
+    def show_own(self, track: FakeTrack) -> FakeTrack:
+        """The track is our own from now on, and ``own_track_started`` was told."""
+        track.participant = self.local
+        self._own.append(track)
+        self.emit("own_track_started", OwnTrackStarted(track, self.local))
+        return track
+
+    def end_own(self, track: FakeTrack) -> None:
+        """Our own track is gone, and ``own_track_ended`` was told."""
+        self._own.remove(track)
+        self.emit("own_track_ended", OwnTrackEnded(track, self.local))
 
     @property
     def listeners(self) -> int:

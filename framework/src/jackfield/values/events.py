@@ -524,6 +524,22 @@ class TrackUnsubscribed(Event):
 
 
 @frozen
+class OwnTrackStarted(Event):
+    """We publish a picture: ``track`` is an `OwnTrack`, to be shown to ourselves; ``participant`` is us."""
+
+    track: Any
+    participant: Participant
+
+
+@frozen
+class OwnTrackEnded(Event):
+    """A picture of ours is published no more. One that is off, or whose device is away, has not ended."""
+
+    track: Any
+    participant: Participant
+
+
+@frozen
 class Data(Event):
     """A message from ``participant`` (None: from the server's interface); ``encrypted`` end to end, or not."""
 
