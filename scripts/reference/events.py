@@ -10,7 +10,7 @@ from types import ModuleType
 
 import attrs
 
-from jackfield.values import events
+from jackfield.values import event, events, media_events, view_events
 from scripts.reference.markdown import FRAMEWORK, code, page, prose, table
 
 ABOUT = """
@@ -29,15 +29,17 @@ def made() -> str:
     """Every event, as the source groups them."""
     parts = []
     source = "".join(path.read_text(encoding="utf-8") for path in (FRAMEWORK / "session").glob("*.py"))
-    for title, kinds in _sections(events, events.Event).items():
-        rows = [(code(kind.name), "<br>".join(_payload(kind)), _when(kind, source)) for kind in kinds]
-        parts.append(f"## {title}\n\n" + table(("Event", "Payload", "When"), rows))
+    for module in (events, media_events, view_events):
+        for title, kinds in _sections(module).items():
+            rows = [(code(kind.name), "<br>".join(_payload(kind)), _when(kind, source)) for kind in kinds]
+            parts.append(f"## {title}\n\n" + table(("Event", "Payload", "When"), rows))
     return page("Events", ABOUT, *_literals(), *parts)
 
 
-def _when(kind: type[events.Event], source: str) -> str:
+def _when(kind: type[event.Event], source: str) -> str:
     fired = re.search(rf"\bevents\.{kind.__name__}\b|^from .* import .*\b{kind.__name__}\b", source, re.MULTILINE)
-    return prose(kind.__doc__) + ("" if fired or issubclass(kind, events.Pressed) else " **Not fired yet.**")
+    is_told = fired or issubclass(kind, view_events.Pressed)
+    return prose(kind.__doc__) + ("" if is_told else " **Not fired yet.**")
 
 
 def _literals() -> Iterator[str]:
@@ -46,19 +48,21 @@ def _literals() -> Iterator[str]:
         yield f"`{name}` is one of " + ", ".join(f'`"{word}"`' for word in typing.get_args(getattr(events, name))) + "."
 
 
-def _payload(kind: type[events.Event]) -> Iterator[str]:
-    for field in attrs.fields(kind):
+def _payload(kind: type[event.Event]) -> Iterator[str]:
+    if issubclass(kind, view_events.Pressed):
+        yield code("prevent_default()")
+    for field in (each for each in attrs.fields(kind) if each.init):
         default = "" if field.default is attrs.NOTHING else f" = {field.default!r}"
         yield code(f"{field.name}: {field.type}{default}")
 
 
-def _sections(module: ModuleType, parent: type[events.Event]) -> dict[str, list[type[events.Event]]]:
-    """The classes of a module that inherit from ``parent``, by the rule above them."""
-    found: dict[str, list[type[events.Event]]] = {}
+def _sections(module: ModuleType) -> dict[str, list[type[event.Event]]]:
+    """The events of a module, by the rule above them."""
+    found: dict[str, list[type[event.Event]]] = {}
     title = ""
     for line in inspect.getsource(module).splitlines():
         if rule := re.match(r"# --- (.+?) -+$", line):
             title = rule[1][:1].upper() + rule[1][1:]
-        elif name := re.match(rf"class (\w+)\((?:\w+, )*{parent.__name__}\)", line):
+        elif name := re.match(r"class (\w+)\((?:Pressed, )?Event\)", line):
             found.setdefault(title, []).append(getattr(module, name[1]))
     return found

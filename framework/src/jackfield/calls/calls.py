@@ -32,7 +32,8 @@ ACTED_ON = frozenset(
     {
         "display_name", "type", "layout", "start_audio_muted", "start_video_paused", "camera_facing", "camera",
         "microphone", "speaker", "video", "video_codecs", "low_bandwidth", "encoders", "passthrough", "renderers",
-        "record_to", "reconnect_s", "simulcast", "e2ee_key",
+        "record_to", "reconnect_s", "simulcast", "e2ee_key", "audio_mode", "idle_timeout_before_prompt_s",
+        "idle_timeout_after_prompt_s",
     }
 )  # fmt: skip
 

@@ -35,7 +35,7 @@ class Chat:
     def __init__(self, room: Room, messages: Messages, emit: Callable[[Event], None]) -> None:
         self._room, self._emit = room, emit
         self.log: deque[ChatMessage] = deque(maxlen=KEPT)
-        messages.path.incoming.handle("text", CHAT_TOPIC, self._came)
+        messages.path.incoming.handle_unless_asked("text", CHAT_TOPIC, self._came)
 
     async def _came(self, reader: TextStreamReader, person: Participant | None) -> None:
         if person is None:
@@ -74,7 +74,7 @@ class Captions:
     def __init__(self, room: Room, messages: Messages, emit: Callable[[Event], None]) -> None:
         self._room, self._emit = room, emit
         self._lines: OrderedDict[str, Transcription] = OrderedDict()
-        messages.path.incoming.handle("text", CAPTIONS_TOPIC, self._came)
+        messages.path.incoming.handle_unless_asked("text", CAPTIONS_TOPIC, self._came)
 
     @property
     def lines(self) -> tuple[Transcription, ...]:

@@ -1,40 +1,27 @@
 """What happens in a call. Each event is a frozen class; its name is the class's in snake_case.
 
-Handlers run on the event loop and get the event. ``EVENTS`` maps every name to its class.
+Handlers run on the event loop and get the event. ``EVENTS`` maps every name to its class. Here stands what concerns the
+session, its people and what they send; `media_events` and `view_events` have the rest, under this module's name too.
 """
 
+# ruff: noqa: F403 (all events are to be had from here)
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from attrs import define, field, frozen
+from attrs import frozen
+
+from jackfield.values.event import EVENTS as EVENTS
+from jackfield.values.event import Event as Event
+from jackfield.values.media_events import *
+from jackfield.values.view_events import *
 
 if TYPE_CHECKING:
     from jackfield.session.participant import Participant
-    from jackfield.session.publication import Publication
-    from jackfield.values.devices import Device
     from jackfield.values.errors import CallError
-    from jackfield.values.settings import AudioMode, Layout
 
 LeaveReason = Literal["left", "removed", "ended", "replaced", "idle", "server", "network"]
 NetworkQuality = Literal["excellent", "good", "poor", "lost", "unknown"]
-
-EVENTS: dict[str, type[Event]] = {}
-
-
-def _snake(name: str) -> str:
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
-
-
-class Event:
-    """Something that happened. ``name`` is what `CallSession.on` knows it by."""
-
-    name: ClassVar[str] = ""
-
-    def __init_subclass__(cls) -> None:
-        cls.name = _snake(cls.__name__)
-        EVENTS[cls.name] = cls
 
 
 # --- session ------------------------------------------------------------------------------------------------------
@@ -233,252 +220,6 @@ class NetworkQualityChanged(Event):
 
     participant: Participant
     quality: NetworkQuality
-
-
-# --- our own media ------------------------------------------------------------------------------------------------
-@frozen
-class AudioMuted(Event):
-    """Our microphone is off; ``by_moderator`` when somebody else did it."""
-
-    by_moderator: bool = False
-
-
-@frozen
-class AudioUnmuted(Event):
-    """Our microphone is on."""
-
-
-@frozen
-class VideoPaused(Event):
-    """Our camera is off; ``by_moderator`` when somebody else did it."""
-
-    by_moderator: bool = False
-
-
-@frozen
-class VideoResumed(Event):
-    """Our camera is on."""
-
-
-@frozen
-class ScreenShareStarted(Event):
-    """Our screen is to be seen."""
-
-
-@frozen
-class ScreenShareStopped(Event):
-    """Our screen is no longer to be seen."""
-
-
-@frozen
-class AudioModeChanged(Event):
-    """Sound comes out of another kind of loudspeaker."""
-
-    mode: AudioMode
-
-
-@frozen
-class CameraChanged(Event):
-    """The camera in use; None: none."""
-
-    device: Device | None
-
-
-@frozen
-class MicrophoneChanged(Event):
-    """The microphone in use; None: none."""
-
-    device: Device | None
-
-
-@frozen
-class SpeakerChanged(Event):
-    """The loudspeaker in use; None: none."""
-
-    device: Device | None
-
-
-@frozen
-class CamerasChanged(Event):
-    """A camera was plugged in or pulled out, or its state changed; all that are there now."""
-
-    devices: tuple[Device, ...]
-
-
-@frozen
-class MicrophonesChanged(Event):
-    """A microphone was plugged in or pulled out, or its state changed; all that are there now."""
-
-    devices: tuple[Device, ...]
-
-
-@frozen
-class SpeakersChanged(Event):
-    """A loudspeaker was plugged in or pulled out, or its state changed; all that are there now."""
-
-    devices: tuple[Device, ...]
-
-
-@frozen
-class ScreensChanged(Event):
-    """A screen or window came or went; all that are there now."""
-
-    devices: tuple[Device, ...]
-
-
-@frozen
-class CameraFacingChanged(Event):
-    """The camera in use looks the other way now: ``front`` or ``rear``."""
-
-    facing: str
-
-
-@frozen
-class DeviceLost(Event):
-    """A device in use has gone; ``error`` says how. Its track stays published: others see a placeholder or hear
-    silence until `DeviceRestored`, or until another device takes its place."""
-
-    device: Device
-    error: CallError
-
-
-@frozen
-class DeviceRestored(Event):
-    """A device that was lost is in use again, and its first picture or sound has come."""
-
-    device: Device
-
-
-@frozen
-class NoAudioInput(Event):
-    """A microphone that is on has given digital silence, or nothing, for ``silent_s``.
-
-    Told once; and once more, with ``ended``, when it is heard again. ``device`` is None where a program gives the
-    sound.
-    """
-
-    device: Device | None
-    silent_s: float
-    ended: bool = False
-
-
-@frozen
-class TalkingWhileMuted(Event):
-    """Somebody speaks into the microphone that is muted. Nothing is sent; told at most every half minute."""
-
-    device: Device | None
-
-
-@frozen
-class EncoderChanged(Event):
-    """A publication's encoder is another one now: ``encoder`` in place of ``before``, for what ``before`` did."""
-
-    publication: Publication
-    encoder: str
-    reason: str
-    before: str = ""
-
-
-# --- what is shown ---------------------------------------------------------------------------------------------------
-@frozen
-class CallLayoutChanged(Event):
-    """People are laid out in another way here."""
-
-    layout: Layout
-
-
-@frozen
-class ParticipantListVisible(Event):
-    """The list of who is here is open."""
-
-
-@frozen
-class ParticipantListHidden(Event):
-    """The list of who is here is closed."""
-
-
-@frozen
-class PictureInPictureEnabled(Event):
-    """The call is a small picture over something else."""
-
-
-@frozen
-class PictureInPictureDisabled(Event):
-    """The call has its place again."""
-
-
-@frozen
-class ChatUnreadChanged(Event):
-    """So many messages wait to be read."""
-
-    count: int
-
-
-# --- buttons: told before what they do ----------------------------------------------------------------------------
-@define(eq=False)
-class Pressed:
-    """A button was pressed; a callback that is no coroutine may keep it from doing what it does."""
-
-    default_prevented: bool = field(default=False, init=False)
-
-    def prevent_default(self) -> None:
-        """The program does something else instead."""
-        self.default_prevented = True
-
-
-@define(eq=False)
-class LeaveSessionButtonClicked(Pressed, Event):
-    """We leave."""
-
-
-@define(eq=False)
-class ToggleAudioButtonClicked(Pressed, Event):
-    """Our microphone goes off or on."""
-
-
-@define(eq=False)
-class ToggleVideoButtonClicked(Pressed, Event):
-    """Our camera goes off or on."""
-
-
-@define(eq=False)
-class SwitchCameraButtonClicked(Pressed, Event):
-    """Another camera is taken."""
-
-
-@define(eq=False)
-class RaiseHandButtonClicked(Pressed, Event):
-    """Our hand goes up or down."""
-
-
-@define(eq=False)
-class ShareInviteButtonClicked(Pressed, Event):
-    """A link for somebody else is made."""
-
-
-@define(eq=False)
-class ChangeLayoutButtonClicked(Pressed, Event):
-    """The next layout is taken."""
-
-
-@define(eq=False)
-class ParticipantListButtonClicked(Pressed, Event):
-    """The list of who is here opens or closes."""
-
-
-@define(eq=False)
-class ChatButtonClicked(Pressed, Event):
-    """The chat opens or closes."""
-
-
-@define(eq=False)
-class RecordingToggleButtonClicked(Pressed, Event):
-    """Recording begins or ends."""
-
-
-@define(eq=False)
-class ScreenShareButtonClicked(Pressed, Event):
-    """Our screen is shared, or no more."""
 
 
 # --- words -----------------------------------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ class IncomingStreams:
     def __init__(self, handlers: Handlers) -> None:
         self._handlers = handlers
         self._topics: dict[tuple[Kind, str], Handler] = {}
+        self._own: dict[tuple[Kind, str], Handler] = {}
         self._readers: dict[tuple[str, str], Reader] = {}
         self._of: Counter[str] = Counter()
         self._unread = Unread()
@@ -46,11 +47,16 @@ class IncomingStreams:
 
         return unwatch
 
+    def handle_unless_asked(self, kind: Kind, topic: str, handler: Handler) -> None:
+        """Streams of this topic go to ``handler`` as long as `handle` gives it no other."""
+        self._own[kind, topic] = handler
+
     # --- what the network brings
     def begin(self, header: DataStream.Header, uid: str, person: Any, *, encrypted: bool) -> None:
         """A stream begins; where nobody handles its topic, it is left out."""
         kind = _kind(header)
-        handler = self._topics.get((kind, header.topic)) if kind else None
+        key = (kind, header.topic) if kind else None
+        handler = (self._topics.get(key) or self._own.get(key)) if key else None
         if kind is None or handler is None or (uid, header.stream_id) in self._readers:
             logger.debug("a stream of topic %r of %s is left out", header.topic, uid)
             return
