@@ -12,7 +12,11 @@ import pytest
 from jackfield import Calls, CallSession, Place, tokens
 from jackfield.plugins import Config, load
 from jackfield.server.app import Server
+from jackfield.session.sharing import first_screen
+from jackfield.values.errors import DeviceError, DeviceGone
 from tests.lab.embedded import KEY, SECRET
+from tests.lab.meeting import heard, names
+from tests.lab.meeting import until as happens
 from tests.lab.xserver import XServer
 
 pytestmark = pytest.mark.needs("xvfb")
@@ -119,3 +123,61 @@ async def test_a_screen_by_its_id(two: tuple[CallSession, CallSession], x_server
     before = publication.stats()["framesEncoded"]
     await asyncio.sleep(2)
     assert 20 <= publication.stats()["framesEncoded"] - before <= 45
+
+
+async def test_sharing_what_there_is(two: tuple[CallSession, CallSession], x_server: XServer) -> None:
+    """The first screen where none is named; another one in the same track, the old one where it cannot be had; beside
+    somebody else who shares; each start and stop is told once, however often it is asked for."""
+    ada, bob = two
+    told, own = heard(bob), heard(ada)
+    x_server.paint(BLUE)
+    first, second = await asyncio.gather(ada.start_screen_sharing(), ada.start_screen_sharing())
+    assert first is second
+    assert first.device is not None
+    assert first.device.label == "Screen (screen)"
+    await until(bob.participants["ada"].screen.frames(), lambda picture: is_like(picture[100, 100], BLUE))
+    window = x_server.window("slides", RED, width=400, height=300)
+    assert await ada.start_screen_sharing("slides") is first
+    await until(
+        bob.participants["ada"].screen.frames(),
+        lambda picture: picture.shape[:2] == (300, 400) and is_like(picture[9, 9], RED),
+    )
+    with pytest.raises(DeviceGone, match="no screen matches 'slidse'; did you mean slides"):
+        await ada.start_screen_sharing("slidse")
+    assert first.device is not None
+    assert first.device.label == "slides"
+    await bob.start_screen_sharing("screen:x11-desktop")
+    await until(ada.participants["bob"].screen.frames(), lambda picture: picture.shape[:2] == (800, 1280))
+    await asyncio.gather(ada.stop_screen_sharing(), ada.stop_screen_sharing())
+    assert not ada.is_screen_sharing
+    assert bob.is_screen_sharing
+    await happens(lambda: "participant_stopped_screen_share" in names(told), "the end at Bob's")
+    assert [name for name in names(told) if "screen_share" in name] == [
+        "participant_started_screen_share",
+        "screen_share_started",
+        "participant_stopped_screen_share",
+    ]
+    assert [each.name for each in own if each.name in ("screen_share_started", "screen_share_stopped")] == [
+        "screen_share_started",
+        "screen_share_stopped",
+    ]
+    window.close()
+
+
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [
+        ({}, "there is no screen here to share.*jackfield doctor"),
+        ({"XDG_SESSION_TYPE": "wayland"}, "is unusable.*Xorg"),
+    ],
+)
+def test_no_screen_is_shared_unasked_where_none_can_be_seen(
+    environ: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No made-up one either: in words, what is missing."""
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "XDG_SESSION_TYPE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(DeviceError, match=said):
+        first_screen(load(Config()))

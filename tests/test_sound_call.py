@@ -16,7 +16,7 @@ import pytest
 from jackfield.testing.fakes import FakeSink
 from jackfield.values.formats import AudioFormat
 from tests.lab.machine import find_tool
-from tests.lab.meeting import People, until
+from tests.lab.meeting import People, heard, names, until
 from tests.lab.sound_server import SoundServer
 
 pytestmark = pytest.mark.needs("pulseaudio", "pactl", "alsa-plugins", "portaudio")
@@ -69,10 +69,18 @@ async def test_a_whistle_goes_from_microphone_to_loudspeaker(people: People) -> 
 
 
 async def test_a_headset_that_is_switched_on_in_the_call_is_used(people: People, sound_server: SoundServer) -> None:
-    """`set_speaker` finds it at once, and the server has a stream of ours there."""
+    """`set_audio_mode` finds it at once, and the server has a stream of ours there; who joins for it gets it too."""
     bob = await people.join("bob", {**SOUND, "speaker": "sounddevice:pulse-spk"})
+    events = heard(bob)
     number = sound_server.add_sink("headset")
-    await bob.set_speaker("sounddevice:pulse-headset")
+    device = await bob.set_audio_mode("headphones")
+    assert device is not None
+    assert (device.id, bob.audio_mode) == ("sounddevice:pulse-headset", "HEADPHONES")
+    assert names(events) == ["speaker_changed", "audio_mode_changed"]
+    eve = await people.join("eve", {**SOUND, "speaker": None, "audio_mode": "HEADPHONES"})
+    await until(lambda: eve.device("speaker"), "Eve's loudspeaker")
+    assert eve.device("speaker") == device
+    await eve.leave()
     sinks = json.loads(sound_server.pactl("--format=json", "list", "sinks"))
     index = next(sink["index"] for sink in sinks if sink["name"] == "headset")
 

@@ -12,7 +12,7 @@ from jackfield.values.settings import AudioMode
 _WORDS = {
     AudioMode.BLUETOOTH: re.compile(r"blue\s?tooth|bluez|airpods|hands-?free|a2dp", re.IGNORECASE),
     AudioMode.HEADPHONES: re.compile(r"head\s?(phone|set)|ear\s?(phone|bud|pod)", re.IGNORECASE),
-    AudioMode.EARPIECE: re.compile(r"earpiece|handset|receiver", re.IGNORECASE),
+    AudioMode.EARPIECE: re.compile(r"earpiece|handset", re.IGNORECASE),
 }
 
 

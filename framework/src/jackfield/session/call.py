@@ -280,11 +280,7 @@ class CallSession(Moderating, Sharing, Meeting):
     async def set_speaker(self, wish: str | Sequence[str] | None) -> Device | None:
         """The loudspeaker is this one from now on. `DeviceError` or `PluginError` when it cannot; then none plays."""
         self._check_active()
-        before = self._outputs.speaker
-        device = await self._outputs.set_speaker(wish)
-        if device is None or before is None or device.id != before.id:
-            self._emit(events.SpeakerChanged(device))
-        return device
+        return await self._outputs.set_speaker(wish)
 
     async def controls(self, kind: DeviceKind = "camera") -> Sequence[Control]:
         """What can be adjusted on the device in use: exposure, focus, zoom. Empty where it has nothing of the kind.

@@ -10,7 +10,7 @@ from typing import Any
 from jackfield.media.far_end import FarEnd
 from jackfield.plugins import Plugins
 from jackfield.roles import Renderer
-from jackfield.session.audio_mode import speaker_for
+from jackfield.session.audio_mode import mode_of, speaker_for
 from jackfield.session.explaining import Wish
 from jackfield.session.hotplug import HotPlug
 from jackfield.session.opening import aside
@@ -45,6 +45,8 @@ class Outputs:
         self._turn = asyncio.Lock()
         self._renderers: list[Renderer] = []
         self._playback: Playback | None = None
+        #: Of the loudspeaker that played last.
+        self._mode: AudioMode | None = None
         self._opening: asyncio.Task[None] | None = None
 
     @property
@@ -100,6 +102,7 @@ class Outputs:
             self._playback = None if self._playback is playback else self._playback
             raise
         self._is_heard = True
+        self._mode = self._mode or mode_of(device)
 
     def _lost(self, playback: Playback, error: CallError) -> None:
         """The loudspeaker ended by itself: it is waited for, or replaced."""
@@ -120,24 +123,39 @@ class Outputs:
             if not self._broken:
                 break
         same = was_heard and found.id == lost.id
-        self._emit(events.DeviceRestored(found) if same else events.SpeakerChanged(found))
+        if same:
+            self._emit(events.DeviceRestored(found))
+        else:
+            self._changed(found)
 
     async def set_speaker(self, wish: Wish) -> Device | None:
         """Another loudspeaker plays from now on. `DeviceError` or `PluginError` when it cannot; then none does."""
         async with self._turn:
+            await self._opened_first()
             device, driver, _ = await aside(lambda: self._plugins.device("speaker", wish))
             self._wish = wish
-            if device is not None and self.speaker is not None and device.id == self.speaker.id and not self._broken:
+            before = self.speaker
+            if device is not None and before is not None and device.id == before.id and not self._broken:
                 return device
             await self._silence()
             if device is not None:
                 await self._open_speaker(device, driver)
+            self._changed(device)
             return device
 
+    def _changed(self, speaker: Device | None) -> None:
+        self._emit(events.SpeakerChanged(speaker))
+        mode, self._mode = self._mode, mode_of(speaker) if speaker is not None else self._mode
+        if self._mode is not None and self._mode is not mode:
+            self._emit(events.AudioModeChanged(self._mode))
+
+    async def _opened_first(self) -> None:
+        opening, self._opening = self._opening, None
+        if opening is not None:
+            await asyncio.gather(opening, return_exceptions=True)
+
     async def _silence(self) -> None:
-        if self._opening is not None:
-            await asyncio.gather(self._opening, return_exceptions=True)
-            self._opening = None
+        await self._opened_first()
         await self._recovery.stop()
         await self._close_player()
 

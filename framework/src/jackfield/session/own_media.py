@@ -69,7 +69,7 @@ class OwnMedia:
         self.hotplug = hotplug
         #: What the loudspeaker plays, for those who cancel its echo.
         self.far_end = FarEnd()
-        self._turns = {"camera": asyncio.Lock(), "microphone": asyncio.Lock()}
+        self._turns = {kind: asyncio.Lock() for kind in ("camera", "microphone", "screen")}
         self._recoveries: dict[Publication, Recovery] = {}
         self.shown = OwnTracks(plugins, emit, lambda error, source: emit(events.Error(error, source)))
         #: Devices whose own encoding nobody could decode: they are asked for raw pictures from then on.
@@ -287,8 +287,8 @@ class OwnMedia:
             self._emit(events.VideoPaused(by_moderator) if muted else events.VideoResumed())
 
     async def set_device(self, kind: Any, wish: Wish) -> Device | None:
-        """The camera or microphone is another one from now on; the track stays published. Where it cannot be had, all
-        stays as it was: the old device goes on, or is waited for."""
+        """The camera, microphone or screen is another one from now on; the track stays published. Where it cannot be
+        had, all stays as it was: the old device goes on, or is waited for."""
         async with self._turns[kind]:
             before = self._plugins.choices.get(kind)
             try:
@@ -309,8 +309,9 @@ class OwnMedia:
                 if device is None or wish is None or isinstance(wish, str):
                     raise
                 failed[device.id] = error.message
-        self._wishes[kind] = wish
-        if changed:
+        if kind in self._wishes:  # a screen that goes is waited for: nobody has asked that another be seen instead
+            self._wishes[kind] = wish
+        if changed and kind in _CHANGED:
             self._emit(_CHANGED[kind](device))
         return device
 

@@ -11,10 +11,9 @@ from jackfield.session.opening import aside
 from jackfield.session.outputs import Outputs
 from jackfield.session.own_media import OwnMedia
 from jackfield.session.publication import Publication
-from jackfield.values import events
+from jackfield.session.recovery import LEAST_RANK
 from jackfield.values.devices import Device
-from jackfield.values.errors import DeviceGone
-from jackfield.values.events import Event
+from jackfield.values.errors import DeviceError, DeviceGone
 from jackfield.values.settings import AudioMode
 
 
@@ -31,8 +30,6 @@ class Sharing:
 
         def _check_active(self) -> None: ...
 
-        def _emit(self, event: Event) -> None: ...
-
         async def set_speaker(self, wish: str | Sequence[str] | None) -> Device | None: ...
 
     @property
@@ -41,26 +38,25 @@ class Sharing:
         return self._own.of("screen") is not None
 
     async def start_screen_sharing(self, screen: str | Sequence[str] | None = None) -> Publication:
-        """Others see this screen (id, label, address, a list in order, None for the best) beside our camera.
+        """Others see this screen or window (id, label, address, a list in order, None for the first screen) beside our
+        camera; made-up screens only where they are named.
 
-        One that is shared already is shared on; another one takes its place. `DeviceError` where there is none, or it
-        may not be seen; `NotAllowed` when the token does not let us publish.
+        Another one takes the place of one that is shared already, in the same track, and where it cannot be had the
+        former is shared on. `DeviceError` says why it cannot be seen; `NotAllowed` when the token does not let us
+        publish.
         """
         await self._reachable()
-        device, _, _ = await aside(lambda: self._plugins.device("screen", screen))
-        if device is None:
-            raise DeviceGone("there is no screen here to share; see `jackfield devices screen` and `jackfield doctor`")
+        wish = screen if screen is not None else await aside(lambda: first_screen(self._plugins))
+        await self._own.set_device("screen", wish)
         shared = self._own.of("screen")
-        if shared is not None:
-            if shared.device is not None and shared.device.id == device.id:
-                return shared
-            await self._own.unpublish(shared)
-        return await self._own.publish(device, name="screen", source="screen")
+        if shared is None:
+            raise DeviceGone("no screen is wanted: name one, or stop_screen_sharing()")
+        return shared
 
     async def stop_screen_sharing(self) -> None:
         """Our screen is ours alone."""
-        while (shared := self._own.of("screen")) is not None:
-            await self._own.unpublish(shared)
+        while self._own.of("screen") is not None:
+            await self._own.set_device("screen", "none")
 
     @property
     def audio_mode(self) -> AudioMode | None:
@@ -79,6 +75,24 @@ class Sharing:
         if wanted is self.audio_mode:
             return self._outputs.speaker
         there = await aside(lambda: self._plugins.devices("speaker"))
-        device = await self.set_speaker(speaker_for(wanted, there).id)
-        self._emit(events.AudioModeChanged(wanted))
-        return device
+        return await self.set_speaker(speaker_for(wanted, there).id)
+
+
+def first_screen(plugins: Plugins) -> str:
+    """The id of the screen that is shared unasked; `DeviceError` says why none is. Blocks for milliseconds."""
+    there = plugins.devices("screen")
+    try:
+        device, _, _ = plugins.device("screen")
+    except DeviceError:
+        device = None
+    if device is not None and device.rank >= LEAST_RANK:
+        return device.id
+    for each in there:
+        if each.state != "ready":
+            plugins.device("screen", each.id)  # says what it is, and why
+    made_up = ", ".join(each.id for each in there)
+    instead = f"; named, {made_up} would be shared" if made_up else ""
+    raise DeviceGone(
+        "there is no screen here to share: this machine shows nothing, or no plugin that takes screens is installed; "
+        f"`jackfield doctor` and `jackfield plugins` say which{instead}"
+    )
