@@ -17,11 +17,24 @@ MEMBERS = sorted(p.parent for kind in ("plugins", "adapters") for p in ROOT.glob
 FOREIGN = {"aiortc", "aioice", "pylibsrtp", "av"}
 
 # What each part of the framework may import. The server and the client share what is below `session`, never each other.
-_SHARED = {"values", "roles", "hookspecs", "plugins", "tokens", "state", "links", "runtime", "local", "own_python"}
+_SHARED = {
+    "values",
+    "rendered",
+    "roles",
+    "hookspecs",
+    "plugins",
+    "tokens",
+    "state",
+    "links",
+    "runtime",
+    "local",
+    "own_python",
+}
 _SHARED |= {"log_limit"}
 MAY_IMPORT = {
     "values": set(),
-    "roles": {"values"},
+    "rendered": {"values"},
+    "roles": {"values", "rendered"},
     "hookspecs": {"values", "roles"},
     "own_python": set(),
     "log_limit": set(),
@@ -36,7 +49,7 @@ MAY_IMPORT = {
     "session": _SHARED | {"media", "rtc"},
     "calls": _SHARED | {"media", "rtc", "session"},
     "server": _SHARED | {"media", "rtc"},
-    "testing": _SHARED | {"media", "rtc", "server"},
+    "testing": _SHARED | {"media", "rtc", "session", "server"},
     "bench": _SHARED | {"media", "rtc", "session", "calls"},
     "cli": _SHARED | {"media", "rtc", "session", "calls", "server", "testing", "bench", ""},
     "": _SHARED | {"media", "rtc", "session", "calls"},

@@ -14,7 +14,7 @@ from jackfield.session.hotplug import HotPlug
 from jackfield.session.opening import TooSlow, opened
 from jackfield.session.outputs import Outputs
 from jackfield.session.publication import Publication
-from jackfield.testing.fakes import FakeCall
+from jackfield.testing.fake_call import FakeCall
 from jackfield.values.devices import Device
 from jackfield.values.errors import CallError, DeviceGone, PluginError
 from jackfield.values.formats import AudioFormat, VideoFormat

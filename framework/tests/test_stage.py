@@ -46,6 +46,14 @@ class Seen:
             self.stage.heard(event)
         return [event.name for event in happened]
 
+    def speaks(self, uid: str) -> None:
+        """They, and nobody else."""
+        everyone = ("me", *self.room.participants)
+        for event in self.room.speakers(
+            SpeakerInfo(sid=f"PA_{each}", active=each == uid, level=0.5) for each in everyone
+        ):
+            self.stage.heard(event)
+
     def names(self) -> list[str]:
         names = [event.name for event in self.told]
         self.told.clear()
@@ -57,10 +65,13 @@ def test_the_main_place_is_the_pinned_ones_then_the_screens_then_the_speakers() 
     seen = Seen()
     stage, room = seen.stage, seen.room
     assert stage.main is room.participants["ada"]
-    room.speakers([SpeakerInfo(sid="PA_bob", active=True, level=0.5)])
+    seen.speaks("bob")
     assert stage.main is room.participants["bob"]
-    room.speakers([SpeakerInfo(sid="PA_me", active=True, level=0.9)])
-    assert stage.main is room.participants["ada"], "ourselves never take it"
+    seen.speaks("me")
+    assert stage.main is room.participants["bob"], "ourselves never take it"
+    seen.speaks("")
+    assert stage.main is room.participants["bob"], "it stays while nobody speaks"
+    seen.speaks("ada")
     seen.happens(info("bob", screen=True))
     assert stage.main is stage.presenter is room.participants["bob"]
     stage.pin(room.participants["ada"])

@@ -6,10 +6,15 @@ An optional ability is a one-method protocol, asked with ``isinstance``. The fra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from attrs import frozen
+
+from jackfield.rendered import RenderedCall as RenderedCall
+from jackfield.rendered import RenderedPerson as RenderedPerson
+from jackfield.rendered import RenderedTrack as RenderedTrack
+from jackfield.rendered import Unwatch as Unwatch
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,8 +28,6 @@ if TYPE_CHECKING:
     from jackfield.values.media import AudioBlock, EncodedFrame, Media, VideoFrame
     from jackfield.values.people import CallToken, LogIn, Place, Role
     from jackfield.values.settings import SessionSettings
-
-Unwatch = Callable[[], None]
 
 
 # --- what whatever a plugin offers may say of the machine ---------------------------------------------------------
@@ -384,56 +387,6 @@ class DecoderFactory(Protocol):
 
 
 # --- where media goes ---------------------------------------------------------------------------------------------
-class RenderedTrack(Protocol):
-    """One track as a renderer sees it. ``encoded`` and ``decoded`` may both be taken; decoding runs only while someone
-    takes decoded media. Handlers run on the event loop."""
-
-    sid: str
-    name: str
-    kind: Literal["audio", "video"]
-    source: Literal["camera", "microphone", "screen", "screen_audio", "unknown"]
-    participant: Any
-    codec: str
-
-    @property
-    def muted(self) -> bool:
-        """Whether its sender has it off, and it gives nothing."""
-
-    def take_encoded(self, handler: Callable[[EncodedFrame], None]) -> Unwatch:
-        """Every encoded frame from the next on."""
-
-    def take_decoded(self, handler: Callable[[VideoFrame | AudioBlock], None]) -> Unwatch:
-        """Every decoded frame from the next on."""
-
-    def request_keyframe(self) -> None:
-        """A keyframe comes as soon as the sender can give one."""
-
-
-class RenderedCall(Protocol):
-    """The call as a renderer sees it: a `CallSession`, of which this is the part that renderers may rely on."""
-
-    session_id: str
-    settings: Any
-
-    @property
-    def participants(self) -> Mapping[str, Any]:
-        """Everyone else, by uid."""
-
-    @property
-    def local(self) -> Any:
-        """Ourselves."""
-
-    def tracks(self) -> Sequence[RenderedTrack]:
-        """Remote tracks that are subscribed now."""
-
-    def own_tracks(self) -> Sequence[RenderedTrack]:
-        """Our own pictures that are published now; their ``participant`` is ``local``."""
-
-    def on(self, name: str, callback: Callable[..., Any]) -> Unwatch:
-        """Calls back with each event; that of ``track_subscribed``, ``track_unsubscribed``,
-        ``own_track_started`` and ``own_track_ended`` has a ``track``."""
-
-
 class Renderer(Protocol):
     """One open output of a call."""
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from jackfield_render_headless.options import Options
 from jackfield_render_headless.plugin import plugin
 
-from jackfield.testing import samples
+from jackfield.testing import FakeCall, FakeTrack, samples
 from jackfield.testing.contracts.plugin import PluginContract
 from jackfield.testing.contracts.renderer import RendererContract
-from jackfield.testing.fakes import FakeCall, FakeTrack
 
 
 class TestPlugin(PluginContract):

@@ -19,8 +19,7 @@ from jackfield_render_record.plugin import plugin
 from jackfield_render_record.recording import Source
 from jackfield_render_record.renderer import TakenTrack
 
-from jackfield.testing import samples
-from jackfield.testing.fakes import FakeCall, FakeParticipant, FakeTrack
+from jackfield.testing import FakeCall, FakeParticipant, FakeTrack, samples
 from jackfield.values.errors import PluginError
 from jackfield.values.settings import SessionSettings
 

@@ -22,6 +22,9 @@ def button_defaults(call: Any) -> dict[str, Callable[[], Awaitable[Any]]]:
     async def screen() -> None:
         await (call.stop_screen_sharing() if call.is_screen_sharing else call.start_screen_sharing())
 
+    async def recording() -> None:
+        await (call.stop_recording() if call.is_recording else call.start_recording())
+
     async def layout() -> None:
         call._stage.next_layout()
 
@@ -31,7 +34,7 @@ def button_defaults(call: Any) -> dict[str, Callable[[], Awaitable[Any]]]:
     async def chat() -> None:
         call.set_chat_button_unread_count(0)
 
-    return {
+    defaults: dict[str, Callable[[], Awaitable[Any]]] = {
         "leave_session": call.leave,
         "toggle_audio": microphone,
         "toggle_video": camera,
@@ -42,3 +45,6 @@ def button_defaults(call: Any) -> dict[str, Callable[[], Awaitable[Any]]]:
         "chat": chat,
         "screen_share": screen,
     }
+    if hasattr(call, "start_recording"):
+        defaults["recording_toggle"] = recording
+    return defaults

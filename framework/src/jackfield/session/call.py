@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -58,8 +59,8 @@ logger = logging.getLogger("jackfield.call")
 class CallSession(Moderating, Sharing, Meeting):
     """One call, joined. Made by `Calls.join_session`; use it on its event loop.
 
-    ``session_id`` and ``settings`` are what it was joined with, ``findings`` are the warnings
-    about the settings.
+    ``session_id`` and ``settings`` are what it was joined with, ``findings`` are the warnings about the settings, and
+    ``joined_at`` is when, in Unix time.
     """
 
     def __init__(
@@ -110,7 +111,7 @@ class CallSession(Moderating, Sharing, Meeting):
         self._outputs = Outputs(self, plugins, self._failed, self._emit, own.hotplug, own.far_end)
         self._left: asyncio.Future[LeaveReason] = asyncio.get_running_loop().create_future()
         self._ending: asyncio.Task[None] | None = None
-        self._joined = False
+        self._joined, self.joined_at = False, time.time()
 
     # --- beginning
     async def begin(self, early: Early, container: Any = None) -> None:
@@ -127,7 +128,7 @@ class CallSession(Moderating, Sharing, Meeting):
         connection.on_track = lambda receiver: self._subscriptions.receiver_came(receiver, self._room)
         connection.on_track_ended = self._subscriptions.receiver_went
         connection.on_data = self._messages.came
-        self._joined = True
+        self._joined, self.joined_at = True, time.time()
         self._emit(events.SessionJoined(self))
         for event in self._room.first_events:
             self._emit(event)

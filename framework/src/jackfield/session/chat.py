@@ -45,15 +45,16 @@ class Chat:
         except StreamError as error:
             logger.warning("a chat message of %s is lost: %s", person.uid, error.message)
             return
-        self._add(ChatMessage(reader.info.stream_id, person, text, reader.info.timestamp_ms / 1000 or time.time()))
+        self.add(ChatMessage(reader.info.stream_id, person, text, reader.info.timestamp_ms / 1000 or time.time()))
 
     def sent(self, info: TextStreamInfo, text: str, to: Sequence[str]) -> ChatMessage:
         """Ours is on its way."""
         message = ChatMessage(info.stream_id, self._room.local, text, info.timestamp_ms / 1000, True, tuple(to))
-        self._add(message)
+        self.add(message)
         return message
 
-    def _add(self, message: ChatMessage) -> None:
+    def add(self, message: ChatMessage) -> None:
+        """It was written."""
         self.log.append(message)
         self._emit(message)
 
@@ -92,16 +93,17 @@ class Captions:
                 text += piece
                 if len(text) > LONGEST:
                     return
-                self._tell(Transcription(key, person, text, False))
+                self.tell(Transcription(key, person, text, False))
         except StreamError as error:
             logger.debug("a caption broke off: %s", error.message)
-        self._tell(Transcription(key, person, text, final))
+        self.tell(Transcription(key, person, text, final))
 
     def _speaker(self, track: str, sender: Participant | None) -> Participant | None:
         everyone = (self._room.local, *self._room.participants.values())
         return next((person for person in everyone if track and track in person.track_infos), sender)
 
-    def _tell(self, line: Transcription) -> None:
+    def tell(self, line: Transcription) -> None:
+        """It was said, as far as it goes."""
         if self._lines.get(line.id) == line:
             return
         self._lines[line.id] = line

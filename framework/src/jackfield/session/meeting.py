@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
+from jackfield.rendered import Button
 from jackfield.session.chat import CHAT_TOPIC, Captions, Chat, checked
 from jackfield.session.idle import Idle
 from jackfield.session.messaging import Messaging
@@ -15,20 +16,7 @@ from jackfield.session.stage import Stage
 from jackfield.values.events import EVENTS, ChatMessage, Event, Pressed, Transcription
 from jackfield.values.settings import Layout
 
-#: The buttons of a call; each is told as ``<name>_button_clicked``.
-Button = Literal[
-    "leave_session",
-    "toggle_audio",
-    "toggle_video",
-    "switch_camera",
-    "raise_hand",
-    "share_invite",
-    "change_layout",
-    "participant_list",
-    "chat",
-    "recording_toggle",
-    "screen_share",
-]
+#: The buttons that `Meeting.press` knows.
 BUTTONS: tuple[Button, ...] = get_args(Button)
 
 
@@ -40,7 +28,7 @@ class Meeting(Messaging):
     _chat: Chat
     _captions: Captions
     _idle: Idle
-    #: What each button does; one that is not here does nothing by itself.
+    #: What each button does; one that is not here is its renderer's.
     _defaults: dict[str, Callable[[], Awaitable[Any]]]
 
     if TYPE_CHECKING:  # what a `CallSession` has
@@ -88,11 +76,11 @@ class Meeting(Messaging):
 
     @property
     def chat_unread_count(self) -> int:
-        """What the chat button shows, as was set."""
+        """What the chat button shows: the messages of others since it was last set."""
         return self._stage.unread
 
     def set_chat_button_unread_count(self, count: int) -> None:
-        """The chat button shows this number; 0: none. ``ValueError`` below 0."""
+        """The chat button shows this number, and counts on from it; 0: none. ``ValueError`` below 0."""
         if count < 0:
             raise ValueError(f"a number of unread messages is 0 or more; this is {count}")
         self._stage.set_unread(count)
@@ -193,7 +181,8 @@ class Meeting(Messaging):
     async def press(self, button: Button) -> bool:
         """A renderer's button: tells ``<button>_button_clicked``, then acts unless a callback prevented it.
 
-        Answers whether it acted; raises what the action raises, and ``ValueError`` for a button that there is not.
+        False: it was prevented. True where the renderer does the rest, too: it opens its chat, or shows a link.
+        Raises what the action raises, and ``ValueError`` for a button that there is not.
         """
         if button not in BUTTONS:
             raise ValueError(f"there is no button {button!r}; there are {', '.join(BUTTONS)}")
@@ -201,7 +190,8 @@ class Meeting(Messaging):
         pressed = EVENTS[f"{button}_button_clicked"]()
         self._emit(pressed)
         assert isinstance(pressed, Pressed)
-        if pressed.default_prevented or button not in self._defaults:
+        if pressed.default_prevented:
             return False
-        await self._defaults[button]()
+        if button in self._defaults:
+            await self._defaults[button]()
         return True

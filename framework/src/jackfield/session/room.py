@@ -99,7 +99,9 @@ class Room:
         is_same, self.sid = self.sid == join.room.sid, join.room.sid
         self.permission = join.participant.permission
         recorded = self.described(join.room.metadata, join.room.active_recording)
-        self.local.take(join.participant)
+        hand, recording = self.local.raised_hand_at, self.local.is_recording
+        self.local.take(join.participant)  # what we have said of ourselves is said again: nobody's hand goes down
+        self.local.raised_hand_at, self.local.is_recording = hand, recording
         present = {info.identity for info in join.other_participants}
         missing = [person for uid, person in self.participants.items() if uid not in present]
         happened: list[Event] = recorded

@@ -23,16 +23,21 @@ class Stage:
         self.is_list_visible = self.is_picture_in_picture = False
         self.unread = 0
         self._pinned: str | None = None
+        self._spoke: str | None = None
         #: Who shares a screen, in the order of their beginning.
         self._presenting: list[str] = [each.uid for each in room.participants.values() if each.is_presenting]
 
     def heard(self, event: Event) -> None:
-        """Follows who shares a screen, and who leaves."""
+        """Follows who shares a screen, who speaks, who writes, and who leaves."""
         match event:
             case events.ParticipantStartedScreenShare(participant=person) if not person.is_local:
                 self._presenting = [uid for uid in self._presenting if uid != person.uid] + [person.uid]
             case events.ParticipantStoppedScreenShare(participant=person):
                 self._presenting = [uid for uid in self._presenting if uid != person.uid]
+            case events.DominantSpeakerChanged(participant=person) if person is not None and not person.is_local:
+                self._spoke = person.uid
+            case events.ChatMessage(is_own=False):
+                self.set_unread(self.unread + 1)
             case events.ParticipantLeft(participant=person):
                 self._presenting = [uid for uid in self._presenting if uid != person.uid]
                 if self._pinned == person.uid:
@@ -50,11 +55,12 @@ class Stage:
 
     @property
     def main(self) -> Participant | None:
-        """Who has the main place: who is pinned, else whose screen is shared, else who speaks, else who came first."""
-        found = self.pinned or self.presenter
-        if found is None and self._room.dominant is not None and not self._room.dominant.is_local:
-            found = self._room.dominant
-        return found or next(iter(self._room.participants.values()), None)
+        """Who has the main place: who is pinned, else whose screen is shared, else who spoke last, else who came first.
+
+        It stays while nobody speaks, and while we do."""
+        people = self._room.participants
+        spoke = people.get(self._spoke) if self._spoke is not None else None
+        return self.pinned or self.presenter or spoke or next(iter(people.values()), None)
 
     @property
     def shown_layout(self) -> Layout:

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from jackfield.testing.contracts.settings import SettingsCheckContract
     from jackfield.testing.contracts.tokens import TokenProviderContract
     from jackfield.testing.distributions import install
+    from jackfield.testing.fake_call import FakeCall
     from jackfield.testing.fakes import (
-        FakeCall,
         FakeParticipant,
         FakeProcessor,
         FakeProcessorFactory,
@@ -54,7 +54,7 @@ _WHERE = {
     "TokenProviderContract": "contracts.tokens",
     "VideoProcessorContract": "contracts.processor",
     "install": "distributions",
-    "FakeCall": "fakes",
+    "FakeCall": "fake_call",
     "FakeParticipant": "fakes",
     "FakeProcessor": "fakes",
     "FakeProcessorFactory": "fakes",

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any, Literal
 
 from attrs import define, field
 
 from jackfield.roles import Unwatch
 from jackfield.values.errors import CallError
-from jackfield.values.events import OwnTrackEnded, OwnTrackStarted, TrackSubscribed, TrackUnsubscribed
+from jackfield.values.events import NetworkQuality
 from jackfield.values.media import AudioBlock, EncodedFrame, Media, VideoFrame
+from jackfield.values.people import Role
 from jackfield.values.settings import SessionSettings
 
 
@@ -45,13 +45,24 @@ class FakeSink:
 
 @define(eq=False)
 class FakeParticipant:
-    """Somebody in a `FakeCall`."""
+    """A `RenderedPerson`, where a test needs one without a call."""
 
     uid: str = "ada"
     name: str = "Ada"
     pid: str = "PA_1"
     sid: str = "PA_1"
     is_local: bool = False
+    avatar: str = ""
+    role: Role = "participant"
+    audio_muted: bool = False
+    video_paused: bool = False
+    is_presenting: bool = False
+    is_pinned: bool = False
+    is_speaking: bool = False
+    audio_level: float = 0.0
+    raised_hand_at: float | None = None
+    is_recording: bool = False
+    network_quality: NetworkQuality = "unknown"
 
 
 @define(eq=False)
@@ -89,72 +100,6 @@ class FakeTrack:
         else:
             for take_decoded in list(self.decoded):
                 take_decoded(media)
-
-
-@define(eq=False)
-class FakeCall:
-    """A `RenderedCall` whose tracks come and go as a test says."""
-
-    session_id: str = "stand-up"
-    settings: Any = field(factory=SessionSettings)
-    uid: str = "bob"
-    joined_at: float = field(factory=time.time)
-    people: dict[str, Any] = field(factory=dict)
-    local: Any = field(factory=lambda: FakeParticipant("bob", "Bob", "PA_bob", "PA_bob", is_local=True))
-    _tracks: list[FakeTrack] = field(factory=list)
-    _own: list[FakeTrack] = field(factory=list)
-    _listeners: dict[str, list[Callable[..., Any]]] = field(factory=dict)
-
-    @property
-    def participants(self) -> Mapping[str, Any]:
-        """Everyone else, by uid."""
-        return dict(self.people)
-
-    def tracks(self) -> Sequence[FakeTrack]:
-        """Tracks that are subscribed now."""
-        return list(self._tracks)
-
-    def own_tracks(self) -> Sequence[FakeTrack]:
-        """Our own that are published now."""
-        return list(self._own)
-
-    def on(self, name: str, callback: Callable[..., Any]) -> Unwatch:
-        """Calls back at each such event."""
-        return _taken(self._listeners.setdefault(name, []), callback)
-
-    def emit(self, name: str, *arguments: Any) -> None:
-        """Tells everyone who listens to ``name``."""
-        for listener in list(self._listeners.get(name, ())):
-            listener(*arguments)
-
-    def subscribe(self, track: FakeTrack) -> FakeTrack:
-        """The track is there, and ``track_subscribed`` was told."""
-        self.people[track.participant.uid] = track.participant
-        self._tracks.append(track)
-        self.emit("track_subscribed", TrackSubscribed(track))
-        return track
-
-    def unsubscribe(self, track: FakeTrack) -> None:
-        """The track is gone, and ``track_unsubscribed`` was told."""
-        self._tracks.remove(track)
-        self.emit("track_unsubscribed", TrackUnsubscribed(track))
-
-    def show_own(self, track: FakeTrack) -> FakeTrack:
-        """The track is our own from now on, and ``own_track_started`` was told."""
-        track.participant = self.local
-        self._own.append(track)
-        self.emit("own_track_started", OwnTrackStarted(track, self.local))
-        return track
-
-    def end_own(self, track: FakeTrack) -> None:
-        """Our own track is gone, and ``own_track_ended`` was told."""
-        self._own.remove(track)
-        self.emit("own_track_ended", OwnTrackEnded(track, self.local))
-
-    @property
-    def listeners(self) -> int:
-        """How many callbacks are registered."""
-        return sum(map(len, self._listeners.values()))
 
 
 def _taken(handlers: list[Any], handler: Any) -> Unwatch:

@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 import pytest
 
 from jackfield.testing.contracts.offered import PluginUnderTest
-from jackfield.testing.fakes import FakeCall, FakeParticipant, FakeTrack
+from jackfield.testing.fake_call import FakeCall
+from jackfield.testing.fakes import FakeParticipant, FakeTrack
 from jackfield.values.errors import ContainerError
 from jackfield.values.settings import SessionSettings
 
@@ -91,8 +92,53 @@ class RendererContract(PluginUnderTest):
         with pytest.raises(ContainerError):
             await offer.open(call, self.wrong_container)
 
+    @pytest.mark.asyncio
+    async def test_it_lives_through_a_whole_meeting(self, offer: Any, call: FakeCall) -> None:
+        """Names of 500 emoji, markup and 100 kB of chat, hands, captions, screens, pins, layouts, an idle prompt, a
+        connection that is lost: none of it raises, and none of it is listened to after closing."""
+        renderer = await self._open(offer, call)
+        call.clock.advance(call.settings.idle_timeout_before_prompt_s + 1)
+        await _meet(call)
+        call.end("ended")
+        await asyncio.sleep(0.05)
+        await asyncio.wait_for(renderer.close(), CLOSE_LIMIT_S)
+        assert call.listeners == 0
+
     async def _open(self, factory: Any, call: FakeCall) -> Any:
         return await asyncio.wait_for(factory.open(call, self.container), 10)
+
+
+async def _meet(call: FakeCall) -> None:
+    call.join("ada", "\N{GRINNING FACE}" * 500, role="moderator")
+    call.join("eve", "<b>Eve</b>")
+    tracks = [call.send("ada", "camera"), call.send("ada", "microphone"), call.send("eve", "screen")]
+    await _feed(*tracks)
+    call.hand("ada")
+    call.record("eve")
+    for text in ("hello", "<script>alert(1)</script>", "\u00e9" * 50_000):
+        call.write("ada", text)
+    call.caption("eve", "good mor", final=False)
+    call.caption("eve", "Good morning.")
+    for uid in ("ada", "bob", None):
+        call.speak(uid)
+    call.pin_participant("eve")
+    for layout in ("SIDEBAR", "SPOTLIGHT", "TILE"):
+        call.set_layout(layout)
+    call.show_participant_list()
+    call.enable_picture_in_picture_layout()
+    call.quality("ada", "poor")
+    await asyncio.sleep(0.02)
+    call.lose()
+    call.turn_off("ada", "camera")
+    call.restore()
+    call.disable_picture_in_picture_layout()
+    call.hide_participant_list()
+    call.end_sending(tracks[2])
+    call.unpin_participant()
+    call.depart("ada")
+    await _feed(call.show_own())
+    call.depart("eve")
+    await asyncio.sleep(0.02)
 
 
 def _tracks(uid: str) -> list[FakeTrack]:
