@@ -48,6 +48,7 @@ MAY_IMPORT = {
     "rtc": _SHARED | {"media"},
     "session": _SHARED | {"media", "rtc"},
     "calls": _SHARED | {"media", "rtc", "session"},
+    "sync": _SHARED | {"media", "rtc", "session", "calls"},
     "server": _SHARED | {"media", "rtc"},
     "testing": _SHARED | {"media", "rtc", "session", "server"},
     "bench": _SHARED | {"media", "rtc", "session", "calls"},

@@ -242,12 +242,15 @@ class CallSession(Moderating, Sharing, Meeting):
         return await asyncio.shield(self._left)
 
     def _emit(self, event: Event) -> None:
+        self._announce(event)
+
+    def _announce(self, event: Event) -> Sequence[asyncio.Future[None]]:
         if self._left.done():
-            return
+            return ()
         self._stage.heard(event)
         if isinstance(event, events.ParticipantListChanged):
             self._idle.set_alone(not event.participants)
-        self._listeners.emit(event)
+        return self._listeners.ask(event)
 
     # --- our media
     async def mute_audio(self) -> None:

@@ -108,28 +108,34 @@ class Listeners:
 
     def emit(self, event: Event) -> None:
         """Tells everyone, in order of registration. Runs on the event loop."""
-        if self._parent is not None:
-            self._parent.emit(event)
+        self.ask(event)
+
+    def ask(self, event: Event) -> list[asyncio.Future[None]]:
+        """As `emit`, and answers with the callbacks that run on: they are coroutines."""
+        running = self._parent.ask(event) if self._parent is not None else []
         for callback in list(self._callbacks.get(event.name, ())):
-            self._tell(callback, event)
+            running += self._tell(callback, event)
         for stream in list(self._streams):
             stream._put(event)
+        return running
 
     def end(self) -> None:
         """No more events come: streams end. Listeners of the parent stay for its next session."""
         for stream in list(self._streams):
             stream._end()
 
-    def _tell(self, callback: Callback, event: Event) -> None:
+    def _tell(self, callback: Callback, event: Event) -> list[asyncio.Future[None]]:
         try:
             answer = callback(event)
         except Exception:
             _log(callback, event)
-            return
-        if isinstance(answer, Awaitable):
-            task = asyncio.ensure_future(self._finish(answer, callback, event))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            return []
+        if not isinstance(answer, Awaitable):
+            return []
+        task = asyncio.ensure_future(self._finish(answer, callback, event))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return [task]
 
     async def _finish(self, answer: Awaitable[Any], callback: Callback, event: Event) -> None:
         try:

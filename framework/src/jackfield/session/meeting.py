@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, get_args
@@ -18,6 +19,8 @@ from jackfield.values.settings import Layout
 
 #: The buttons that `Meeting.press` knows.
 BUTTONS: tuple[Button, ...] = get_args(Button)
+#: How long a button waits for callbacks that are coroutines.
+ANSWER_S = 2.0
 
 
 class Meeting(Messaging):
@@ -33,7 +36,7 @@ class Meeting(Messaging):
 
     if TYPE_CHECKING:  # what a `CallSession` has
 
-        def _emit(self, event: Event) -> None: ...
+        def _announce(self, event: Event) -> Sequence[asyncio.Future[None]]: ...
 
         def _check_active(self) -> None: ...
 
@@ -179,7 +182,8 @@ class Meeting(Messaging):
 
     # --- buttons
     async def press(self, button: Button) -> bool:
-        """A renderer's button: tells ``<button>_button_clicked``, then acts unless a callback prevented it.
+        """A renderer's button: tells ``<button>_button_clicked``, then acts unless a callback prevented it. One that is
+        a coroutine is waited for, two seconds at most: who needs longer prevents it, and acts later.
 
         False: it was prevented. True where the renderer does the rest, too: it opens its chat, or shows a link.
         Raises what the action raises, and ``ValueError`` for a button that there is not.
@@ -188,8 +192,9 @@ class Meeting(Messaging):
             raise ValueError(f"there is no button {button!r}; there are {', '.join(BUTTONS)}")
         self._check_active()
         pressed = EVENTS[f"{button}_button_clicked"]()
-        self._emit(pressed)
         assert isinstance(pressed, Pressed)
+        if asked := self._announce(pressed):
+            await asyncio.wait(asked, timeout=ANSWER_S)
         if pressed.default_prevented:
             return False
         if button in self._defaults:

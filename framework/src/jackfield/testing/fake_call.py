@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Literal, cast
 
 from livekit.protocol.models import ParticipantInfo, SpeakerInfo, TrackInfo, TrackSource, TrackType
@@ -66,6 +66,7 @@ class FakeCall(FakeOwnMedia, Meeting):
         self.written: list[ChatMessage] = []
         self.clock = ManualTimers()
         self._callbacks: dict[str, list[Callable[..., Any]]] = {}
+        self._running: list[asyncio.Future[None]] = []
         self._tracks: list[FakeTrack] = []
         self._infos: dict[str, ParticipantInfo] = {uid: _info(uid, name)}
         join = JoinResponse(room=RoomInfo(sid="RM_1", name=session_id), participant=self._infos[uid])
@@ -119,11 +120,16 @@ class FakeCall(FakeOwnMedia, Meeting):
 
     def emit(self, event: Event) -> None:
         """Tells everyone who listens to it."""
+        self._announce(event)
+
+    def _announce(self, event: Event) -> Sequence[asyncio.Future[None]]:
         self._stage.heard(event)
         if isinstance(event, events.ParticipantListChanged):
             self._idle.set_alone(not event.participants)
-        for callback in list(self._callbacks.get(event.name, ())):
-            callback(event)
+        answers = [callback(event) for callback in list(self._callbacks.get(event.name, ()))]
+        running = [asyncio.ensure_future(answer) for answer in answers if isinstance(answer, Awaitable)]
+        self._running = [*(each for each in self._running if not each.done()), *running]
+        return running
 
     def _emit(self, event: Event) -> None:
         self.emit(event)

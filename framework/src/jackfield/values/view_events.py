@@ -50,7 +50,7 @@ class ChatUnreadChanged(Event):
 # --- buttons: told before what they do ----------------------------------------------------------------------------
 @define(eq=False)
 class Pressed:
-    """A button was pressed; a callback that is no coroutine may keep it from doing what it does."""
+    """A button was pressed; a callback may keep it from doing what it does."""
 
     default_prevented: bool = field(default=False, init=False)
 
