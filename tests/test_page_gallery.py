@@ -58,29 +58,135 @@ async def page(gallery: Path, chromium: Chromium) -> AsyncIterator[Page]:
     assert chromium.errors == []
 
 
+@pytest.mark.parametrize("layout", ["TILE", "SIDEBAR", "SPOTLIGHT"])
 @pytest.mark.parametrize("size", [DESKTOP, PHONE, LYING], ids=["desktop", "phone", "phone on its side"])
-@pytest.mark.parametrize("people", [2, 9, 50])
-async def test_any_number_of_people_fits(page: Page, people: int, size: Any) -> None:
-    """No tile is cut off at the side or too small to see; what does not fit scrolls, with the keyboard too."""
+async def test_any_number_of_people_fits_in_every_layout(page: Page, layout: str, size: Any) -> None:
+    """No tile is cut off at the side or too small to see; what does not fit is on further pages, each person once."""
     await page.set_viewport_size(size)
-    await page.goto(f"/index.html?people={people}")
-    further = 1 if people > 2 else 0
-    await expect(page.locator(".jf-tile")).to_have_count(people + further)
-    assert await page.evaluate(INSIDE)
-    assert await page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
-    scrolls = await page.evaluate(
-        "() => (({scrollHeight: a, clientHeight: b}) => a > b + 1)(document.querySelector('.jf-people'))"
-    )
-    assert await page.locator(".jf-people[tabindex='0']").count() == int(scrolls)
-    if people <= 9:
-        assert await flaws(page) == []
+    for people in (1, 2, 50) if size is LYING else (2, 9, 50):
+        await page.goto(f"/index.html?people={people}&layout={layout}")
+        wanted = people + (1 if people > 2 else 0)
+        await expect(page.locator(".jf-tile").first).to_be_visible()
+        assert await page.evaluate(INSIDE), people
+        assert await page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+        seen = await names(page)
+        assert any("(you)" in each for each in seen), "the person themselves are on the first page"
+        while await page.locator(".jf-pager").is_visible() and await button(page, "More people").is_enabled():
+            await button(page, "More people").click()
+            seen |= await names(page)
+        assert len(seen) == wanted, people
+    assert await flaws(page) == []
+
+
+async def names(page: Page) -> set[str]:
+    """Whose tiles are in the page."""
+    return set(await page.locator(".jf-name-text").all_inner_texts())
+
+
+async def test_who_is_pinned_keeps_the_main_place(page: Page) -> None:
+    """From a tile or from the list; asked again, the layout that was chosen is back."""
+    await page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
+    await page.goto("/index.html?people=5&hands=1")
+    main = page.get_by_role("list", name="Main place").get_by_role("listitem")
+    await expect(main).to_be_hidden()
+    await page.get_by_role("list", name="People in this session").get_by_text("Robot 7", exact=True).hover()
+    await button(page, "Pin Robot 7").first.click()
+    await expect(main).to_contain_text("Robot 7")
+    await button(page, "Show who is here").click()
+    rows = page.get_by_role("list", name="Who is here").get_by_role("listitem")
+    await expect(rows.first).to_contain_text("Grace Hopper")
+    await page.get_by_label("Find somebody by name").fill("ada")
+    await expect(rows).to_have_count(1)
+    await button(page.get_by_role("list", name="Who is here"), "Pin Ada Lovelace").click()
+    await expect(main).to_contain_text("Ada Lovelace")
+    await button(page.get_by_role("list", name="Who is here"), "Unpin Ada Lovelace").click()
+    await expect(main).to_be_hidden()
+    assert await flaws(page) == []
+
+
+async def test_a_moderator_mutes_pauses_and_removes(page: Page) -> None:
+    """From the list, each by name; removing and ending are asked about first."""
+    await page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
+    await page.goto("/index.html?people=3")
+    page.on("dialog", lambda dialog: dialog.accept())
+    await button(page, "Show who is here").click()
+    await page.get_by_label("Find somebody by name").fill("Ada")
+    for label in ("Mute Ada Lovelace", "Turn off the camera of Ada Lovelace", "Remove Ada Lovelace"):
+        await button(page, label).click()
+    await button(page, "More").click()
+    await page.get_by_role("menuitem", name="End for everyone").click()
+    done = await page.evaluate("() => call.done.filter((each) => !each.endsWith('clicked'))")
+    assert done == ["mute p0", "pause p0", "remove p0", "end"]
+
+
+async def test_chat_is_text_and_counts_what_was_not_read(page: Page) -> None:
+    """Markup stays what it is, links are links, a hundred kilobytes are shortened; unread messages are counted."""
+    await page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
+    await page.goto("/index.html?people=2&messages=1")
+    await expect(button(page, "Open the chat (2 unread)")).to_be_visible()
+    await button(page, "Open the chat (2 unread)").click()
+    log = page.get_by_role("log", name="Messages")
+    await expect(log).to_contain_text("<b>Markup</b> is shown as it was typed.")
+    await expect(log.get_by_role("link")).to_have_attribute("href", "https://notes.example/stand-up")
+    await expect(button(page, "Open the chat")).to_be_visible()
+    await page.evaluate("() => void call.write('Bo', '<img src=x onerror=alert(1)>' + 'a'.repeat(100_000))")
+    await button(page, "Show all 100,028 characters").click()
+    await page.get_by_label("Message", exact=True).fill("first line")
+    await page.keyboard.press("Shift+Enter")
+    await page.keyboard.type("second line")
+    await page.keyboard.press("Enter")
+    await expect(log.locator(".jf-own").last).to_contain_text("first line\nsecond line")
+    await page.get_by_label("Message", exact=True).fill("x" * 100_001)
+    await expect(page.get_by_role("status").filter(has_text="1 characters too long")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await expect(log).to_be_hidden()
+    assert await flaws(page) == []
+
+
+async def test_the_idle_prompt_counts_down_and_takes_an_answer(page: Page) -> None:
+    """It is over everything, and Stay ends it."""
+    await page.goto("/index.html?people=1&idle=1")
+    prompt = page.get_by_role("dialog", name="Are you still there?")
+    await expect(prompt).to_contain_text("2:34")
+    assert await flaws(page) == []
+    await button(prompt, "Stay").click()
+    await expect(prompt).to_be_hidden()
+
+
+async def test_every_button_is_told_of_before_it_acts(page: Page) -> None:
+    """And one that is kept from acting does nothing."""
+    await page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
+    await page.goto("/index.html?people=2")
+    for label in ("Mute microphone", "Turn camera off", "Share your screen", "Raise your hand", "Open the chat"):
+        await button(page, label).click()
+    told = await page.evaluate("() => call.done")
+    buttons = ("toggle_audio", "toggle_video", "screen_share", "raise_hand", "chat")
+    assert told == [f"{each}_button_clicked" for each in buttons]
+    await expect(button(page, "Lower your hand")).to_have_attribute("aria-pressed", "true")
+    await page.evaluate("() => { call.pressed = () => false; }")
+    await button(page, "Unmute microphone").click()
+    await expect(button(page, "Unmute microphone")).to_be_visible()
+
+
+async def test_what_settings_hide_is_not_there(page: Page) -> None:
+    """The vendor's defaults leave the chat and more out; a phone keeps the rest under More."""
+    await page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
+    await page.goto("/index.html?people=2&defaults=1")
+    await expect(button(page, "Raise your hand")).to_be_visible()
+    await expect(button(page, "Open the chat")).to_have_count(0)
+    await page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    await expect(button(page, "Raise your hand")).to_be_hidden()
+    await button(page, "More").click()
+    await expect(page.get_by_role("menuitem", name="Raise your hand")).to_be_visible()
+    await expect(page.get_by_role("menuitem", name="Copy invite link")).to_have_count(0)
+    assert await flaws(page) == []
 
 
 async def test_a_shared_screen_takes_the_main_place_and_gives_it_back(page: Page) -> None:
     """Whole and large, the people beside it; when it ends the tiles are equal again."""
     await page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
     await page.goto("/index.html?people=5&screen=1")
-    main = page.get_by_role("list", name="Shared screen").get_by_role("listitem")
+    main = page.get_by_role("list", name="Main place").get_by_role("listitem")
     await expect(main).to_contain_text("Grace Hopper · screen")
     box = await main.bounding_box()
     assert box
@@ -90,7 +196,7 @@ async def test_a_shared_screen_takes_the_main_place_and_gives_it_back(page: Page
     await page.evaluate(
         f"() => {{ const {{people}} = call; call.people = {without}; call.tell({{kind: 'changed'}}); }}"
     )
-    await expect(page.get_by_role("list", name="Shared screen")).to_be_hidden()
+    await expect(page.get_by_role("list", name="Main place")).to_be_hidden()
     await expect(page.get_by_role("list", name="People in this session").get_by_role("listitem")).to_have_count(6)
 
 

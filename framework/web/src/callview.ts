@@ -1,60 +1,124 @@
-/** A call, drawn into a container: header, tiles, controls, notices. */
+/** A call, drawn into a container: header, tiles, controls, panels, notices. */
 
+import { CaptionLines } from './captions';
+import { ChatPanel } from './chat';
 import { Controls } from './controls';
 import { el, setText } from './dom';
 import { icon, mark } from './icons';
-import { watchDevices } from './media';
+import { watchDevices, whyNoMedia } from './media';
 import { clockFace } from './people';
+import { PeopleList } from './peoplelist';
+import { IdlePrompt } from './prompt';
+import { EVERYTHING, type Part, type ViewSettings } from './settings';
+import { SettingsDialog } from './settingsdialog';
+import { SidePanel } from './side';
 import { Stage } from './stage';
 import { Toasts } from './toasts';
-import type { Call, CallEvent } from './values';
+import type { Call, CallEvent, ChatMessage, LayoutName } from './values';
 import { sentence } from './words';
 
 export interface CallViewOptions {
   readonly title: string;
+  readonly settings?: ViewSettings;
   /** Makes a link for somebody else; left out where this person may not invite. */
   readonly inviteLink?: () => Promise<string>;
   readonly copy?: (text: string) => Promise<void>;
+  /** Whether the devices are this browser's, to be tried out here; false where they are another machine's. */
+  readonly hasDevices?: boolean;
+  /** Told of what the person chose to look at. */
+  readonly chosen?: { readonly layout?: (layout: LayoutName) => void; readonly panel?: (panel: string | null) => void };
 }
 
 /** Draws a call until `close`. It fills its container, whose size is the host's, and never leaves the call by itself. */
 export class CallView {
   private readonly element: HTMLElement;
-  private readonly stage = new Stage();
+  private readonly settings: ViewSettings;
+  private readonly stage: Stage;
+  private readonly side = new SidePanel((panel) => this.turned(panel));
+  private readonly people: PeopleList;
+  private readonly chat: ChatPanel | null;
+  private readonly captions = new CaptionLines();
   private readonly toasts = new Toasts();
   private readonly controls: Controls;
+  private readonly devices: SettingsDialog;
+  private readonly idle: IdlePrompt | null;
   private readonly time = el('span', { class: 'jf-time', role: 'timer', 'aria-label': 'Time in this session' });
   private readonly count = el('span');
+  private readonly recorded = el('span', { class: 'jf-recorded', role: 'status', hidden: true }, icon('record'), 'Recording');
+  private readonly network = el('span', { class: 'jf-network', role: 'img', 'aria-label': 'Your connection is poor', title: 'Your connection is poor', hidden: true }, icon('network'));
   private readonly veilText = el('p');
   private readonly veil: HTMLElement;
   private readonly alone = el('p', { class: 'jf-alone' }, 'You are the only one here.');
   private readonly sound: HTMLElement;
   private readonly ends: (() => void)[] = [];
   private isDue = false;
+  private showsCaptions = true;
+  private unread = 0;
 
   constructor(
     container: HTMLElement,
     private readonly call: Call,
     private readonly options: CallViewOptions,
   ) {
-    const copyInvite = options.inviteLink ? () => this.attempt(() => this.copyInvite()) : null;
-    this.controls = new Controls(call, { leave: () => this.attempt(() => call.leave()), copyInvite, attempt: (action) => this.attempt(action) });
+    this.settings = options.settings ?? EVERYTHING;
+    this.stage = new Stage(this.settings.layout, () => this.redraw());
+    const attempt = (action: () => Promise<void>): void => this.attempt(action);
+    this.people = new PeopleList(call, { attempt, pin: (id) => this.stage.pin(id), pinned: () => this.stage.pinned });
+    this.chat = call.chat ? new ChatPanel(call.chat, attempt) : null;
+    this.side.add({ name: 'people', label: 'People', element: this.people.element, opened: () => this.people.focus() });
+    const { chat } = this;
+    if (chat && !this.hides('chat_button')) this.side.add({ name: 'chat', label: 'Chat', element: chat.element, opened: () => chat.focus() });
+    this.devices = new SettingsDialog(call, (options.hasDevices ?? true) && whyNoMedia() === null);
+    this.idle = call.idle ? new IdlePrompt(call.idle, () => attempt(() => call.leave())) : null;
+    this.controls = new Controls(call, this.doings(), this.settings);
     this.veil = el('div', { class: 'jf-veil', role: 'status' }, el('span', { class: 'jf-spinner', 'aria-hidden': 'true' }), this.veilText);
-    this.sound = soundBar(() => this.attempt(() => call.allowSound()));
-    const body = el('div', { class: 'jf-body' }, this.stage.element, el('div', { class: 'jf-above' }, this.alone, this.toasts.element), this.veil);
-    this.element = el('section', { class: 'jf-call', 'aria-label': `Session ${options.title}` }, this.header(), this.sound, body, this.controls.element);
+    this.sound = soundBar(() => attempt(() => call.allowSound()));
+    const above = el('div', { class: 'jf-above' }, this.alone, this.toasts.element);
+    const body = el('div', { class: 'jf-body' }, el('div', { class: 'jf-view' }, this.stage.element, this.captions.element, above, this.veil), this.side.element);
+    this.element = el('section', { class: 'jf-call', 'aria-label': `Session ${options.title}` }, this.header(), this.sound, body, this.controls.element, this.devices.element, this.idle?.element);
     container.replaceChildren(this.element);
     const tick = window.setInterval(() => this.tick(), 1000);
-    this.ends.push(() => window.clearInterval(tick), call.listen((event) => this.hear(event)), watchDevices(() => this.controls.refresh()));
+    this.ends.push(() => window.clearInterval(tick), call.listen((event) => this.hear(event)), watchDevices(() => this.refresh()));
     this.draw();
     this.tick();
   }
 
+  /** Lay people out in another way. */
+  setLayout(layout: LayoutName): void {
+    this.stage.setLayout(layout);
+    this.options.chosen?.layout?.(layout);
+  }
+
+  /** Who keeps the main place; null: nobody. */
+  pin(id: string | null): void {
+    if (id === null ? this.stage.pinned !== null : this.stage.pinned !== id) this.stage.pin(id ?? this.stage.pinned ?? '');
+  }
+
   close(): void {
     for (const end of this.ends.splice(0)) end();
+    this.devices.close();
+    this.captions.close();
     this.stage.close();
     this.toasts.close();
     this.element.remove();
+  }
+
+  private hides(part: Part): boolean {
+    return this.settings.hidden.has(part);
+  }
+
+  private doings(): ConstructorParameters<typeof Controls>[1] {
+    const isPossible = document.pictureInPictureEnabled;
+    return {
+      copyInvite: this.options.inviteLink ? () => this.attempt(() => this.copyInvite()) : null,
+      attempt: (action) => this.attempt(action),
+      toggle: (panel) => this.side.toggle(panel),
+      openSettings: () => this.attempt(() => this.devices.open()),
+      layout: () => this.stage.layout,
+      setLayout: (layout) => this.setLayout(layout),
+      pictureInPicture: isPossible ? () => this.attempt(() => this.float()) : null,
+      captions: this.call.captions ? { isOn: () => this.showsCaptions, toggle: () => this.toggleCaptions() } : null,
+    };
   }
 
   private hear(event: CallEvent): void {
@@ -62,6 +126,11 @@ export class CallView {
     else if (event.kind === 'departed') this.toasts.show(`${event.name} left`);
     else if (event.kind === 'reconnected') this.toasts.show('Connected again');
     else if (event.kind === 'problem') this.toasts.show(event.text, 'problem');
+    else if (event.kind === 'chat') this.wrote(event.message);
+    this.redraw();
+  }
+
+  private redraw(): void {
     if (this.isDue) return;
     this.isDue = true;
     queueMicrotask(() => {
@@ -70,11 +139,33 @@ export class CallView {
     });
   }
 
+  private wrote(message: ChatMessage): void {
+    if (message.isOwn || this.side.shown === 'chat' || this.hides('chat_button')) return;
+    this.unread += 1;
+    this.toasts.show(`${message.name}: ${message.text.slice(0, 120)}`);
+  }
+
+  private turned(panel: string | null): void {
+    if (panel === 'chat') this.unread = 0;
+    this.options.chosen?.panel?.(panel);
+    this.redraw();
+  }
+
+  private toggleCaptions(): void {
+    this.showsCaptions = !this.showsCaptions;
+    this.redraw();
+  }
+
   private draw(): void {
-    const { people, state } = this.call;
+    const { people, state, recording, captions } = this.call;
     this.stage.show(people);
-    this.controls.show();
+    this.controls.show(this.unread);
+    if (this.side.shown === 'people') this.people.show();
+    if (this.side.shown === 'chat') this.chat?.show();
+    this.captions.show(captions?.lines ?? [], this.showsCaptions && captions !== undefined);
     setText(this.count, String(people.length));
+    this.recorded.hidden = !(recording?.isRecording || people.some((person) => person.isRecording));
+    this.network.hidden = this.hides('network_indicator') || !people.some((person) => person.isLocal && person.hasPoorNetwork);
     this.alone.hidden = people.length > 1 || state !== 'connected';
     this.sound.hidden = !this.call.isSoundBlocked;
     this.veil.classList.toggle('jf-veil-down', state === 'reconnecting');
@@ -83,10 +174,24 @@ export class CallView {
 
   private tick(): void {
     setText(this.time, clockFace((Date.now() - this.call.startedAt) / 1000));
+    this.idle?.show();
+  }
+
+  private refresh(): void {
+    this.controls.refresh();
+    this.attempt(() => this.devices.list());
   }
 
   private attempt(action: () => Promise<void>): void {
     action().catch((error: unknown) => this.toasts.show(sentence(error), 'problem'));
+  }
+
+  /** The main picture, in a small window over everything. */
+  private async float(): Promise<void> {
+    if (document.pictureInPictureElement) return document.exitPictureInPicture();
+    const shown = this.element.querySelector<HTMLVideoElement>('.jf-main .jf-has-picture video') ?? this.element.querySelector<HTMLVideoElement>('.jf-has-picture video');
+    if (shown) await shown.requestPictureInPicture();
+    else this.toasts.show('There is no picture to show in a small window.', 'problem');
   }
 
   private async copyInvite(): Promise<void> {
@@ -104,10 +209,11 @@ export class CallView {
     const people = el('span', { class: 'jf-count', title: 'People in this session' }, icon('people'), this.count, el('span', { class: 'jf-hidden' }, ' in this session'));
     return el(
       'header',
-      { class: 'jf-header' },
+      { class: 'jf-header', hidden: this.hides('header_panel') },
       mark(),
       el('h1', { class: 'jf-title', tabindex: '-1' }, this.options.title),
-      el('div', { class: 'jf-header-end' }, this.time, people, this.fullscreen()),
+      this.recorded,
+      el('div', { class: 'jf-header-end' }, this.network, !this.hides('session_timer') && this.time, people, this.fullscreen()),
     );
   }
 

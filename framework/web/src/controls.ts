@@ -1,22 +1,26 @@
-/** The buttons under a call. */
+/** The buttons under a call. Each is told to the call before it acts, and may be kept from it. */
 
-import { el, setText } from './dom';
+import { el, setAttribute, setText } from './dom';
 import { icon, type IconName } from './icons';
-import { Menu, type Section } from './menu';
-import type { Call, DeviceKind } from './values';
+import { Menu, type Choice, type Section } from './menu';
+import { LAYOUTS, type Part, type ViewSettings } from './settings';
+import type { Button, Call, DeviceKind, LayoutName } from './values';
 
 const TITLES: Readonly<Record<DeviceKind, string>> = { camera: 'Camera', microphone: 'Microphone', speaker: 'Speaker' };
+const LAYOUT_TITLES: Readonly<Record<LayoutName, string>> = { TILE: 'Tiles', SIDEBAR: 'Sidebar', SPOTLIGHT: 'Spotlight' };
 
 /** A switch with two faces: its label says what a press does. */
 class Switch {
   readonly element: HTMLButtonElement;
   private readonly label = el('span', { class: 'jf-hidden' });
+  private readonly badge = el('span', { class: 'jf-badge', 'aria-hidden': 'true', hidden: true });
 
   constructor(
     private readonly faces: Readonly<Record<'on' | 'off', readonly [IconName, string]>>,
     press: () => void,
+    isExtra = false,
   ) {
-    this.element = el('button', { class: 'jf-button jf-round', type: 'button', onclick: press });
+    this.element = el('button', { class: `jf-button jf-round${isExtra ? ' jf-extra' : ''}`, type: 'button', onclick: press });
   }
 
   allow(isAllowed: boolean): void {
@@ -30,47 +34,73 @@ class Switch {
     const [glyph, label] = this.faces[face];
     this.element.dataset['face'] = face;
     setText(this.label, label);
-    this.element.replaceChildren(icon(glyph), this.label);
+    this.element.title = label;
+    this.element.replaceChildren(icon(glyph), this.label, this.badge);
+  }
+
+  count(number: number): void {
+    this.badge.hidden = number === 0;
+    setText(this.badge, number > 99 ? '99+' : String(number));
+    setText(this.label, number ? `${this.faces.on[1]} (${number} unread)` : this.faces[this.element.dataset['face'] === 'on' ? 'on' : 'off'][1]);
   }
 }
 
+/** What the view does when a button is pressed that concerns more than the call. */
 export interface Doings {
-  readonly leave: () => void;
   readonly copyInvite: (() => void) | null;
   /** Runs an action and tells the person when it fails. */
   readonly attempt: (action: () => Promise<void>) => void;
+  readonly toggle: (panel: 'people' | 'chat') => void;
+  readonly openSettings: () => void;
+  readonly layout: () => LayoutName;
+  readonly setLayout: (layout: LayoutName) => void;
+  /** Null where this browser has no picture in picture. */
+  readonly pictureInPicture: (() => void) | null;
+  readonly captions: { readonly isOn: () => boolean; readonly toggle: () => void } | null;
 }
+
+type Face = 'microphone' | 'camera' | 'screen' | 'hand' | 'chat' | 'people';
 
 export class Controls {
   readonly element: HTMLElement;
-  private readonly microphone: Switch;
-  private readonly camera: Switch;
+  private readonly switches: Readonly<Record<Face, Switch>>;
   private readonly menus: readonly Menu[];
 
   constructor(
     private readonly call: Call,
     private readonly doings: Doings,
+    private readonly settings: ViewSettings,
   ) {
-    const { attempt } = doings;
-    this.microphone = new Switch({ on: ['mic', 'Mute microphone'], off: ['micOff', 'Unmute microphone'] }, () =>
-      attempt(() => call.setMuted(!call.isMuted)),
-    );
-    this.camera = new Switch({ on: ['camera', 'Turn camera off'], off: ['cameraOff', 'Turn camera on'] }, () =>
-      attempt(() => call.setCamera(!call.isCameraOn)),
-    );
-    const sound = new Menu('Choose microphone and speaker', 'chevron', () => this.sections(['microphone', 'speaker']));
-    const sight = new Menu('Choose camera', 'chevron', () => this.sections(['camera']));
-    this.menus = [sound, sight];
-    this.element = el('div', { class: 'jf-controls', role: 'group', 'aria-label': 'Call controls' }, ...this.groups(sound, sight));
+    const switches = {
+      microphone: new Switch({ on: ['mic', 'Mute microphone'], off: ['micOff', 'Unmute microphone'] }, this.pressing('toggle_audio', () => call.setMuted(!call.isMuted))),
+      camera: new Switch({ on: ['camera', 'Turn camera off'], off: ['cameraOff', 'Turn camera on'] }, this.pressing('toggle_video', () => call.setCamera(!call.isCameraOn))),
+      screen: new Switch({ on: ['screenOff', 'Stop sharing your screen'], off: ['screen', 'Share your screen'] }, () => this.shareScreen(), true),
+      hand: new Switch({ on: ['hand', 'Lower your hand'], off: ['hand', 'Raise your hand'] }, () => this.raiseHand(), true),
+      chat: new Switch({ on: ['chat', 'Open the chat'], off: ['chat', 'Open the chat'] }, () => this.openPanel('chat'), true),
+      people: new Switch({ on: ['people', 'Show who is here'], off: ['people', 'Show who is here'] }, () => this.openPanel('people'), true),
+    };
+    this.switches = switches;
+    const sound = new Menu('Choose microphone and speaker', 'chevron', () => this.devices(['microphone', 'speaker']));
+    const sight = new Menu('Choose camera', 'chevron', () => this.devices(['camera']));
+    const more = new Menu('More', 'more', () => Promise.resolve(this.more()), 'jf-round');
+    more.element.classList.add('jf-more');
+    this.menus = [sound, sight, more];
+    this.element = el('div', { class: 'jf-controls', role: 'group', 'aria-label': 'Call controls', hidden: this.hides('control_panel') }, ...this.groups(sound, sight, more));
     this.show();
   }
 
   /** The call as it is now. */
-  show(): void {
-    this.microphone.show(!this.call.isMuted);
-    this.camera.show(this.call.isCameraOn);
-    const isOnlyWatching = !this.call.mayPublish;
-    for (const part of [this.microphone, this.camera]) part.allow(!isOnlyWatching);
+  show(unread = 0): void {
+    const { call, switches } = this;
+    switches.microphone.show(!call.isMuted);
+    switches.camera.show(call.isCameraOn);
+    switches.screen.show(call.screen?.isSharing ?? false);
+    switches.hand.show(this.isHandUp);
+    switches.chat.show(false);
+    switches.people.show(false);
+    switches.chat.count(unread);
+    for (const part of [switches.microphone, switches.camera, switches.screen]) part.allow(call.mayPublish);
+    setAttribute(switches.hand.element, 'aria-pressed', String(this.isHandUp));
   }
 
   /** Devices came or went. */
@@ -78,21 +108,103 @@ export class Controls {
     for (const menu of this.menus) void menu.refresh();
   }
 
-  private groups(sound: Menu, sight: Menu): HTMLElement[] {
-    const { leave, copyInvite } = this.doings;
-    const invite = el('button', { class: 'jf-button jf-round', type: 'button', title: 'Copy invite link', onclick: copyInvite ?? (() => undefined) });
-    invite.append(icon('link'), el('span', { class: 'jf-hidden' }, 'Copy invite link'));
-    const end = el('button', { class: 'jf-button jf-round jf-leave', type: 'button', title: 'Leave', onclick: leave });
-    end.append(icon('leave'), el('span', { class: 'jf-hidden' }, 'Leave'));
+  private get isHandUp(): boolean {
+    return this.call.people.some((person) => person.isLocal && person.raisedHandAt !== null);
+  }
+
+  private hides(part: Part): boolean {
+    return this.settings.hidden.has(part);
+  }
+
+  /** What a press of this button comes to, unless whoever listens keeps it from it. */
+  private pressing(button: Button, act: () => Promise<void>): () => void {
+    return () =>
+      this.doings.attempt(async () => {
+        if ((await this.call.pressed?.(button)) !== false) await act();
+      });
+  }
+
+  private shareScreen(): void {
+    const { screen } = this.call;
+    if (screen) this.pressing('screen_share', () => (screen.isSharing ? screen.stop() : screen.start()))();
+  }
+
+  private raiseHand(): void {
+    this.pressing('raise_hand', async () => this.call.hand?.raise(!this.isHandUp))();
+  }
+
+  private openPanel(panel: 'people' | 'chat'): void {
+    this.pressing(panel === 'chat' ? 'chat' : 'participant_list', () => Promise.resolve(this.doings.toggle(panel)))();
+  }
+
+  private groups(sound: Menu, sight: Menu, more: Menu): (HTMLElement | false)[] {
+    const { call, switches } = this;
+    const leave = el('button', { class: 'jf-button jf-round jf-leave', type: 'button', title: 'Leave', onclick: this.pressing('leave_session', () => call.leave()) }, icon('leave'), el('span', { class: 'jf-hidden' }, 'Leave'));
     return [
-      el('div', { class: 'jf-group' }, this.microphone.element, sound.element),
-      el('div', { class: 'jf-group' }, this.camera.element, sight.element),
-      ...(copyInvite ? [invite] : []),
-      end,
+      !this.hides('toggle_audio_button') && el('div', { class: 'jf-group' }, switches.microphone.element, sound.element),
+      !this.hides('toggle_video_button') && el('div', { class: 'jf-group' }, switches.camera.element, sight.element),
+      this.has('screen') && switches.screen.element,
+      this.has('hand') && switches.hand.element,
+      this.has('chat') && switches.chat.element,
+      this.has('people') && switches.people.element,
+      more.element,
+      !this.hides('leave_session_button') && leave,
     ];
   }
 
-  private async sections(kinds: readonly DeviceKind[]): Promise<readonly Section[]> {
+  private has(face: Face): boolean {
+    const { call } = this;
+    const there = { microphone: true, camera: true, screen: call.screen !== undefined, hand: call.hand !== undefined, chat: call.chat !== undefined, people: true };
+    const parts = { microphone: 'toggle_audio_button', camera: 'toggle_video_button', screen: 'screen_sharing_button', hand: 'raise_hand_button', chat: 'chat_button', people: 'participant_list_button' } as const;
+    return there[face] && !this.hides(parts[face]);
+  }
+
+  /** What has no button of its own; and what has one only where there is room for it. */
+  private more(): readonly Section[] {
+    return [
+      { title: 'Layout', choices: this.hides('change_layout_button') ? [] : LAYOUTS.map((layout) => this.layoutChoice(layout)) },
+      { title: '', choices: [...this.narrow(), ...this.further()] },
+    ].filter((section) => section.choices.length > 0);
+  }
+
+  private layoutChoice(layout: LayoutName): Choice {
+    const choose = this.pressing('change_layout', () => Promise.resolve(this.doings.setLayout(layout)));
+    return { label: LAYOUT_TITLES[layout], isChosen: this.doings.layout() === layout, choose };
+  }
+
+  private narrow(): Choice[] {
+    const isHidden = (face: Face): boolean => this.has(face) && getComputedStyle(this.switches[face].element).display === 'none';
+    const choices: (Choice | false)[] = [
+      isHidden('screen') && { label: this.call.screen?.isSharing ? 'Stop sharing your screen' : 'Share your screen', isChosen: null, choose: () => this.shareScreen() },
+      isHidden('hand') && { label: this.isHandUp ? 'Lower your hand' : 'Raise your hand', isChosen: null, choose: () => this.raiseHand() },
+      isHidden('chat') && { label: 'Chat', isChosen: null, choose: () => this.openPanel('chat') },
+      isHidden('people') && { label: 'Who is here', isChosen: null, choose: () => this.openPanel('people') },
+    ];
+    return choices.filter((choice) => choice !== false);
+  }
+
+  private further(): Choice[] {
+    const { call, doings } = this;
+    const { recording, moderator, switchCamera } = call;
+    const ends = (): void => {
+      if (moderator && window.confirm('End the session for everyone?')) doings.attempt(() => moderator.endForAll());
+    };
+    const flip = switchCamera && this.pressing('switch_camera', () => switchCamera.call(call));
+    const record = recording && this.pressing('recording_toggle', () => (recording.isRecording ? recording.stop() : recording.start()));
+    const invite = this.pressing('share_invite', () => Promise.resolve(doings.copyInvite?.()));
+    const choices: (Choice | false | undefined)[] = [
+      doings.copyInvite !== null && !this.hides('share_invite_button') && { label: 'Copy invite link', isChosen: null, choose: invite },
+      flip && !this.hides('switch_camera_button') && { label: 'Switch camera', isChosen: null, choose: flip },
+      record && !this.hides('recording_button') && { label: recording.isRecording ? 'Stop recording' : 'Record the session', isChosen: null, choose: record },
+      doings.captions !== null && !this.hides('closed_caption_button') && { label: doings.captions.isOn() ? 'Hide captions' : 'Show captions', isChosen: null, choose: doings.captions.toggle },
+      doings.pictureInPicture !== null && { label: 'Picture in picture', isChosen: null, choose: doings.pictureInPicture },
+      { label: 'Settings', isChosen: null, choose: doings.openSettings },
+      moderator && { label: 'End for everyone', isChosen: null, choose: ends },
+    ];
+    return choices.filter((choice) => choice !== undefined && choice !== false);
+  }
+
+  private async devices(kinds: readonly DeviceKind[]): Promise<readonly Section[]> {
     return Promise.all(
       kinds.map(async (kind) => {
         const current = this.call.currentDevice(kind);
@@ -106,4 +218,3 @@ export class Controls {
     );
   }
 }
-

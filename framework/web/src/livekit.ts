@@ -1,4 +1,4 @@
-/** A `Call` over livekit-client. The only module that knows it. */
+/** A `Call` over livekit-client; with its neighbours `livekit-*.ts` all that knows it. */
 
 import {
   ConnectionError,
@@ -17,8 +17,11 @@ import {
   type TrackPublication,
   type VideoCodec,
 } from 'livekit-client';
+import { Idle } from './idle';
+import { LiveKitModerator } from './livekit-moderator';
+import { LiveKitCaptions, LiveKitChat, watchAttributes } from './livekit-words';
 import { listDevices, whyNoMedia } from './media';
-import { Problem, type Call, type CallEvent, type CallState, type Device, type DeviceKind, type LeaveReason, type LocalMedia, type Person, type Picture } from './values';
+import { Problem, type Call, type CallEvent, type Button, type CallState, type Device, type DeviceKind, type LeaveReason, type LocalMedia, type Person, type Picture, type ScreenShare } from './values';
 import { deviceWords, NO_MEDIA_WORDS } from './words';
 
 const BROWSER_KIND: Readonly<Record<DeviceKind, MediaDeviceKind>> = { camera: 'videoinput', microphone: 'audioinput', speaker: 'audiooutput' };
@@ -37,6 +40,7 @@ const REDRAWN_BY = [
   RoomEvent.ParticipantPermissionsChanged,
   RoomEvent.ConnectionQualityChanged,
   RoomEvent.AudioPlaybackStatusChanged,
+  RoomEvent.RecordingStatusChanged,
 ] as const;
 
 export interface JoinWish {
@@ -46,12 +50,19 @@ export interface JoinWish {
   /** What was opened before joining. Once joined, the call owns the tracks and stops them. */
   readonly media: LocalMedia;
   readonly videoCodec?: VideoCodec;
+  /** The server's HTTP address, for whoever may moderate. */
+  readonly origin?: string;
+  readonly isModerator?: boolean;
+  /** Seconds alone until the person is asked, and until they are taken out; left out: never. */
+  readonly idle?: { readonly beforeS: number; readonly afterS: number };
+  readonly lowBandwidth?: boolean;
+  readonly pressed?: (button: Button) => boolean | Promise<boolean>;
 }
 
 /** The call, joined, with the person's camera and microphone published. Raises a `Problem`; the tracks are then still the caller's. */
 export async function joinLiveKit(wish: JoinWish): Promise<Call> {
   const room = new Room(options(wish));
-  const call = new LiveKitCall(room);
+  const call = new LiveKitCall(room, wish);
   try {
     await room.connect(wish.url, wish.token);
   } catch (error) {
@@ -63,7 +74,7 @@ export async function joinLiveKit(wish: JoinWish): Promise<Call> {
   return call;
 }
 
-function options({ media, videoCodec = 'vp8' }: JoinWish): RoomOptions {
+function options({ media, videoCodec = 'vp8', lowBandwidth = false }: JoinWish): RoomOptions {
   const { camera, microphone, speaker } = media.wishes;
   return {
     adaptiveStream: true,
@@ -71,7 +82,7 @@ function options({ media, videoCodec = 'vp8' }: JoinWish): RoomOptions {
     // Our server speaks the protocol of two connections; asking for one first costs a refused request at each join.
     singlePeerConnection: false,
     publishDefaults: { simulcast: true, videoCodec, backupCodec: false, red: false },
-    videoCaptureDefaults: { resolution: VideoPresets.h720.resolution, ...(camera ? { deviceId: camera } : {}) },
+    videoCaptureDefaults: { resolution: (lowBandwidth ? VideoPresets.h180 : VideoPresets.h720).resolution, ...(camera ? { deviceId: camera } : {}) },
     audioCaptureDefaults: { echoCancellation: true, noiseSuppression: true, autoGainControl: true, ...(microphone ? { deviceId: microphone } : {}) },
     ...(speaker ? { audioOutput: { deviceId: speaker } } : {}),
   };
@@ -83,7 +94,26 @@ class LiveKitCall implements Call {
   private readonly listeners = new Set<(event: CallEvent) => void>();
   private readonly pictures = new WeakMap<Track, Picture>();
 
-  constructor(private readonly room: Room) {
+  readonly hand = { raise: (isUp: boolean): Promise<void> => this.raise(isUp) };
+  readonly chat: LiveKitChat;
+  readonly captions: LiveKitCaptions;
+  readonly moderator?: LiveKitModerator;
+  readonly idle?: Idle;
+  readonly pressed?: (button: Button) => boolean | Promise<boolean>;
+  private leavesAs: LeaveReason | null = null;
+  private readonly ticking: number;
+
+  constructor(
+    private readonly room: Room,
+    wish: JoinWish,
+  ) {
+    this.chat = new LiveKitChat(room, (message) => this.tell({ kind: 'chat', message }));
+    this.captions = new LiveKitCaptions(room, () => this.tell({ kind: 'changed' }));
+    if (wish.isModerator && wish.origin) this.moderator = new LiveKitModerator(room, wish.origin, () => wish.token);
+    if (wish.idle) this.idle = new Idle(wish.idle.beforeS, wish.idle.afterS, () => void this.leave('idle'));
+    if (wish.pressed) this.pressed = wish.pressed;
+    this.ticking = window.setInterval(() => this.idle?.look(room.remoteParticipants.size === 0), 1000);
+    watchAttributes(room, () => this.tell({ kind: 'changed' }));
     for (const event of REDRAWN_BY) room.on(event, () => this.tell({ kind: 'changed' }));
     room.on(RoomEvent.TrackSubscribed, (track) => track.kind === Track.Kind.Audio && track.attach());
     room.on(RoomEvent.TrackUnsubscribed, (track) => track.kind === Track.Kind.Audio && track.detach());
@@ -97,7 +127,8 @@ class LiveKitCall implements Call {
     room.on(RoomEvent.Disconnected, (reason) => {
       if (this.state === 'over') return;
       this.state = 'over';
-      this.tell({ kind: 'over', reason: leaveReason(reason) });
+      window.clearInterval(this.ticking);
+      this.tell({ kind: 'over', reason: this.leavesAs ?? leaveReason(reason) });
     });
   }
 
@@ -162,11 +193,51 @@ class LiveKitCall implements Call {
     return inUse ?? this.room.getActiveDevice(BROWSER_KIND[kind]) ?? 'default';
   }
 
+  get screen(): ScreenShare | undefined {
+    if (typeof navigator.mediaDevices?.getDisplayMedia !== 'function') return undefined;
+    const { localParticipant } = this.room;
+    return {
+      isSharing: localParticipant.isScreenShareEnabled,
+      start: () => this.share(true),
+      stop: () => this.share(false),
+    };
+  }
+
+  async switchCamera(): Promise<void> {
+    const cameras = await listDevices('camera');
+    const at = cameras.findIndex((camera) => camera.id === this.currentDevice('camera'));
+    const next = cameras[(at + 1) % cameras.length];
+    if (cameras.length < 2 || !next) throw new Problem('ERROR_DEVICE_GONE', 'There is no other camera here.');
+    await this.useDevice('camera', next.id);
+  }
+
+  private async share(isOn: boolean): Promise<void> {
+    try {
+      await this.room.localParticipant.setScreenShareEnabled(isOn, { audio: true, contentHint: 'detail' });
+    } catch (error) {
+      // Whoever closes the browser's own question has answered it.
+      if (error instanceof DOMException && (error.name === 'NotAllowedError' || error.name === 'AbortError')) return;
+      throw new Problem('ERROR_DEVICE_DENIED', `Your screen could not be shared: ${error instanceof Error ? error.message : 'unknown reason'}.`);
+    } finally {
+      this.tell({ kind: 'changed' });
+    }
+  }
+
+  private async raise(isUp: boolean): Promise<void> {
+    try {
+      await this.room.localParticipant.setAttributes({ 'jackfield.hand': isUp ? (Date.now() / 1000).toFixed(3) : '' });
+    } catch (error) {
+      throw new Problem('ERROR_PERMISSION', `Your hand could not be raised: ${error instanceof Error ? error.message : 'unknown reason'}.`);
+    }
+    this.tell({ kind: 'changed' });
+  }
+
   async useDevice(kind: DeviceKind, id: string): Promise<void> {
     await this.act(kind, () => this.room.switchActiveDevice(BROWSER_KIND[kind], id));
   }
 
-  async leave(): Promise<void> {
+  async leave(because?: 'idle'): Promise<void> {
+    this.leavesAs = because ?? null;
     await this.room.disconnect();
   }
 

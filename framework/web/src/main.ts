@@ -9,6 +9,7 @@ import { joinLiveKit } from './livekit';
 import { Drawer, Memory } from './memory';
 import { JoinPage } from './page';
 import { Service } from './service';
+import { EVERYTHING } from './settings';
 
 function start(container: HTMLElement): void {
   const sessionId = sessionIn(location.pathname);
@@ -25,7 +26,16 @@ function start(container: HTMLElement): void {
     sessionId,
     service,
     memory,
-    join: (token, media) => joinLiveKit({ url: service.mediaUrl, token, media, videoCodec }),
+    join: ({ token, role }, media) =>
+      joinLiveKit({
+        url: service.mediaUrl,
+        token,
+        media,
+        videoCodec,
+        origin: service.origin,
+        isModerator: role === 'moderator',
+        idle: { beforeS: EVERYTHING.idleBeforeS, afterS: EVERYTHING.idleAfterS },
+      }),
     titled: (title) => {
       document.title = title;
     },

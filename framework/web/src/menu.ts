@@ -5,7 +5,8 @@ import { icon, type IconName } from './icons';
 
 export interface Choice {
   readonly label: string;
-  readonly isChosen: boolean;
+  /** Whether it is the one of its section that holds; null: it is something to do. */
+  readonly isChosen: boolean | null;
   readonly choose: () => void;
 }
 
@@ -21,13 +22,14 @@ export class Menu {
   private readonly panel: HTMLElement;
 
   constructor(
-    label: string,
+    private readonly label: string,
     glyph: IconName,
     private readonly sections: () => Promise<readonly Section[]>,
+    shape: 'jf-caret' | 'jf-round' = 'jf-caret',
   ) {
     const id = freshId('menu');
     const about = { type: 'button', 'aria-label': label, title: label, 'aria-haspopup': 'menu', 'aria-expanded': 'false', 'aria-controls': id };
-    this.button = el('button', { class: 'jf-button jf-caret', ...about, onclick: () => void this.toggle() }, icon(glyph));
+    this.button = el('button', { class: `jf-button ${shape}`, ...about, onclick: () => void this.toggle() }, icon(glyph));
     this.panel = el('div', { class: 'jf-menu', id, role: 'menu', 'aria-label': label, hidden: true });
     this.element = el('div', { class: 'jf-menu-holder', onkeydown: (event: KeyboardEvent) => this.key(event) }, this.button, this.panel);
     this.element.addEventListener('focusout', (event) => {
@@ -62,13 +64,14 @@ export class Menu {
     const items = section.choices.map((choice) => this.item(choice));
     const nothing = el('p', { class: 'jf-menu-empty' }, 'None found');
     return [
-      el('div', { class: 'jf-menu-title', id, role: 'presentation' }, section.title),
+      el('div', { class: 'jf-menu-title', id, role: 'presentation', hidden: !section.title }, section.title || this.label),
       el('div', { role: 'group', 'aria-labelledby': id }, ...(items.length ? items : [nothing])),
     ];
   }
 
   private item(choice: Choice): HTMLElement {
-    const about = { type: 'button', role: 'menuitemradio', 'aria-checked': String(choice.isChosen), tabindex: '-1' };
+    const isRadio = choice.isChosen !== null;
+    const about = { type: 'button', role: isRadio ? 'menuitemradio' : 'menuitem', 'aria-checked': isRadio ? String(choice.isChosen) : null, tabindex: '-1' };
     const chosen = (): void => {
       this.hide();
       this.button.focus();
@@ -78,7 +81,7 @@ export class Menu {
   }
 
   private items(): HTMLElement[] {
-    return [...this.panel.querySelectorAll<HTMLElement>('[role=menuitemradio]')];
+    return [...this.panel.querySelectorAll<HTMLElement>('[role^=menuitem]')];
   }
 
   private key(event: KeyboardEvent): void {

@@ -14,7 +14,7 @@ export interface PageOptions {
   readonly sessionId: string;
   readonly service: Service;
   readonly memory: Memory;
-  readonly join: (token: string, media: LocalMedia) => Promise<Call>;
+  readonly join: (token: CallToken, media: LocalMedia) => Promise<Call>;
   /** Called with what the page shows, for the window's title. */
   readonly titled: (title: string) => void;
 }
@@ -72,7 +72,7 @@ export class JoinPage {
     const credential = this.credential();
     const token = credential && (await this.token(credential, name));
     if (!token) return false;
-    this.call(await this.options.join(token.token, media), token);
+    this.call(await this.options.join(token, media), token);
     return true;
   }
 

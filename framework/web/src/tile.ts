@@ -32,19 +32,25 @@ export class Tile {
   private readonly avatar = el('div', { class: 'jf-avatar', 'aria-hidden': 'true' });
   private readonly name = el('span', { class: 'jf-name-text' });
   private readonly muted = el('span', { class: 'jf-name-icon', role: 'img', 'aria-label': 'Microphone off' }, icon('micOff'));
+  private readonly hand = el('span', { class: 'jf-tile-hand', role: 'img', 'aria-label': 'Hand raised', hidden: true }, icon('hand'));
+  private readonly pin: HTMLButtonElement;
   private readonly network = el('span', { class: 'jf-name-icon jf-poor', role: 'img', 'aria-label': 'Poor connection' }, icon('network'));
   private picture: Picture | null = null;
 
-  constructor(seat: Seat) {
+  constructor(
+    seat: Seat,
+    private readonly pinned: (id: string) => void,
+  ) {
     this.video.muted = true;
+    this.pin = el('button', { class: 'jf-button jf-small jf-tile-pin', type: 'button', onclick: () => this.pinned(seat.id) }, icon('pin'));
     for (const moment of ['loadeddata', 'resize', 'emptied'] as const) this.video.addEventListener(moment, () => this.fitPicture());
     const label = el('div', { class: 'jf-name' }, this.muted, this.network, this.name);
-    this.element = el('li', { class: 'jf-tile' }, this.avatar, this.video, label);
-    this.show(seat);
+    this.element = el('li', { class: 'jf-tile' }, this.avatar, this.video, this.hand, this.pin, label);
+    this.show(seat, false);
   }
 
   /** Show this moment; the picture is attached anew only when it is another one. */
-  show(seat: Seat): void {
+  show(seat: Seat, isPinned: boolean): void {
     const { person, picture } = seat;
     const isFurther = picture !== null && picture.source !== 'camera' && seat.id !== person.id;
     setText(this.name, title(person, picture, isFurther));
@@ -52,10 +58,20 @@ export class Tile {
     setAttribute(this.avatar, 'data-colour', colourOf(person.name, COLOURS));
     this.muted.hidden = !person.isMuted || isFurther;
     this.network.hidden = !person.hasPoorNetwork;
+    this.hand.hidden = person.raisedHandAt === null || isFurther;
+    const pins = `${isPinned ? 'Unpin' : 'Pin'} ${title(person, picture, isFurther)}`;
+    if (this.pin.title !== pins) this.pin.title = pins;
+    setAttribute(this.pin, 'aria-label', pins);
+    this.element.classList.toggle('jf-pinned', isPinned);
     this.element.classList.toggle('jf-speaking', person.isSpeaking && !isFurther);
     this.element.classList.toggle('jf-screen', picture?.source === 'screen');
     this.element.classList.toggle('jf-mirrored', picture?.isMirrored ?? false);
     this.attach(picture);
+  }
+
+  /** Not to be seen for now: its picture is let go, so that nobody sends it for nothing. */
+  rest(): void {
+    this.attach(null);
   }
 
   close(): void {

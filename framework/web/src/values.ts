@@ -154,7 +154,8 @@ export interface Call {
   devices(kind: DeviceKind): Promise<readonly Device[]>;
   currentDevice(kind: DeviceKind): string;
   useDevice(kind: DeviceKind, id: string): Promise<void>;
-  leave(): Promise<void>;
+  /** `idle`: not by the person's own will, but because nobody answered. */
+  leave(because?: 'idle'): Promise<void>;
   readonly hand?: Hand;
   readonly chat?: Chat;
   readonly screen?: ScreenShare;
@@ -162,6 +163,8 @@ export interface Call {
   readonly moderator?: Moderator;
   readonly captions?: Captions;
   readonly background?: Background;
+  /** Asks whoever is alone whether they are still there. */
+  readonly idle?: { readonly secondsLeft: number | null; stay(): void };
   /** Absent where there is one camera at most, or no way to tell. */
   switchCamera?(): Promise<void>;
   /** Tells whoever listens that a button was pressed, before what it does; false: it is not to be done. */

@@ -1,0 +1,128 @@
+/** Devices, tried out before they are used: pickers, a look at oneself, how loud the microphone is, a tone to hear. */
+
+import { el, freshId, setText } from './dom';
+import { icon } from './icons';
+import { openDevice } from './media';
+import { Meter } from './meter';
+import type { Call, DeviceKind } from './values';
+import { sentence } from './words';
+
+const KINDS = ['camera', 'microphone', 'speaker'] as const;
+const TITLES: Readonly<Record<DeviceKind, string>> = { camera: 'Camera', microphone: 'Microphone', speaker: 'Speaker' };
+
+/** `preview`: whether this browser has the devices itself, so that they can be tried out here. */
+export class SettingsDialog {
+  readonly element: HTMLDialogElement;
+  private readonly lists = new Map<DeviceKind, HTMLSelectElement>();
+  private readonly video = el('video', { class: 'jf-try', autoplay: true, playsinline: true, 'aria-label': 'Your camera' });
+  private readonly meter = new Meter();
+  private readonly trouble = el('p', { class: 'jf-trouble', role: 'status', hidden: true });
+  private tracks: MediaStreamTrack[] = [];
+
+  constructor(
+    private readonly call: Call,
+    private readonly hasDevices: boolean,
+  ) {
+    this.video.muted = true;
+    const id = freshId('settings');
+    const close = el('button', { class: 'jf-button jf-small', type: 'button', title: 'Close', onclick: () => this.element.close() }, icon('close'), el('span', { class: 'jf-hidden' }, 'Close settings'));
+    const body = el('div', { class: 'jf-settings' }, hasDevices ? this.video : null, ...KINDS.map((kind) => this.field(kind)), this.trouble);
+    this.element = el('dialog', { class: 'jf-dialog', 'aria-labelledby': id }, el('div', { class: 'jf-dialog-head' }, el('h2', { id }, 'Settings'), close), body);
+    this.element.addEventListener('close', () => this.release());
+  }
+
+  async open(): Promise<void> {
+    this.element.showModal();
+    await this.list();
+    if (this.hasDevices) await Promise.all([this.tryOut('camera'), this.tryOut('microphone')]);
+  }
+
+  /** Devices came or went. */
+  async list(): Promise<void> {
+    if (!this.element.open) return;
+    for (const [kind, list] of this.lists) {
+      const devices = await this.call.devices(kind);
+      const none = [{ id: '', label: kind === 'speaker' ? 'System default' : `No ${kind}` }];
+      list.replaceChildren(...(devices.length ? devices : none).map((device) => el('option', { value: device.id }, device.label)));
+      list.disabled = devices.length === 0;
+      const current = this.call.currentDevice(kind);
+      if (devices.some((device) => device.id === current)) list.value = current;
+    }
+  }
+
+  close(): void {
+    if (this.element.open) this.element.close();
+    this.release();
+    this.element.remove();
+  }
+
+  private field(kind: DeviceKind): HTMLElement {
+    const id = freshId(kind);
+    const list = el('select', { id, class: 'jf-select', onchange: () => void this.choose(kind, list.value) });
+    this.lists.set(kind, list);
+    const tone = el('button', { class: 'jf-button', type: 'button', onclick: () => void this.tone(list.value) }, icon('speaker'), 'Play a tone');
+    const extra = !this.hasDevices ? null : kind === 'microphone' ? this.meter.element : kind === 'speaker' ? tone : null;
+    return el('div', { class: 'jf-field' }, el('label', { for: id }, TITLES[kind]), list, extra);
+  }
+
+  private async choose(kind: DeviceKind, id: string): Promise<void> {
+    this.tell('');
+    try {
+      await this.call.useDevice(kind, id);
+    } catch (error) {
+      this.tell(sentence(error));
+    }
+    if (this.hasDevices && kind !== 'speaker') await this.tryOut(kind);
+    await this.list();
+  }
+
+  /** Opened beside what the call sends, so that one can look even while the camera is off for the others. */
+  private async tryOut(kind: 'camera' | 'microphone'): Promise<void> {
+    const type = kind === 'camera' ? 'video' : 'audio';
+    for (const track of this.tracks.filter((each) => each.kind === type)) track.stop();
+    this.tracks = this.tracks.filter((each) => each.kind !== type);
+    try {
+      const track = await openDevice(kind, this.lists.get(kind)?.value ?? '');
+      if (!this.element.open) return track.stop();
+      this.tracks.push(track);
+      if (kind === 'camera') this.video.srcObject = new MediaStream([track]);
+      else this.meter.listen(track);
+    } catch (error) {
+      this.tell(sentence(error));
+    }
+  }
+
+  private async tone(sink: string): Promise<void> {
+    const context = new AudioContext();
+    const gain = context.createGain();
+    gain.gain.value = 0.2;
+    const source = context.createOscillator();
+    source.frequency.value = 440;
+    const out = context.createMediaStreamDestination();
+    source.connect(gain).connect(out);
+    const player = new Audio();
+    player.srcObject = out.stream;
+    try {
+      if (sink && 'setSinkId' in player) await player.setSinkId(sink);
+      source.start();
+      await player.play();
+      await new Promise((resolve) => window.setTimeout(resolve, 900));
+    } catch (error) {
+      this.tell(sentence(error));
+    } finally {
+      player.srcObject = null;
+      await context.close();
+    }
+  }
+
+  private tell(text: string): void {
+    setText(this.trouble, text);
+    this.trouble.hidden = !text;
+  }
+
+  private release(): void {
+    for (const track of this.tracks.splice(0)) track.stop();
+    this.video.srcObject = null;
+    this.meter.close();
+  }
+}
