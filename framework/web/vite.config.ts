@@ -11,6 +11,11 @@ export default defineConfig({
     modulePreload: false,
     target: 'es2022',
     chunkSizeWarningLimit: 900,
-    rolldownOptions: { input: 'index.html' },
+    rolldownOptions: {
+      input: { index: 'index.html', jackfield: 'src/jackfield.ts' },
+      // The module's name is part of its address in other people's pages.
+      output: { entryFileNames: (chunk) => (chunk.name === 'jackfield' ? 'jackfield.js' : 'assets/[name]-[hash].js') },
+      preserveEntrySignatures: 'exports-only',
+    },
   },
 });

@@ -1,5 +1,6 @@
 /** The page at /join/SESSION. The only module that knows the window's address, title and storage. */
 
+import './style/page.css';
 import './style/tokens.css';
 import './style/parts.css';
 import './style/prejoin.css';

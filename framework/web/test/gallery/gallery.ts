@@ -1,5 +1,6 @@
 /** The components over a call that is no LiveKit call: what a picture looks like with many people, a screen, no sound. */
 
+import '../../src/style/page.css';
 import '../../src/style/tokens.css';
 import '../../src/style/parts.css';
 import '../../src/style/prejoin.css';

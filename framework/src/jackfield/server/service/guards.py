@@ -95,7 +95,7 @@ def middlewares(settings: ServerSettings, counted: Counted, touched: Callable[[]
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         if not request.path.startswith("/api/"):
-            return await handler(request)
+            return _readable(request, await handler(request), settings)
         try:
             _check_host(request, settings)
             origin = _checked_origin(request, settings)
@@ -161,6 +161,14 @@ def _checked_origin(request: web.Request, settings: ServerSettings) -> str | Non
 
 def _listed(origin: str, settings: ServerSettings) -> bool:
     return origin in settings.allow_origins or "*" in settings.allow_origins
+
+
+def _readable(request: web.Request, response: web.StreamResponse, settings: ServerSettings) -> web.StreamResponse:
+    """A script of ours may be imported by pages of origins that may ask."""
+    origin = request.headers.get("Origin", "")
+    if request.path.endswith(".js") and _listed(origin, settings):
+        response.headers.update({"Access-Control-Allow-Origin": origin, "Vary": "Origin"})
+    return response
 
 
 def _cors(origin: str) -> dict[str, str]:

@@ -1,0 +1,296 @@
+/**
+ * The call as a module: `import { init, login, generateToken, joinSession } from '<server>/jackfield.js'`.
+ *
+ * One session at a time, drawn into a container of yours. `joinSession` answers `{ data, error }` and never rejects;
+ * everything else rejects with an `Error` that has `errorCode` and `errorDescription`.
+ */
+
+import callStyle from './style/call.css?inline';
+import partsStyle from './style/parts.css?inline';
+import prejoinStyle from './style/prejoin.css?inline';
+import tokensStyle from './style/tokens.css?inline';
+import { CallView } from './callview';
+import { Differences } from './happened';
+import { joinLiveKit } from './livekit';
+import { listDevices, openDevice, whyNoMedia } from './media';
+import { Service, type LogIn } from './service';
+import { readSettings, type CallSettings } from './settings';
+import { Problem, type Button, type Call, type CallEvent, type LayoutName, type LocalMedia, type Person } from './values';
+
+export interface Failure {
+  readonly errorCode: string;
+  readonly errorDescription: string;
+}
+
+export class CallError extends Error implements Failure {
+  constructor(
+    readonly errorCode: string,
+    readonly errorDescription: string,
+  ) {
+    super(errorDescription);
+    this.name = 'CallError';
+  }
+}
+
+/** What a listener gets. `preventDefault` keeps a button from what it does. */
+export interface Happening {
+  readonly name: string;
+  readonly participant?: Person;
+  readonly reason?: string;
+  readonly message?: unknown;
+  preventDefault(): void;
+}
+
+type Listener = (event: Happening) => void;
+
+interface Active {
+  readonly sessionId: string;
+  readonly call: Call;
+  readonly view: CallView;
+}
+
+let service: Service | null = null;
+let user: LogIn | null = null;
+let active: Active | null = null;
+let isJoining = false;
+const known = new Map<string, string>();
+const listeners = new Map<string, Set<Listener>>();
+
+/** Must come first. The server is the one that this module came from, unless another one is named. */
+export function init(options: { readonly server?: string } = {}): Promise<void> {
+  service = new Service(new URL(options.server ?? import.meta.url).origin);
+  return Promise.resolve();
+}
+
+/** Logs in for development, by uid and the server's log-in key. */
+export async function login(uid: string, key: string): Promise<LogIn> {
+  if (!uid) throw new CallError('ERROR_INVALID_UID', 'A uid is needed to log in.');
+  if (/\s/.test(uid)) throw new CallError('ERROR_UID_WITH_SPACE', `A uid has no spaces; this one is "${uid}".`);
+  user = await told(() => ready().logIn(uid, key));
+  return user;
+}
+
+/** Takes over a log-in that your own backend made. */
+export function loginWithAuthToken(authToken: string): LogIn {
+  if (!authToken.trim()) throw new CallError('ERROR_BLANK_AUTHTOKEN', 'The auth token is blank.');
+  user = { authToken: authToken.trim(), uid: '', name: '' };
+  return user;
+}
+
+export function logout(): void {
+  user = null;
+}
+
+export function getLoggedInUser(): LogIn | null {
+  return user;
+}
+
+/** A call token for this session and whoever is logged in. */
+export async function generateToken(sessionId: string): Promise<{ readonly token: string }> {
+  const here = ready();
+  if (!user) throw new CallError('ERROR_AUTH_TOKEN_MISSING', 'Nobody is logged in: call login first.');
+  if (typeof sessionId !== 'string' || !sessionId.trim()) throw new CallError('ERROR_SESSION_ID_MISSING', 'A session id is any text that is not blank.');
+  const { authToken, name, uid } = user;
+  const made = await told(() => here.callToken(sessionId, { authToken }, name || uid));
+  known.set(made.token, made.role);
+  return { token: made.token };
+}
+
+/** Joins with a token and draws the call into the container. */
+export async function joinSession(callToken: string, callSettings: unknown, container: unknown): Promise<{ readonly data: undefined; readonly error: Failure | null }> {
+  try {
+    await enter(callToken, callSettings, container);
+    return { data: undefined, error: null };
+  } catch (error) {
+    const { errorCode, errorDescription } = asCallError(error);
+    return { data: undefined, error: { errorCode, errorDescription } };
+  }
+}
+
+async function enter(callToken: string, callSettings: unknown, container: unknown): Promise<void> {
+  const here = ready();
+  if (active || isJoining) throw new CallError('ERROR_SESSION_ACTIVE', 'A session is active already: leave it first.');
+  if (typeof callToken !== 'string' || !callToken.trim()) throw new CallError('ERROR_CALL_TOKEN', 'The call token is missing: generateToken makes one.');
+  if (!(container instanceof HTMLElement)) throw new CallError('ERROR_CONTAINER', `The container is to be an element of the page; this is ${container === null ? 'null' : typeof container}.`);
+  const { settings, findings } = readSettings(callSettings);
+  if (findings.length) throw new CallError('VALIDATION_ERROR', findings.map(({ message }) => message).join('; '));
+  isJoining = true;
+  try {
+    await drawn(here, callToken, settings, container);
+  } finally {
+    isJoining = false;
+  }
+}
+
+async function drawn(here: Service, token: string, settings: CallSettings, container: HTMLElement): Promise<void> {
+  const media = await opened(settings);
+  const role = known.get(token) ?? roleIn(token);
+  const sessionId = roomIn(token);
+  let call: Call;
+  try {
+    const idle = { beforeS: settings.idleBeforeS, afterS: settings.idleAfterS };
+    call = await joinLiveKit({ url: here.mediaUrl, token, media, origin: here.origin, isModerator: role === 'moderator', idle, lowBandwidth: settings.lowBandwidth, pressed });
+  } catch (error) {
+    media.camera?.stop();
+    media.microphone?.stop();
+    throw error;
+  }
+  dress();
+  const place = document.createElement('div');
+  place.className = 'jackfield jf-embedded';
+  container.replaceChildren(place);
+  const inviteLink = role === 'moderator' ? { inviteLink: () => here.inviteLink(sessionId, token) } : {};
+  const chosen = {
+    layout: () => tell({ name: 'call_layout_changed' }),
+    panel: (panel: string | null) => tell({ name: panel === 'people' ? 'participant_list_visible' : 'participant_list_hidden' }),
+  };
+  const view = new CallView(place, call, { title: settings.title || sessionId, settings, chosen, ...inviteLink });
+  active = { sessionId, call, view };
+  const differences = new Differences(call);
+  call.listen((event) => heard(event, differences, place));
+  tell({ name: 'session_joined' });
+}
+
+function heard(event: CallEvent, differences: Differences, place: HTMLElement): void {
+  for (const happened of differences.next()) tell(happened);
+  if (event.kind === 'chat') tell({ name: 'chat_message', message: event.message });
+  if (event.kind !== 'over' || !active) return;
+  active.view.close();
+  active = null;
+  place.remove();
+  if (event.reason === 'idle') tell({ name: 'session_timed_out' });
+  tell({ name: 'connection_closed' });
+  tell({ name: 'session_left', reason: event.reason });
+}
+
+/** The style sheets of the call, in the page that holds it, once. */
+function dress(): void {
+  const sheets = [tokensStyle, partsStyle, prejoinStyle, callStyle].map((text) => {
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(text);
+    return sheet;
+  });
+  if (!isDressed) document.adoptedStyleSheets.push(...sheets);
+  isDressed = true;
+}
+
+let isDressed = false;
+
+/** A camera or microphone that does not open is no reason not to join: the call says so, and goes on without it. */
+async function opened(settings: CallSettings): Promise<LocalMedia> {
+  const open = async (kind: 'camera' | 'microphone', isWanted: boolean): Promise<MediaStreamTrack | null> => {
+    if (!isWanted || whyNoMedia() || (await listDevices(kind)).length === 0) return null;
+    return openDevice(kind, '').catch(() => null);
+  };
+  const camera = await open('camera', settings.type === 'VIDEO' && !settings.startVideoPaused);
+  const microphone = await open('microphone', !settings.startAudioMuted);
+  return { camera, microphone, wishes: {} };
+}
+
+// --- what happens -------------------------------------------------------------------------------------------------
+/** Calls back with each event of this name: `session_left`, or the vendor's `onSessionLeft`. Call the answer to end that. */
+export function on(name: string, listener: Listener): () => void {
+  const event = name.replace(/^on(?=[A-Z])/, '').replace(/(?<=[a-z])(?=[A-Z])/g, '_').toLowerCase();
+  const all = listeners.get(event) ?? new Set();
+  listeners.set(event, all.add(listener));
+  return () => void all.delete(listener);
+}
+
+export const addEventListener = on;
+
+function tell(happened: Omit<Happening, 'preventDefault'>): boolean {
+  let isPrevented = false;
+  const event: Happening = { ...happened, preventDefault: () => void (isPrevented = true) };
+  for (const listener of [...(listeners.get(event.name) ?? [])]) {
+    try {
+      listener(event);
+    } catch (error) {
+      console.error(`A listener of ${event.name} failed; the call goes on.`, error);
+    }
+  }
+  return !isPrevented;
+}
+
+function pressed(button: Button): boolean {
+  return tell({ name: `${button}_button_clicked` });
+}
+
+// --- actions ------------------------------------------------------------------------------------------------------
+export const muteAudio = (): Promise<void> => told(() => here().setMuted(true));
+export const unmuteAudio = (): Promise<void> => told(() => here().setMuted(false));
+export const pauseVideo = (): Promise<void> => told(() => here().setCamera(false));
+export const resumeVideo = (): Promise<void> => told(() => here().setCamera(true));
+export const switchCamera = (): Promise<void> => told(async () => here().switchCamera?.());
+export const raiseHand = (): Promise<void> => told(async () => here().hand?.raise(true));
+export const lowerHand = (): Promise<void> => told(async () => here().hand?.raise(false));
+export const sendChat = (text: string): Promise<void> => told(async () => here().chat?.send(text));
+export const startScreenSharing = (): Promise<void> => told(async () => here().screen?.start());
+export const stopScreenSharing = (): Promise<void> => told(async () => here().screen?.stop());
+export const muteParticipant = (id: string): Promise<void> => told(() => moderating().mute(id));
+export const pauseParticipantVideo = (id: string): Promise<void> => told(() => moderating().pauseVideo(id));
+export const removeParticipant = (id: string): Promise<void> => told(() => moderating().remove(id));
+export const endForAll = (): Promise<void> => told(() => moderating().endForAll());
+export const setLayout = (layout: LayoutName): void => drawing().setLayout(layout);
+export const pinParticipant = (id: string): void => drawing().pin(id);
+export const unpinParticipant = (): void => drawing().pin(null);
+export const participants = (): readonly Person[] => active?.call.people ?? [];
+
+/** Leaves the session and empties the container; fine where there is none. */
+export async function leaveSession(): Promise<void> {
+  await active?.call.leave();
+}
+
+function here(): Call {
+  if (!active) throw new CallError('ERROR_NETWORK', 'There is no session: join one first.');
+  return active.call;
+}
+
+function drawing(): CallView {
+  here();
+  return (active as Active).view;
+}
+
+function moderating(): NonNullable<Call['moderator']> {
+  const { moderator } = here();
+  if (!moderator) throw new CallError('ERROR_PERMISSION', 'Only a moderator may do this; this token makes none.');
+  return moderator;
+}
+
+function ready(): Service {
+  if (!service) throw new CallError('ERROR_SDK_NOT_INITIALIZED', 'Call init first.');
+  return service;
+}
+
+async function told<T>(action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    throw asCallError(error);
+  }
+}
+
+function asCallError(error: unknown): CallError {
+  if (error instanceof CallError) return error;
+  if (error instanceof Problem) return new CallError(error.code, error.message);
+  return new CallError('ERROR_INTERNAL', error instanceof Error ? error.message : String(error));
+}
+
+/** A claim of a token, which the server alone verifies. */
+function claims(token: string): Record<string, unknown> {
+  try {
+    const part = (token.split('.')[1] ?? '').replace(/-/g, '+').replace(/_/g, '/');
+    return JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(part), (letter) => letter.codePointAt(0) ?? 0))) as Record<string, unknown>;
+  } catch {
+    throw new CallError('ERROR_CALL_TOKEN', 'This is no call token: generateToken makes one.');
+  }
+}
+
+function roleIn(token: string): string {
+  const grants = claims(token)['video'] as Record<string, unknown> | undefined;
+  return grants?.['roomAdmin'] === true ? 'moderator' : 'participant';
+}
+
+function roomIn(token: string): string {
+  const grants = claims(token)['video'] as Record<string, unknown> | undefined;
+  return typeof grants?.['room'] === 'string' ? grants['room'] : '';
+}
