@@ -83,6 +83,18 @@ def _lack_of_alsa_plugins() -> str:
     return "" if found else "ALSA has no way to a sound server"
 
 
+#: What Qt's widgets load, drawn off the screen or on one.
+_QT_LIBRARIES = {"EGL": "libegl1", "GL": "libgl1", "xkbcommon": "libxkbcommon0", "fontconfig": "libfontconfig1"}
+_QT_LIBRARIES |= {"dbus-1": "libdbus-1-3", "glib-2.0": "libglib2.0-0", "X11": "libx11-6"}
+_QT_PACKAGES = " ".join(_QT_LIBRARIES.values())
+
+
+@cache
+def _lack_of_qt() -> str:
+    missing = [name for name in _QT_LIBRARIES if not ctypes.util.find_library(name)]
+    return f"Qt's widgets need lib{missing[0]}" if missing else ""
+
+
 #: The system's own Python: what Debian's packages put their modules into.
 SYSTEM_PYTHON = "/usr/bin/python3"
 _RTSP_SERVER = """
@@ -143,6 +155,7 @@ NEEDS = {
             "iproute2",
         ),
         Need("tun", _lack_of_tunnels, "modprobe tun; in a container: --device /dev/net/tun --cap-add NET_ADMIN"),
+        Need("qt", _lack_of_qt, _apt(_QT_PACKAGES), _QT_PACKAGES),
         Need("ffmpeg", _missing("ffmpeg"), _apt("ffmpeg"), "ffmpeg"),
         Need("gst-launch", _missing("gst-launch-1.0"), _apt(_GSTREAMER), _GSTREAMER),
         Need("rtsp-server", _lack_of_rtsp_server, _apt(_RTSP_PACKAGES), _RTSP_PACKAGES),
