@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
 from jackfield_synthetic.barcode import read_counter
 from jackfield_synthetic.tones import hear
 
@@ -149,6 +150,26 @@ async def test_the_next_camera_in_order_takes_over(people: People) -> None:
     await until(lambda: "camera_changed" in told(events), "the event")
     assert ada.device("camera").id == REAR  # type: ignore[union-attr]
     synthetic(ada).plug(FRONT)
+
+
+@pytest.mark.parametrize("place", ["embedded"], indirect=True)
+async def test_what_is_plugged_in_is_told_by_kind(people: People) -> None:
+    """Each list by its own event, with all that is there then."""
+    ada = await people.join("ada")
+    events = heard(ada)
+    (speakers,) = [each for each in people.plugins.playbacks if each.name == "synthetic"]
+    for kind, pull, push in (
+        ("cameras_changed", lambda: synthetic(ada).unplug(REAR), lambda: synthetic(ada).plug(REAR)),
+        ("microphones_changed", lambda: synthetic(ada).unplug(HIGH), lambda: synthetic(ada).plug(HIGH)),
+        ("speakers_changed", speakers.unplug, speakers.plug),  # type: ignore[attr-defined]
+    ):
+        lengths = []
+        for turn in (pull, push):
+            events.clear()
+            await asyncio.to_thread(turn)
+            await until(lambda kind=kind: kind in names(events), kind)
+            lengths.append(len(next(event for event in events if event.name == kind).devices))
+        assert lengths[1] == lengths[0] + 1, kind
 
 
 async def test_devices_are_swapped_while_the_tracks_stay(people: People) -> None:

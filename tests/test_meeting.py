@@ -47,12 +47,15 @@ async def test_chat_reaches_everyone_or_some(people: People) -> None:
     ada, bob = await two(people)
     eve = await people.join("eve")
     await until(lambda: "eve" in ada.participants, "Eve")
+    told: list[Any] = []
+    bob.on("chat_message", told.append)
     for text in ("hello", "<script>alert(1)</script> & <b>", LONG):
         sent = await ada.send_chat(text)
         assert (sent.text, sent.is_own) == (text, True)
     await ada.send_chat("for Bob", to=["bob"])
     await bob.send_chat("and back")
     await until(lambda: len(bob.chat) == 5 and len(eve.chat) == 4 and len(ada.chat) == 5, "the messages")
+    assert told == list(bob.chat)
     assert {message.text for message in bob.chat} == {message.text for message in ada.chat}
     assert "for Bob" not in {message.text for message in eve.chat}
     assert (ada.chat_unread_count, eve.chat_unread_count) == (1, 4)
@@ -112,6 +115,39 @@ async def test_a_button_is_told_before_it_acts(people: People) -> None:
         await ada.press("bell")  # type: ignore[arg-type]
     await ada.press("leave_session")
     assert await asyncio.wait_for(ada.until_left(), LIMIT_S) == "left"
+
+
+BUTTON_EVENTS = (
+    *("toggle_audio_button_clicked", "toggle_video_button_clicked", "switch_camera_button_clicked"),
+    *("raise_hand_button_clicked", "share_invite_button_clicked", "change_layout_button_clicked"),
+    *("participant_list_button_clicked", "chat_button_clicked", "recording_toggle_button_clicked"),
+    *("screen_share_button_clicked", "leave_session_button_clicked"),
+)
+
+
+@pytest.mark.parametrize("place", ["embedded"], indirect=True)
+async def test_every_button_is_told_and_can_be_prevented(people: People) -> None:
+    """Nothing is done by one that is prevented; left alone, each does what its action does."""
+    media = {"camera": None, "camera_facing": "REAR", "microphone": "synthetic:tone-low"}
+    ada = await people.join("ada", SMALL | media)
+    assert (ada.device("camera") or media["camera"]).id == "synthetic:card-rear"
+    stops = [ada.on(name, lambda event: event.prevent_default()) for name in BUTTON_EVENTS]
+    events = heard(ada)
+    buttons: list[Any] = [name.removesuffix("_button_clicked") for name in BUTTON_EVENTS]
+    assert [await ada.press(button) for button in buttons] == [False] * len(buttons)
+    assert names(events) == list(BUTTON_EVENTS)
+    for stop in (*stops[:8], stops[10]):
+        stop()
+    ada.enable_picture_in_picture_layout()
+    assert ada.is_picture_in_picture
+    ada.disable_picture_in_picture_layout()
+    for button in buttons:
+        await ada.press(button)
+    told = [name for name in names(events[len(buttons) :]) if name not in BUTTON_EVENTS and "speaker" not in name]
+    wanted = ["picture_in_picture_enabled", "picture_in_picture_disabled", "audio_muted", "video_paused"]
+    wanted += ["camera_changed", "camera_facing_changed", "participant_hand_raised", "call_layout_changed"]
+    wanted += ["participant_list_visible", "connection_closed", "session_left"]
+    assert [name for name in told if name in wanted] == wanted
 
 
 async def test_who_is_pinned_is_this_persons_own_affair(people: People) -> None:

@@ -135,6 +135,12 @@ async def test_joining_anew_is_not_disturbed_by_who_we_were(people: People, monk
     ada, bob = await people.join("ada", SMALL), await people.join("bob")
     look = Watch(bob, "ada")
     await look.more()
+    await ada.raise_hand()
+    ada.set_layout("SPOTLIGHT")
+    await until(lambda: "bob" in ada.participants, "Bob at hers")
+    ada.pin_participant("bob")
+    await ada.send_chat("before")
+    await until(lambda: bob.participants["ada"].raised_hand_at, "her hand")
     events, theirs = heard(ada), heard(bob)
     former, join_again = ada._connection.signal, ada._doorway.join_again
 
@@ -151,6 +157,13 @@ async def test_joining_anew_is_not_disturbed_by_who_we_were(people: People, monk
     assert [event.name for event in events if event.name in LOST] == ["connection_lost", "connection_restored"]
     assert names(theirs).count("participant_left") == names(theirs).count("participant_joined") == 1
     assert ada.connection_state == "connected"
+    await until(lambda: bob.participants["ada"].raised_hand_at == ada.local.raised_hand_at, "her hand, up as before")
+    assert (ada.layout, ada.pinned, [each.text for each in ada.chat]) == (
+        "SPOTLIGHT",
+        ada.participants["bob"],
+        ["before"],
+    )
+    assert not [name for name in names(events) if "hand" in name or "pinned" in name]
     for each in (look, again):
         each.end()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +167,38 @@ async def both_ways(ours: Ours, theirs: Official, folder: Path) -> None:
     assert (await theirs.act("call", to=to, method="nothing", payload=""))["code"] == RpcCode.UNSUPPORTED_METHOD
 
 
+async def hands_and_words(ours: Ours, theirs: Official) -> None:
+    """Chat, a raised hand and captions, from ours to theirs and back."""
+    session, uid = ours.session, theirs.look.uid
+    person = await until(lambda: session.participants.get(uid), "theirs")
+    await theirs.act("handle", topic="lk.chat")
+    await session.send_chat("<b>hello</b>")
+    await session.raise_hand()
+    await theirs.act("send_text", text="and back", topic="lk.chat")
+    for old in ({"id": "1", "message": "the old way", "timestamp": 1}, {"message": "twice", "ignoreLegacy": True}):
+        await theirs.act("publish_data", text=json.dumps(old), topic="lk-chat-topic")
+    await theirs.act("describe", attributes={"jackfield.hand": "1700000000"})
+    said = {"lk.segment_id": "S1", "lk.transcription_final": "false"}
+    await theirs.act("send_text", text="good mor", topic="lk.transcription", attributes=said)
+    said["lk.transcription_final"] = "true"
+    await theirs.act("send_text", text="Good morning.", topic="lk.transcription", attributes=said)
+    await until(lambda: len(session.chat) == 3 and session.captions, "their words")
+    assert [each.text for each in session.chat] == ["<b>hello</b>", "and back", "the old way"]
+    assert all(each.participant is person for each in session.chat[1:])
+    await until(lambda: session.captions[-1].final, "the last word")
+    assert [(each.text, each.participant) for each in session.captions] == [("Good morning.", person)]
+    await until(lambda: person.raised_hand_at == 1_700_000_000, "their hand")
+    async with asyncio.timeout(LIMIT_S):
+        while not (report := await theirs.report())["remote"][ours.look.uid].get("jackfield.hand"):
+            await asyncio.sleep(0.05)
+        heard = (await theirs.act("heard_streams"))["streams"]
+        while not any(each["topic"] == "lk.chat" for each in heard):
+            heard = (await theirs.act("heard_streams"))["streams"]
+    assert float(report["remote"][ours.look.uid]["jackfield.hand"]) == session.local.raised_hand_at
+    (written,) = [each for each in heard if each["topic"] == "lk.chat"]
+    assert (written["text"], written["from"]) == ("<b>hello</b>", ours.look.uid)
+
+
 async def answer(call: RpcInvocationData) -> str:
     if call.payload == "fail":
         raise RpcError(78, "asked for", "more")
@@ -178,6 +211,7 @@ async def _with_the_official_sdk(server: Server, network: Network, folder: Path)
         for person in people.people:
             await person.join(server, "streams")
         await both_ways(ours, theirs, folder)
+        await hands_and_words(ours, theirs)
 
 
 @pytest.mark.own_network

@@ -96,6 +96,8 @@ def test_texts_are_told_with_what_changed() -> None:
     happened = people.update([person("ada", attributes={"a": "1", "b": "3", "jackfield.role": "moderator"})])
     assert names(happened) == ["participant_updated"]
     assert happened[0].changed == {"b": "3", "jackfield.role": "moderator"}  # type: ignore[attr-defined]
+    people.update([person("bob", attributes={"avatar": "https://example.org/bob.png"})])
+    assert people.participants["bob"].avatar == "https://example.org/bob.png"
     assert people.participants["ada"].role == "moderator"
     happened = people.update([person("ada")])
     assert happened[0].changed == {"a": "", "b": "", "jackfield.role": ""}  # type: ignore[attr-defined]
@@ -137,6 +139,7 @@ def test_network_quality_is_told_when_it_changes() -> None:
     poor = ConnectionQualityInfo(participant_sid="PA_ada", quality=ConnectionQuality.POOR)
     stranger = ConnectionQualityInfo(participant_sid="PA_x", quality=ConnectionQuality.POOR)
     (event,) = people.qualities([poor, stranger])
+    assert event.name == "network_quality_changed"
     assert (event.quality, people.participants["ada"].network_quality) == ("poor", "poor")  # type: ignore[attr-defined]
     assert people.qualities([poor]) == []
 

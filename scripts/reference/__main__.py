@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 from jackfield.plugins import Config, load
-from scripts.reference import api, commands, configuration, errors, events, hooks, settings, statistics
+from scripts.reference import api, commands, configuration, errors, events, hooks, parity, settings, statistics
 from scripts.reference.markdown import ROOT
 
 FOLDER = ROOT / "docs" / "reference"
@@ -32,8 +32,8 @@ def pages() -> dict[str, str]:
 def main() -> int:
     """Write what changed."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    for name, text in pages().items():
-        path = FOLDER / name
+    files = {FOLDER / name: text for name, text in pages().items()}
+    for path, text in {**files, parity.PAGE: parity.made()}.items():
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
             print(f"docs: wrote {path.relative_to(ROOT)}")

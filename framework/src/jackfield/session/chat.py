@@ -6,6 +6,7 @@ Chat has topic ``lk.chat``, captions ``lk.transcription`` with attributes that s
 
 from __future__ import annotations
 
+import json
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
@@ -22,9 +23,13 @@ from jackfield.values.streams import TextStreamInfo
 logger = limited_logger("jackfield.chat")
 
 CHAT_TOPIC, CAPTIONS_TOPIC = "lk.chat", "lk.transcription"
+#: Where LiveKit's components wrote before there were text streams; newer ones write there too, marked to be ignored.
+LEGACY_TOPIC = "lk-chat-topic"
 SEGMENT, FINAL, TRACK = "lk.segment_id", "lk.transcription_final", "lk.transcribed_track_id"
 #: The longest message that is sent or taken, in bytes of UTF-8.
 LONGEST = 200_000
+#: The end of the year 9999: nothing later is a time.
+LATEST_MS = 253_402_300_800_000
 #: So many messages and lines are kept.
 KEPT, LINES = 500, 50
 
@@ -36,6 +41,7 @@ class Chat:
         self._room, self._emit = room, emit
         self.log: deque[ChatMessage] = deque(maxlen=KEPT)
         messages.path.incoming.handle_unless_asked("text", CHAT_TOPIC, self._came)
+        messages.on_topic[LEGACY_TOPIC] = self.came_as_data
 
     async def _came(self, reader: TextStreamReader, person: Participant | None) -> None:
         if person is None:
@@ -46,6 +52,18 @@ class Chat:
             logger.warning("a chat message of %s is lost: %s", person.uid, error.message)
             return
         self.add(ChatMessage(reader.info.stream_id, person, text, reader.info.timestamp_ms / 1000 or time.time()))
+
+    def came_as_data(self, payload: bytes, person: Participant | None) -> None:
+        """A message in the form from before text streams. Who sends both forms says that this one is to be ignored."""
+        try:
+            said = json.loads(payload)
+            text, at_ms = str(said["message"])[:LONGEST], float(said.get("timestamp") or 0)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            logger.warning("a chat message of %s cannot be read", person and person.uid)
+            return
+        if person is None or said.get("ignoreLegacy") or not 0 <= at_ms < LATEST_MS:
+            return
+        self.add(ChatMessage(str(said.get("id", ""))[:64], person, text, at_ms / 1000 or time.time()))
 
     def sent(self, info: TextStreamInfo, text: str, to: Sequence[str]) -> ChatMessage:
         """Ours is on its way."""
@@ -86,7 +104,7 @@ class Captions:
         """A piece comes whole, or bit by bit: what there is of it is told as it comes."""
         attributes = reader.info.attributes
         key = attributes.get(SEGMENT) or reader.info.stream_id
-        final, person = attributes.get(FINAL, "true") == "true", self._speaker(attributes.get(TRACK, ""), sender)
+        person = self._speaker(attributes.get(TRACK, ""), sender)
         text = ""
         try:
             async for piece in reader:
@@ -96,6 +114,7 @@ class Captions:
                 self.tell(Transcription(key, person, text, False))
         except StreamError as error:
             logger.debug("a caption broke off: %s", error.message)
+        final = reader.info.attributes.get(FINAL, "true") == "true"  # a sender may know only at the end
         self.tell(Transcription(key, person, text, final))
 
     def _speaker(self, track: str, sender: Participant | None) -> Participant | None:

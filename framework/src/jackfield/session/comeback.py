@@ -93,6 +93,7 @@ class Comeback:
             raise
         except CallError as error:
             self._failed(error, "what we said of ourselves")
+        self._server_words.happened(self._room.came_back())
 
     async def _until_whole(self, limit_s: float) -> None:
         try:

@@ -9,6 +9,7 @@ from livekit.protocol.models import DataPacket, UserPacket
 from jackfield.session.connection import Connection
 from jackfield.session.data.path import DataPath
 from jackfield.session.encryption import CallEncryption
+from jackfield.session.participant import Participant
 from jackfield.session.room import Room
 from jackfield.values import events
 from jackfield.values.errors import NotAllowed
@@ -36,6 +37,8 @@ class Messages:
         self._connection, self._room, self._emit = connection, room, emit
         self._check_active, self._reachable = check_active, reachable
         self.encryption: CallEncryption | None = None
+        #: Messages of these topics are shown to these as well.
+        self.on_topic: dict[str, Callable[[bytes, Participant | None], None]] = {}
         self.path = DataPath(self._send, connection.data_drained, room.sender)
 
     def check(self) -> None:
@@ -78,4 +81,6 @@ class Messages:
         uid = packet.participant_identity or packet.user.participant_identity
         person = self._room.sender(uid, packet.participant_sid or packet.user.participant_sid)
         reliable = packet.kind == DataPacket.Kind.RELIABLE
+        if (also := self.on_topic.get(packet.user.topic)) is not None:
+            also(packet.user.payload, person)
         self._emit(events.Data(packet.user.payload, person, packet.user.topic, reliable, encrypted))

@@ -98,8 +98,7 @@ class Participant:
         self.name = info.name or info.identity
         self.metadata, self.attributes = info.metadata, dict(info.attributes)
         self.avatar = self.attributes.get(AVATAR_ATTRIBUTE, "")
-        self.raised_hand_at = _instant(self.attributes.get(HAND_ATTRIBUTE, ""))
-        self.is_recording = bool(self.attributes.get(RECORDING_ATTRIBUTE))
+        self.take_attributes()
         if not self.is_local:
             moderates = roles_hold and self.attributes.get(ROLE_ATTRIBUTE) == "moderator"
             self.role = "moderator" if moderates else "participant"
@@ -107,6 +106,11 @@ class Participant:
         self._take_tracks()
         changed = {key: value for key, value in self.attributes.items() if before.get(key) != value}
         return changed | {key: "" for key in before if key not in self.attributes}
+
+    def take_attributes(self) -> None:
+        """Takes over what their attributes say of hand and recording."""
+        self.raised_hand_at = _instant(self.attributes.get(HAND_ATTRIBUTE, ""))
+        self.is_recording = bool(self.attributes.get(RECORDING_ATTRIBUTE))
 
     def _take_tracks(self) -> None:
         on = {

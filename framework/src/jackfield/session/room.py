@@ -44,6 +44,8 @@ class Room:
         self.dominant: Participant | None = None
         self.quality = Qualities()
         self._unannounced: dict[str, Participant] = {}
+        #: Whether what we have said of ourselves is still to be said again, after joining anew.
+        self._is_coming_back = False
         #: Who was here before we joined anew in a room that was made anew, and has not come again yet.
         self._awaited: set[str] = set()
         self.first_events = self.update(join.other_participants)
@@ -99,9 +101,8 @@ class Room:
         is_same, self.sid = self.sid == join.room.sid, join.room.sid
         self.permission = join.participant.permission
         recorded = self.described(join.room.metadata, join.room.active_recording)
-        hand, recording = self.local.raised_hand_at, self.local.is_recording
-        self.local.take(join.participant)  # what we have said of ourselves is said again: nobody's hand goes down
-        self.local.raised_hand_at, self.local.is_recording = hand, recording
+        self._is_coming_back = True
+        self._ourselves(join.participant)
         present = {info.identity for info in join.other_participants}
         missing = [person for uid, person in self.participants.items() if uid not in present]
         happened: list[Event] = recorded
@@ -159,7 +160,19 @@ class Room:
             return []
         if info.HasField("permission"):
             self.permission = info.permission
-        return self._texts(self.local, info)
+        hand, recording = self.local.raised_hand_at, self.local.is_recording
+        happened = self._texts(self.local, info)
+        if self._is_coming_back:  # nobody's hand goes down for a moment
+            self.local.raised_hand_at, self.local.is_recording = hand, recording
+            happened = [event for event in happened if isinstance(event, events.ParticipantUpdated)]
+        return happened
+
+    def came_back(self) -> list[Event]:
+        """What we have said of ourselves was said again, as far as it was taken."""
+        self._is_coming_back = False
+        before = [bool(getattr(self.local, flag)) for flag, _, _ in _SAID]
+        self.local.take_attributes()
+        return self._said(self.local, before)
 
     def _came(self, info: ParticipantInfo) -> list[Event]:
         person = self._unannounced.pop(info.identity, None)
@@ -194,7 +207,11 @@ class Room:
         happened: list[Event] = []
         if changed or (person.name, person.metadata) != before:
             happened.append(events.ParticipantUpdated(person, changed))
-        for was, (flag, began, ended) in zip(states, _SAID, strict=True):
+        return happened + self._said(person, states)
+
+    def _said(self, person: Participant, before: list[bool]) -> list[Event]:
+        happened: list[Event] = []
+        for was, (flag, began, ended) in zip(before, _SAID, strict=True):
             now = bool(getattr(person, flag))
             if now != was:
                 happened.append((began if now else ended)(person))  # type: ignore[call-arg]

@@ -335,5 +335,9 @@ class _Unsent:
     def incoming(self) -> Any:
         return self
 
+    @property
+    def on_topic(self) -> dict[str, Any]:
+        return {}
+
     def handle_unless_asked(self, *_: Any) -> None:
         """Nothing comes."""

@@ -89,7 +89,7 @@ class IncomingStreams:
     def trailer(self, trailer: DataStream.Trailer, uid: str, *, encrypted: bool) -> None:
         """A stream ends."""
         if self._known(uid, trailer.stream_id, encrypted=encrypted) is not None:
-            self._end(uid, trailer.stream_id).finish(trailer.reason)
+            self._end(uid, trailer.stream_id).finish(trailer.reason, trailer.attributes)
 
     def _known(self, uid: str, stream_id: str, *, encrypted: bool) -> Reader | None:
         reader = self._readers.get((uid, stream_id))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import codecs
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from attrs import define
+from attrs import define, evolve
 
 from jackfield.session.data.handlers import Handlers
 from jackfield.values.errors import StreamError
@@ -88,8 +88,11 @@ class StreamReader(Generic[Info, Piece], AsyncIterator[Piece]):
         if self.info.size:
             _progress.call(self.on_progress, self.received / self.info.size, what="on_progress of a stream")
 
-    def finish(self, reason: str = "") -> None:
-        """Its sender has ended it; ``reason`` is there when not of its own will."""
+    def finish(self, reason: str = "", attributes: Mapping[str, str] | None = None) -> None:
+        """Its sender has ended it; ``reason`` is there when not of its own will. ``attributes`` are added to those of
+        ``info``: what its sender knew at the end alone."""
+        if attributes:
+            self.info = evolve(self.info, attributes={**self.info.attributes, **attributes})
         if reason:
             self.fail(f"its sender gave up: {reason}")
         elif self.info.size is not None and self.received < self.info.size:
