@@ -51,24 +51,38 @@ def nearest(flashes: list[float], beeps: list[float]) -> list[float]:
     return [beep - flash for beep in beeps for flash in flashes if abs(beep - flash) < EVERY_S / 2]
 
 
+def is_bright(frame: Any) -> bool:
+    return bool(frame.to_ndarray(format="gray").mean() > 120)
+
+
+def is_loud(block: Any) -> bool:
+    return bool(np.abs(block.samples).max() > 3000)
+
+
 async def test_a_flash_and_its_beep_are_presented_together(people: People) -> None:
-    """Three times in a row within 45 ms, once the sender's reports have come."""
+    """Three times in a row within 45 ms, once the sender's reports have come; who reads at once waits for no sound, and
+    one decoder does for both."""
     ada, bob = await people.join("ada"), await people.join("bob")
     pictures, sound = VideoSource(128, 96, 50), AudioSource(RATE)
     await ada.publish(pictures)
     await ada.publish(sound)
     sending = asyncio.create_task(send(pictures, sound))
     person, flashes, beeps = bob.participants["ada"], list[float](), list[float]()
-    reading = [
-        asyncio.create_task(
-            beginnings(person.video.frames("gray"), lambda frame: frame.to_ndarray(format="gray").mean() > 120, flashes)
-        ),
-        asyncio.create_task(beginnings(person.audio.blocks(), lambda block: np.abs(block.samples).max() > 3000, beeps)),
+    at_once = list[float]()
+    media = [
+        (person.video.frames("gray", synced=True), is_bright, flashes),
+        (person.video.frames("gray"), is_bright, at_once),
+        (person.audio.blocks(synced=True), is_loud, beeps),
     ]
+    reading = [asyncio.create_task(beginnings(*each)) for each in media]
     try:
         async with asyncio.timeout(2 * LIMIT_S):
             while not (len(skews := nearest(flashes, beeps)[-3:]) == 3 and max(map(abs, skews)) <= TOGETHER_S):
                 await asyncio.sleep(0.1)
+        waits = nearest(at_once, beeps)[-3:]
+        assert min(waits) > LATE_S / 2, f"beeps after the flashes that were read at once: {waits} s"
+        (track,) = (each for each in bob.tracks() if each.kind == "video")
+        assert track.stats()["framesDecoded"] <= track.stats()["framesReceived"]
     finally:
         print("beeps after their flashes, ms:", [round(1000 * each) for each in nearest(flashes, beeps)])
         for task in (sending, *reading):

@@ -46,11 +46,11 @@ class RenderedTrack(Protocol):
     participant: Any
     codec: str
 
-    def take_encoded(self, handler: Callable[[EncodedFrame], None]) -> Unwatch:
-        """Every encoded frame from the next on."""
+    def take_encoded(self, handler: Callable[[EncodedFrame], None], *, synced: bool = False) -> Unwatch:
+        """Every encoded frame from the next on, at once; or ``synced`` with what is heard of the same person."""
 
-    def take_decoded(self, handler: Callable[[VideoFrame | AudioBlock], None]) -> Unwatch:
-        """Every decoded frame from the next on."""
+    def take_decoded(self, handler: Callable[[VideoFrame | AudioBlock], None], *, synced: bool = True) -> Unwatch:
+        """Every decoded frame from the next on; ``synced`` with what is heard of the same person, else at once."""
 
     def request_keyframe(self) -> None:
         """A keyframe comes as soon as the sender can give one."""

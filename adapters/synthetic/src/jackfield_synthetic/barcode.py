@@ -68,7 +68,7 @@ def read_counter(frame: VideoFrame) -> Reading | None:
     """What the barcode says; None where there is none, or it did not survive. Takes some 30 µs."""
     picture = frame.picture
     if picture.format.name not in _LUMA_FIRST:
-        picture = picture.reformat(format="gray")
+        picture = frame.reformatted("gray").picture
     across = ((_LEFT + np.add.outer(np.arange(COLUMNS), _INSIDE)) * picture.width / 32).astype(np.intp).ravel()
     down = ((_TOP + np.add.outer(np.arange(ROWS), _INSIDE)) * picture.height / 20).astype(np.intp).ravel()
     samples = luma(picture)[down[:, None], across]

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from typing import Generic, TypeVar
 
 from jackfield.media.clock import Alarm, Clock
-from jackfield.values.media import EncodedFrame
+
+Item = TypeVar("Item")
 
 _MS = 1_000_000
 #: Nothing waits longer; what is further apart than `_UNRELATED_NS` was not captured together.
@@ -70,15 +72,15 @@ def _smoothed(before: int | None, now: int, over: int) -> int:
     return before + (now - before) // over
 
 
-class Hold:
+class Hold(Generic[Item]):
     """Frames that wait before ``give`` gets them, in their order."""
 
-    def __init__(self, clock: Clock, give: Callable[[EncodedFrame], None]) -> None:
+    def __init__(self, clock: Clock, give: Callable[[Item], None]) -> None:
         self._clock, self._give = clock, give
-        self._waiting: deque[tuple[int, EncodedFrame]] = deque()
+        self._waiting: deque[tuple[int, Item]] = deque()
         self._alarm = Alarm(clock, self._look)
 
-    def put(self, frame: EncodedFrame, hold_ns: int) -> None:
+    def put(self, frame: Item, hold_ns: int) -> None:
         """A frame, which is given on after ``hold_ns``, at once for 0; never before one that came earlier."""
         if hold_ns <= 0 and not self._waiting:
             self._give(frame)

@@ -34,7 +34,7 @@ class OwnTrack:
 
     It is the same track for as long as it is published: through another device, a device that is away, and a
     connection that is lost. ``sid`` is the name that the server first gave it. Nothing is done for it while nobody
-    takes anything.
+    takes anything. We do not hear ourselves: there is nothing that it could be ``synced`` with.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class OwnTrack:
         """Whether it is off, and gives nothing: `VideoPaused` and `VideoResumed` tell of the camera."""
         return self.publication.muted
 
-    def take_encoded(self, handler: Encoded) -> Unwatch:
+    def take_encoded(self, handler: Encoded, *, synced: bool = False) -> Unwatch:
         """Every encoded frame from the next keyframe on, of the largest size that is sent, until the answer is called.
 
         Where nobody in the call takes it, it is encoded all the same meanwhile.
@@ -89,7 +89,7 @@ class OwnTrack:
 
         return unwatch
 
-    def take_decoded(self, handler: Decoded) -> Unwatch:
+    def take_decoded(self, handler: Decoded, *, synced: bool = True) -> Unwatch:
         """Every picture from the next on, as its encoder gets it: treated, in full size, the newest where the loop is
         behind; until the answer is called. What its device encodes is decoded meanwhile."""
         self._decoded.append(handler)

@@ -1,46 +1,69 @@
-"""When a remote track's frames are decoded: at once, or when their person's sound, or picture, is as far."""
+"""When a remote track's frames are presented: at once, or when their person's sound, or picture, is as far."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from jackfield.media.clock import Clock
 from jackfield.media.lip_sync import Hold, LipSync
-from jackfield.values.media import EncodedFrame
+from jackfield.values.media import AudioBlock, EncodedFrame, VideoFrame
 
 if TYPE_CHECKING:
     from jackfield.session.remote_track import RemoteTrack
 
 #: What is captured together: a person's camera and microphone, their screen and its sound.
 _TOGETHER = {"camera": "microphone", "microphone": "camera", "screen": "screen_audio", "screen_audio": "screen"}
+#: Pictures that are being decoded at once, at most.
+_DECODING = 32
 
 
 class Presentation:
-    """One track's. Pictures wait for sound only while somebody takes both decoded. On the event loop.
+    """One track's, for those who present it to a person: pictures wait for sound, or sound for pictures, while somebody
+    takes both in sync. On the event loop.
 
-    ``played_after_ms``: how much later than its frames leave the buffer sound is heard; whoever plays it says so.
+    Pictures are decoded as they come, for those too who take them at once, and wait then. ``played_after_ms``: how much
+    later than its frames leave the buffer sound is heard; whoever plays it says so.
     """
 
-    def __init__(self, track: RemoteTrack, clock: Clock, decode: Callable[[EncodedFrame], None]) -> None:
+    def __init__(
+        self,
+        track: RemoteTrack,
+        clock: Clock,
+        encoded: Callable[[EncodedFrame], None],
+        decoded: Callable[[VideoFrame | AudioBlock], None],
+    ) -> None:
         self.played_after_ms: Callable[[], float] = lambda: 0.0
         self.lip_sync = LipSync()
         self._track, self._clock = track, clock
-        self._hold = Hold(clock, decode)
+        self._encoded, self._decoded = Hold[EncodedFrame](clock, encoded), Hold[VideoFrame | AudioBlock](clock, decoded)
+        #: The arrival of what is being decoded, and when it is due.
+        self._due: deque[tuple[int, int]] = deque(maxlen=_DECODING)
 
-    def put(self, frame: EncodedFrame) -> None:
-        """A frame came, and is decoded when it is time."""
-        other = self._other()
+    def came(self, frame: EncodedFrame, *, passed_on: bool) -> None:
+        """A frame came; ``passed_on``, it is presented as it is, when it is time."""
+        other, hold_ns = self._other(), 0
         if self._track.kind == "audio":
             self._hear(frame, other)
-            self._hold.put(frame, 0)
         else:
-            self._hold.put(frame, self._see(frame, other))
+            hold_ns = self._see(frame, other)
+            self._due.append((frame.time_ns, self._clock.now_ns() + hold_ns))
+        if passed_on:
+            self._encoded.put(frame, hold_ns)
 
-    def clear(self) -> None:
-        """Nobody takes it any more."""
-        self._hold.clear()
-        self.lip_sync.forget()
+    def show(self, media: VideoFrame | AudioBlock) -> None:
+        """A frame was decoded, and is presented when it is time."""
+        due_ns = next((due_ns for time_ns, due_ns in self._due if time_ns == media.time_ns), 0)
+        self._decoded.put(media, due_ns - self._clock.now_ns() if due_ns else 0)
+
+    def clear(self, *, decoded_only: bool = False) -> None:
+        """Nobody takes it in sync any more."""
+        self._decoded.clear()
+        if not decoded_only:
+            self._encoded.clear()
+            self._due.clear()
+            self.lip_sync.forget()
 
     def _hear(self, frame: EncodedFrame, pictures: RemoteTrack | None) -> None:
         sync = pictures.presentation.lip_sync if pictures is not None else None
@@ -57,7 +80,7 @@ class Presentation:
         return self.lip_sync.picture_hold_ns
 
     def _other(self) -> RemoteTrack | None:
-        """The track that was captured together with this one, where somebody takes it decoded."""
+        """The track that was captured together with this one, where somebody takes it in sync."""
         source = _TOGETHER.get(self._track.source)
         tracks = self._track.participant.tracks.values()
-        return next((each for each in tracks if each.source == source and each.is_decoded and not each.muted), None)
+        return next((each for each in tracks if each.source == source and each.is_presented and not each.muted), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from livekit.protocol.models import Encryption
@@ -70,11 +70,16 @@ class RemoteTrack:
         self.receiver, self._failed = receiver, failed
         self._decoders = decoders(CHANNELS)
         self._loop = asyncio.get_running_loop()
-        self._encoded: list[Encoded] = []
-        self._decoded: list[Decoded] = []
+        self._encoded, self._encoded_synced = list[Encoded](), list[Encoded]()
+        self._decoded, self._decoded_synced = list[Decoded](), list[Decoded]()
         self._thread: DecodeThread | None = None
         self._freezes = Freezes()
-        self.presentation = Presentation(self, LoopClock(), self._decode)
+        self.presentation = Presentation(
+            self,
+            LoopClock(),
+            lambda frame: self._tell(self._encoded_synced, frame),
+            lambda media: self._tell(self._decoded_synced, media),
+        )
         self._stopped: list[DecodeThread] = []
         what = f"{participant.uid}'s {self.source if self.source != 'unknown' else self.name}"
         self._opener = encryption.opener(what, self.request_keyframe) if encryption is not None else None
@@ -100,36 +105,61 @@ class RemoteTrack:
         return self._thread is not None
 
     @property
+    def is_presented(self) -> bool:
+        """Whether somebody takes it in sync with what was captured together with it."""
+        return bool(self._decoded_synced or self._encoded_synced)
+
+    @property
     def muted(self) -> bool:
         """Whether the sender has it off."""
         info = self.participant.track_infos.get(self.sid)
         return bool(info and info.muted)
 
-    def take_encoded(self, handler: Encoded) -> Unwatch:
-        """Every encoded frame from the next on, until the answer is called. Ask for a keyframe where one is needed."""
-        self._encoded.append(handler)
-        return lambda: self._encoded.remove(handler) if handler in self._encoded else None
+    def take_encoded(self, handler: Encoded, *, synced: bool = False) -> Unwatch:
+        """Every encoded frame from the next on, until the answer is called. Ask for a keyframe where one is needed.
 
-    def take_decoded(self, handler: Decoded) -> Unwatch:
-        """Every picture or block from the next on, until the answer is called; decoding runs only meanwhile."""
-        self._decoded.append(handler)
+        As it arrives; or ``synced``, for who shows it beside what is heard.
+        """
+        handlers = self._encoded_synced if synced else self._encoded
+        handlers.append(handler)
+
+        def unwatch() -> None:
+            if handler in handlers:
+                handlers.remove(handler)
+                self._less_synced()
+
+        return unwatch
+
+    def take_decoded(self, handler: Decoded, *, synced: bool = True) -> Unwatch:
+        """Every picture or block from the next on, until the answer is called; decoding runs only meanwhile, once for
+        all who take.
+
+        ``synced``: when the person's sound, or picture, is as far, where somebody takes that in sync too; else at once.
+        """
+        handlers = self._decoded_synced if synced else self._decoded
+        handlers.append(handler)
         if self._thread is None and not self.ended:
             self._start()
 
         def unwatch() -> None:
-            if handler in self._decoded:
-                self._decoded.remove(handler)
-            if not self._decoded:
+            if handler in handlers:
+                handlers.remove(handler)
+                self._less_synced()
+            if not self._decoded and not self._decoded_synced:
                 self._stop()
 
         return unwatch
+
+    def _less_synced(self) -> None:
+        if not self._decoded_synced:
+            self.presentation.clear(decoded_only=bool(self._encoded_synced))
 
     def go_on(self, receiver: Receiver) -> None:
         """What comes is this receiver's from now on: we have joined anew. Whoever reads goes on reading."""
         if receiver is not self.receiver:
             self.receiver.on_frame = lambda frame: None
             self.receiver, receiver.on_frame = receiver, self._arrived
-            if self._thread is not None or self._encoded:
+            if self._thread is not None or self._encoded or self._encoded_synced:
                 self.request_keyframe()
 
     def request_keyframe(self) -> None:
@@ -185,8 +215,9 @@ class RemoteTrack:
         if self._opener is not None:
             self._opener.close()
         self._stop()
-        self._encoded.clear()
-        self._decoded.clear()
+        self.presentation.clear()
+        for handlers in (self._encoded, self._encoded_synced, self._decoded, self._decoded_synced):
+            handlers.clear()
         return self._stopped
 
     def _start(self) -> None:
@@ -217,7 +248,6 @@ class RemoteTrack:
             self._thread.stop()
             self._stopped = [thread for thread in (*self._stopped, self._thread) if thread.alive]
             self._thread = None
-            self.presentation.clear()
 
     def _arrived(self, frame: EncodedFrame) -> None:
         self._codec = frame.codec
@@ -226,28 +256,27 @@ class RemoteTrack:
             self._take(opened)
 
     def _take(self, frame: EncodedFrame) -> None:
-        for handler in list(self._encoded):
-            self._tell(handler, frame)
-        if self._thread is not None:
-            self.presentation.put(frame)
-        elif self.kind == "video":
-            self._freezes.shown(time.monotonic_ns())
-
-    def _decode(self, frame: EncodedFrame) -> None:
+        self._tell(self._encoded, frame)
+        if self.is_presented:
+            self.presentation.came(frame, passed_on=bool(self._encoded_synced))
         if self._thread is not None:
             self._thread.put(frame)
+        elif self.kind == "video":
+            self._freezes.shown(time.monotonic_ns())
 
     def _give(self, media: VideoFrame | AudioBlock) -> None:
         if self.kind == "video":
             self._freezes.shown(time.monotonic_ns())
-        for handler in list(self._decoded):
-            self._tell(handler, media)
+        self._tell(self._decoded, media)
+        if self._decoded_synced:
+            self.presentation.show(media)
 
-    def _tell(self, handler: Callable[[Any], None], media: Any) -> None:
-        try:
-            handler(media)
-        except Exception:
-            logger.exception("a taker of %s failed; the others go on", self.sid)
+    def _tell(self, handlers: Iterable[Callable[[Any], None]], media: Any) -> None:
+        for handler in list(handlers):
+            try:
+                handler(media)
+            except Exception:
+                logger.exception("a taker of %s failed; the others go on", self.sid)
 
 
 def _source(info: TrackInfo, kind: str) -> signalling.Source:

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 class _Reader:
     """What one iterator has waiting. It follows the track: one that is published anew is read on."""
 
-    def __init__(self, limit: int, *, encoded: bool = False) -> None:
+    def __init__(self, limit: int, *, encoded: bool = False, synced: bool = False) -> None:
         self._items: deque[Any] = deque(maxlen=limit)
         self._arrived = asyncio.Event()
-        self._encoded = encoded
+        self._encoded, self._synced = encoded, synced
         self._unwatch: Unwatch | None = None
         self._over = False
 
@@ -30,7 +30,8 @@ class _Reader:
             self._unwatch()
             self._unwatch = None
         if track is not None:
-            self._unwatch = track.take_encoded(self._put) if self._encoded else track.take_decoded(self._put)
+            take: Any = track.take_encoded if self._encoded else track.take_decoded
+            self._unwatch = take(self._put, synced=self._synced)
             if self._encoded:
                 track.request_keyframe()
 
@@ -93,28 +94,33 @@ class _Media:
 class VideoMedia(_Media):
     """A participant's camera or screen."""
 
-    async def frames(self, format: str | None = None) -> AsyncIterator[VideoFrame]:
+    async def frames(self, format: str | None = None, *, synced: bool = False) -> AsyncIterator[VideoFrame]:
         """Pictures as they arrive, the newest only, in ``format`` (FFmpeg's name) where one is given.
+
+        ``synced``: each waits until the person's sound, where it is played here or read in sync, is as far.
 
         Begins with their next picture, waits while they send none, and ends when they leave.
         """
-        async for frame in self._read(_Reader(1)):
+        async for frame in self._read(_Reader(1, synced=synced)):
             if format is None or frame.picture.format.name == format:
                 yield frame
             else:
-                picture = await asyncio.to_thread(frame.picture.reformat, format=format)
-                yield VideoFrame(picture, frame.time_ns, frame.rotation)
+                yield await asyncio.to_thread(frame.reformatted, format)
 
 
 class AudioMedia(_Media):
     """A participant's microphone, or their screen's sound."""
 
-    async def blocks(self, rate: int = 48_000, channels: int = 1, ptime_ms: int = 0) -> AsyncIterator[AudioBlock]:
+    async def blocks(
+        self, rate: int = 48_000, channels: int = 1, ptime_ms: int = 0, *, synced: bool = False
+    ) -> AsyncIterator[AudioBlock]:
         """Sound as it arrives, at this rate, with one or two channels, in blocks of ``ptime_ms`` (0: as they come).
+
+        ``synced``: it is presented together with pictures that are shown, or read in sync, and those wait for it.
 
         A reader that lags by more than a fifth of a second misses the oldest. Ends when they leave.
         """
         reblocker = Reblocker(rate, channels, ptime_ms)
-        async for block in self._read(_Reader(10)):
+        async for block in self._read(_Reader(10, synced=synced)):
             for piece in reblocker.push(block):
                 yield piece

@@ -80,11 +80,11 @@ class FakeTrack:
     encoded: list[Callable[[EncodedFrame], None]] = field(factory=list)
     decoded: list[Callable[[VideoFrame | AudioBlock], None]] = field(factory=list)
 
-    def take_encoded(self, handler: Callable[[EncodedFrame], None]) -> Unwatch:
+    def take_encoded(self, handler: Callable[[EncodedFrame], None], *, synced: bool = False) -> Unwatch:
         """Every frame that is fed encoded."""
         return _taken(self.encoded, handler)
 
-    def take_decoded(self, handler: Callable[[VideoFrame | AudioBlock], None]) -> Unwatch:
+    def take_decoded(self, handler: Callable[[VideoFrame | AudioBlock], None], *, synced: bool = True) -> Unwatch:
         """Every frame that is fed decoded."""
         return _taken(self.decoded, handler)
 

@@ -13,6 +13,7 @@ from attrs import field, frozen
 if TYPE_CHECKING:
     import av
     import numpy as np
+    from av.video.reformatter import VideoReformatter
     from numpy.typing import NDArray
 
 Kind = Literal["audio", "video"]
@@ -57,7 +58,23 @@ class VideoFrame:
 
     def to_ndarray(self, *, format: str = "rgb24") -> NDArray[np.uint8]:
         """The pixels as an array of the caller's own, in the shape `from_ndarray` takes."""
-        return cast("NDArray[np.uint8]", self.picture.to_ndarray(format=format))
+        return cast("NDArray[np.uint8]", self.reformatted(format).picture.to_ndarray())
+
+    def reformatted(
+        self, format: str, width: int = 0, height: int = 0, *, by: VideoReformatter | None = None
+    ) -> VideoFrame:
+        """The same instant in another pixel format, and size where given, by swscale: no way through numpy. Any thread.
+
+        ``picture.reformat`` is not for pictures that several threads have: it keeps its tables in the picture, and two
+        that use them at once crash the process. ``by`` keeps them from one picture to the next; it belongs to one
+        thread at a time. A picture that is so already is answered as it is.
+        """
+        from av.video.reformatter import VideoReformatter
+
+        if by is None:
+            by = VideoReformatter()
+        picture = by.reformat(self.picture, width or None, height or None, format, threads=1)
+        return VideoFrame(picture, self.time_ns, self.rotation)
 
 
 @frozen(eq=False)

@@ -65,7 +65,11 @@ def _unnamed() -> int:
 def put(memory: PictureMemory, picture: av.VideoFrame) -> dict[str, Any]:
     """The picture's planes are in the memory, as they were; the answer is what `taken` needs to know."""
     if any(plane.line_size < 0 for plane in picture.planes):  # upside down, as some files and cameras have it
-        picture = picture.reformat(format="yuv420p" if picture.format.name != "yuv420p" else "yuv444p")
+        from av.video.reformatter import VideoReformatter
+
+        picture = VideoReformatter().reformat(
+            picture, format="yuv420p" if picture.format.name != "yuv420p" else "yuv444p", threads=1
+        )
     planes = [(plane.line_size, plane.buffer_size) for plane in picture.planes]
     held = memory.fit(sum(size for _, size in planes))
     at = 0
