@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jackfield import AudioMode, CallSession, Layout
-from jackfield.values.errors import DeviceGone
+from jackfield.values.errors import DeviceGone, PluginError
 from tests.lab.meeting import LIMIT_S, People, heard, names, until
 
 SMALL = {"video": {"width": 320, "height": 180, "fps": 10}}
@@ -210,3 +210,13 @@ async def test_who_stays_alone_is_taken_out_of_the_call(people: People) -> None:
     assert await asyncio.wait_for(ada.until_left(), LIMIT_S) == "idle"
     told = [name for name in names(events) if name in ("idle_prompt", "session_timed_out", "session_left")]
     assert told == ["idle_prompt", "session_timed_out", "session_left"]
+
+
+async def test_a_background_that_no_plugin_can_change_is_refused_in_words(people: People) -> None:
+    """What was asked for, and where it is said why; to clear what was never set is fine."""
+    ada = await people.join("ada")
+    with pytest.raises(PluginError, match=r"a blur of 0\.5 was asked for.*virtual-background\.md"):
+        await ada.set_background_blur(0.5)
+    with pytest.raises(PluginError, match=r"beach\.jpg as background"):
+        await ada.set_background_image("beach.jpg")
+    await ada.clear_background()

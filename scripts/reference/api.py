@@ -11,6 +11,7 @@ from enum import Enum
 import attrs
 
 import jackfield
+from jackfield.session.background import Background
 from jackfield.session.meeting import Meeting
 from jackfield.session.messaging import Messaging
 from jackfield.session.moderating import Moderating
@@ -50,7 +51,7 @@ CLASSES: dict[str, tuple[type, ...]] = {
     ),
 }
 #: What `CallSession` is put together from.
-PARTS = (Moderating, Sharing, Meeting, Messaging)
+PARTS = (Moderating, Sharing, Background, Meeting, Messaging)
 #: Members that only the framework calls.
 OWN = {
     "CallSession": {"begin", "on_over", "token"},

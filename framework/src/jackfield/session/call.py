@@ -15,6 +15,7 @@ from jackfield.media.encryption.keys import KeyRing
 from jackfield.plugins import Choice, Plugins
 from jackfield.roles import CaptureDriver, Control, Unwatch
 from jackfield.rtc import signalling
+from jackfield.session.background import Background
 from jackfield.session.buttons import button_defaults
 from jackfield.session.chat import Captions, Chat
 from jackfield.session.comeback import Comeback
@@ -56,7 +57,7 @@ from jackfield.values.statistics import CallStats
 logger = logging.getLogger("jackfield.call")
 
 
-class CallSession(Moderating, Sharing, Meeting):
+class CallSession(Moderating, Sharing, Background, Meeting):
     """One call, joined. Made by `Calls.join_session`; use it on its event loop.
 
     ``session_id`` and ``settings`` are what it was joined with, ``findings`` are the warnings about the settings, and
