@@ -97,6 +97,7 @@ class Controls(QWidget):
         super().__init__(parent)
         self._colours = colours
         self._pressed: dict[str, bool] = {}
+        self._states: dict[str, str] = {}
         self._specs = [*shown_buttons(call), SETTINGS]
         if not call.settings.hide_leave_session_button:
             self._specs.append(LEAVE)
@@ -168,7 +169,8 @@ class Controls(QWidget):
         words = self._words(spec)
         button.setAccessibleName(words)
         button.setToolTip(f"{words} ({spec.key})" if spec.key else words)
-        if button.property("state") != state:
+        if self._states.get(spec.name, "") != state:  # kept here: PySide's property() takes from None's count (6.12)
+            self._states[spec.name] = state
             button.setProperty("state", state)
             button.style().unpolish(button)
             button.style().polish(button)

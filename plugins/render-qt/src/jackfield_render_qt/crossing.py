@@ -10,7 +10,10 @@ from typing import Any
 
 from PySide6.QtCore import QCoreApplication, QObject, Signal, Slot
 
-from jackfield.values.errors import CallError
+from jackfield.values.errors import CallError, PluginError
+
+#: Qt's thread, where it is another one, is waited for so long.
+ANSWER_S = 10.0
 
 logger = logging.getLogger("jackfield.render-qt")
 
@@ -51,7 +54,14 @@ class Crossing(QObject):
             self._loop.call_soon_threadsafe(done.set)
 
         self.gui(run)
-        await done.wait()
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                await done.wait()
+        except TimeoutError:
+            raise PluginError(
+                f"Qt's thread has not answered for {ANSWER_S:g} s: it runs no event loop, or waits for the call; "
+                "see docs/qt.md for the loops that work"
+            ) from None
         value, error = answer[0]
         if error is not None:
             raise error

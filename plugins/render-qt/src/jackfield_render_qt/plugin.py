@@ -12,6 +12,18 @@ from jackfield.roles import RenderedCall, Renderer, RendererFactory
 from jackfield.values.errors import PluginError
 from jackfield_render_qt.options import Options
 
+#: Every part of the widget that can be hidden, and what its header says.
+ACTS_ON = frozenset(
+    {
+        *("title", "hide_control_panel", "hide_header_panel", "hide_session_timer", "hide_network_indicator"),
+        *("hide_leave_session_button", "hide_toggle_audio_button", "hide_toggle_video_button"),
+        *("hide_switch_camera_button", "hide_audio_mode_button", "hide_screen_sharing_button"),
+        *("hide_raise_hand_button", "hide_participant_list_button", "hide_change_layout_button"),
+        *("hide_virtual_background_button", "hide_recording_button", "hide_transcription_button"),
+        *("hide_closed_caption_button", "hide_share_invite_button", "hide_chat_button"),
+    }
+)
+
 
 @define
 class QtRendererFactory:
@@ -20,6 +32,8 @@ class QtRendererFactory:
     options: Options
     name: str = "render-qt"
     rank: int = 50
+    #: Settings on which the widget acts.
+    acts_on: frozenset[str] = ACTS_ON
 
     async def open(self, call: RenderedCall, container: Any) -> Renderer:
         """The call as a widget, placed in ``container`` where there is one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from PySide6.QtCore import QEventLoop, QThread
+from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop, QThread
 from PySide6.QtWidgets import QApplication
 
 #: Between two looks: a hundredth of a second is not seen, and costs next to nothing.
@@ -16,6 +16,11 @@ _AT_MOST_MS = 20
 def has_loop() -> bool:
     """Whether a Qt loop runs on this thread already: the application's own, or qasync's."""
     return QThread.currentThread().loopLevel() > 0
+
+
+def delete_deferred() -> None:
+    """What was given to ``deleteLater`` is gone: only a loop of Qt's own does that by itself."""
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
 
 
 class Pump:
@@ -30,9 +35,7 @@ class Pump:
             if application is None:
                 return
             application.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, _AT_MOST_MS)
-            application.sendPostedEvents(
-                None, 52
-            )  # QEvent.DeferredDelete, which only a loop of Qt's own does by itself
+            delete_deferred()
             await asyncio.sleep(EVERY_S)
 
     async def stop(self) -> None:

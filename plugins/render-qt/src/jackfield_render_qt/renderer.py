@@ -10,7 +10,7 @@ from jackfield.roles import RenderedCall, Renderer, Unwatch
 from jackfield_render_qt import container as containers
 from jackfield_render_qt.crossing import Crossing
 from jackfield_render_qt.options import Options
-from jackfield_render_qt.pump import Pump, has_loop
+from jackfield_render_qt.pump import Pump, delete_deferred, has_loop
 from jackfield_render_qt.view import CallView
 
 #: After these, everything is looked at anew.
@@ -112,6 +112,7 @@ class QtRenderer:
             await self._crossing.in_gui(self._close_view)
         if self._pump is not None:
             await self._pump.stop()
+            delete_deferred()
 
     def _close_view(self) -> None:
         view, self._view = self._view, None

@@ -32,7 +32,8 @@ class Fit:
         ratios = self.width / width, self.height / height
         scale = min(ratios) if self.whole else max(ratios)
         near = math.floor if self.whole else math.ceil
-        return max(2, near(width * scale - 0.01)), max(2, near(height * scale - 0.01))
+        wide = max(8, near((width * scale - 0.01) / 8) * 8)  # of eight: swscale takes four times as long for odd widths
+        return wide, max(2, near(height * scale - 0.01))
 
 
 @frozen(eq=False)
