@@ -193,6 +193,20 @@ async def test_others_hear_of_joining_and_leaving(join: Join) -> None:
     assert await bob.closed()
 
 
+async def test_a_path_that_comes_up_as_its_owner_leaves_tells_of_nobody(join: Join, sfu: Sfu) -> None:
+    """Others would see them come again, for good."""
+    ada, bob = await join("ada"), await join("bob")
+    (leaving,) = [each for each in sfu.rooms.participants() if each.identity == "bob"]
+    await bob.send(leave=rtc.LeaveRequest())
+    while (await ada.until("update")).participants[0].state != models.ParticipantInfo.State.DISCONNECTED:
+        pass
+    leaving.subscriber.transport.on_state("connected")
+    await ada.send(ping_req=rtc.Ping(timestamp=1))
+    await ada.until("pong_resp")
+    told = [each.update.participants[0] for each in ada.heard if each.WhichOneof("message") == "update"]
+    assert told[-1].state == models.ParticipantInfo.State.DISCONNECTED
+
+
 async def test_who_vanishes_has_left(join: Join, sfu: Sfu) -> None:
     """A WebSocket that ends with no word ends the participant."""
     ada, bob = await join("ada"), await join("bob")

@@ -262,6 +262,8 @@ class Participant:
             self.end(Reason.CONNECTION_TIMEOUT, RECONNECT)
 
     def _subscriber_state(self, state: str) -> None:
+        if self.has_ended:
+            return  # a path may come up while it closes: nobody is told of who has gone
         if state == "connected" and isinstance(self.subscriber, SingleSubscriber):
             self.subscriber.connected()
         if state == "connected" and self.state != State.ACTIVE:
