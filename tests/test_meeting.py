@@ -203,6 +203,27 @@ async def test_an_audio_mode_that_is_not_there_says_what_is(people: People) -> N
     assert "speaker_changed" not in names(events)
 
 
+@pytest.mark.parametrize("place", ["embedded"], indirect=True)
+async def test_what_the_settings_begin_is_begun(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once the call is joined, without holding it up; what cannot be begun is told, and the call goes on."""
+    begun: list[str] = []
+
+    async def start_recording(session: CallSession) -> None:
+        begun.append(session.uid)
+
+    async def start_transcription(session: CallSession) -> None:
+        raise PluginError("nothing here transcribes")
+
+    monkeypatch.setattr(CallSession, "start_recording", start_recording, raising=False)
+    monkeypatch.setattr(CallSession, "start_transcription", start_transcription, raising=False)
+    ada = await people.join("ada", {"auto_start_recording": True, "auto_start_transcription": True})
+    events = heard(ada)
+    await until(lambda: "error" in names(events), "the error")
+    assert (begun, events[0].source, ada.is_active) == (["ada"], "auto_start_transcription", True)
+    await people.join("bob")
+    assert begun == ["ada"]
+
+
 async def test_who_stays_alone_is_taken_out_of_the_call(people: People) -> None:
     """Asked first; the call ends with reason idle."""
     ada = await people.join("ada", {"idle_timeout_before_prompt_s": 0.2, "idle_timeout_after_prompt_s": 0.3})

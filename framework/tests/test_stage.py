@@ -161,6 +161,8 @@ def test_a_recording_is_told_by_the_room() -> None:
     assert room.described("m2", True) == []
     assert [event.name for event in room.described("m2", False)] == ["recording_stopped"]
     assert room.metadata == "m2"
+    join = JoinResponse(room=RoomInfo(sid="RM_1", name="r", active_recording=True), participant=info("me"))
+    assert [event.name for event in Room(join, "moderator", lambda person: None).first_events] == ["recording_started"]
 
 
 class Alone:

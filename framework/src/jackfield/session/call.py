@@ -15,6 +15,7 @@ from jackfield.media.encryption.keys import KeyRing
 from jackfield.plugins import Choice, Plugins
 from jackfield.roles import CaptureDriver, Control, Unwatch
 from jackfield.rtc import signalling
+from jackfield.session.auto_start import AutoStart
 from jackfield.session.background import Background
 from jackfield.session.buttons import button_defaults
 from jackfield.session.chat import Captions, Chat
@@ -98,7 +99,7 @@ class CallSession(Moderating, Sharing, Background, Meeting):
         self._captions = Captions(self._room, self._messages, self._emit)
         idle = self.settings.idle_timeout_before_prompt_s, self.settings.idle_timeout_after_prompt_s
         self._idle = Idle(*idle, self._emit, lambda: self._end("idle", "nobody else was here"))
-        self._defaults = button_defaults(self)
+        self._defaults, self._auto_start = button_defaults(self), AutoStart(self, self._failed)
         self._statistics = CallStatistics(
             self._room, lambda: self._connection, lambda: self._own.publications, self._emit
         )
@@ -142,6 +143,7 @@ class CallSession(Moderating, Sharing, Background, Meeting):
             jobs.create_task(self._outputs.open(container))
         self._own.hotplug.start()
         self._statistics.start()
+        self._auto_start.begin()
 
     # --- who and what
     @property
@@ -393,6 +395,7 @@ class CallSession(Moderating, Sharing, Background, Meeting):
         self._own_state.end()
         self._statistics.stop()
         self._idle.set_alone(False)
+        self._auto_start.end()
         said = None
         if reason == "left":
             said = LeaveRequest(reason=DisconnectReason.CLIENT_INITIATED, action=LeaveRequest.Action.DISCONNECT)

@@ -48,7 +48,8 @@ class Room:
         self._is_coming_back = False
         #: Who was here before we joined anew in a room that was made anew, and has not come again yet.
         self._awaited: set[str] = set()
-        self.first_events = self.update(join.other_participants)
+        recorded: list[Event] = [events.RecordingStarted()] if self.is_recorded else []
+        self.first_events = recorded + self.update(join.other_participants)
 
     def by_pid(self, pid: str) -> Participant | None:
         """The participant with this server id, ourselves included."""
