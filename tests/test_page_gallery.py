@@ -224,6 +224,20 @@ async def test_an_action_that_fails_is_told(page: Page) -> None:
     assert await flaws(page) == []
 
 
+async def test_a_menu_follows_a_device_that_takes_its_time(page: Page) -> None:
+    """Opened again before the device is: the choice moves when it is, and the focus stays in the menu."""
+    await page.goto("/index.html?people=2")
+    await page.evaluate("() => { call.opened = new Promise((opened) => { window.opens = opened; }); }")
+    await button(page, "Choose camera").click()
+    await page.get_by_role("menuitemradio", name="The second").click()
+    await page.keyboard.press("Enter")
+    first, second = (page.get_by_role("menuitemradio", name=name) for name in ("The first", "The second"))
+    await expect(first).to_be_focused()
+    await page.evaluate("() => window.opens()")
+    await expect(second).to_have_attribute("aria-checked", "true")
+    await expect(first).to_be_focused()
+
+
 async def test_a_view_that_is_closed_leaves_nothing(page: Page) -> None:
     """The container is empty and the call is left alone: whoever closes the view may go on with it."""
     await page.goto("/index.html?people=4")

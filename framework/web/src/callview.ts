@@ -44,7 +44,7 @@ export class CallView {
   private readonly idle: IdlePrompt | null;
   private readonly time = el('span', { class: 'jf-time', role: 'timer', 'aria-label': 'Time in this session' });
   private readonly count = el('span');
-  private readonly recorded = el('span', { class: 'jf-recorded', role: 'status', hidden: true }, icon('record'), 'Recording');
+  private readonly recorded = el('span', { class: 'jf-recorded', role: 'status', hidden: true }, icon('record'), el('span', {}, 'Recording'));
   private readonly network = el('span', { class: 'jf-network', role: 'img', 'aria-label': 'Your connection is poor', title: 'Your connection is poor', hidden: true }, icon('network'));
   private readonly veilText = el('p');
   private readonly veil: HTMLElement;

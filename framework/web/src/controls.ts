@@ -209,7 +209,14 @@ export class Controls {
       kinds.map(async (kind) => {
         const current = this.call.currentDevice(kind);
         const devices = await this.call.devices(kind);
-        const choose = (id: string) => (): void => this.doings.attempt(() => this.call.useDevice(kind, id));
+        const choose = (id: string) => (): void =>
+          this.doings.attempt(async () => {
+            try {
+              await this.call.useDevice(kind, id);
+            } finally {
+              this.refresh(); // it may have been opened again while the device was
+            }
+          });
         return {
           title: TITLES[kind],
           choices: devices.map((device) => ({ label: device.label, isChosen: device.id === current, choose: choose(device.id) })),

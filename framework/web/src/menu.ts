@@ -43,7 +43,13 @@ export class Menu {
 
   /** What is shown is asked for anew, if it is shown. */
   async refresh(): Promise<void> {
-    if (this.isOpen) this.panel.replaceChildren(...(await this.sections()).flatMap((section) => this.draw(section)));
+    if (!this.isOpen) return;
+    const drawn = (await this.sections()).flatMap((section) => this.draw(section));
+    const focused = this.items().indexOf(document.activeElement as HTMLElement);
+    // An item that is taken out while it has the focus would close the menu under the person's hands.
+    if (focused >= 0) this.button.focus();
+    this.panel.replaceChildren(...drawn);
+    if (focused >= 0) (this.items()[Math.min(focused, this.items().length - 1)] ?? this.button).focus();
   }
 
   hide(): void {

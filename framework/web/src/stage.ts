@@ -132,9 +132,9 @@ export class Stage {
       cellWidth = Math.min(180, Math.floor((width - GAP_PX * (columns - 1)) / Math.max(1, columns)));
       cellHeight = Math.floor((cellWidth * 9) / 16);
     }
-    this.grid.style.setProperty('--jf-row-width', `${columns * cellWidth + (columns - 1) * GAP_PX}px`);
-    this.grid.style.setProperty('--jf-cell-width', `${cellWidth}px`);
-    this.grid.style.setProperty('--jf-cell-height', `${cellHeight}px`);
+    this.element.style.setProperty('--jf-row-width', `${columns * cellWidth + (columns - 1) * GAP_PX}px`);
+    this.element.style.setProperty('--jf-cell-width', `${cellWidth}px`);
+    this.element.style.setProperty('--jf-cell-height', `${cellHeight}px`);
     // What scrolls can be scrolled with the keyboard.
     setAttribute(this.people, 'tabindex', this.people.scrollHeight > this.people.clientHeight + 1 ? 0 : null);
   }

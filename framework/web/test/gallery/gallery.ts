@@ -7,7 +7,7 @@ import '../../src/style/prejoin.css';
 import '../../src/style/call.css';
 import { CallView } from '../../src/callview';
 import { DEFAULTS, EVERYTHING, LAYOUTS } from '../../src/settings';
-import type { Call, CallEvent, CallState, ChatMessage, Device, LayoutName, Person, Picture } from '../../src/values';
+import type { Call, CallEvent, CallState, ChatMessage, Device, DeviceKind, LayoutName, Person, Picture } from '../../src/values';
 
 const asked = new URLSearchParams(location.search);
 const NAMES = ['Ada Lovelace', 'Grace Hopper', 'Robot 7', 'Katherine Johnson', 'Radia Perlman', 'Hedy Lamarr', 'Alan Turing', 'Lynn Conway', 'Bo'];
@@ -20,6 +20,7 @@ function painted(id: string, source: Picture['source'], width = 640, height = 36
   const paint = (): void => {
     if (!pen) return;
     if (source === 'screen') slides(pen, width, height);
+    else if (source === 'other') gripper(pen, width, height, performance.now() / 1000);
     else somebody(pen, width, height, number, performance.now() / 1000);
   };
   paint();
@@ -50,6 +51,24 @@ function slides(pen: CanvasRenderingContext2D, width: number, height: number): v
     const tall = height * (0.12 + ((bar * 37) % 50) / 120);
     pen.fillRect(width * (0.56 + bar * 0.06), height * 0.85 - tall, width * 0.04, tall);
   }
+}
+
+/** What a robot sees of its own hand: two fingers over a table with a cube. */
+function gripper(pen: CanvasRenderingContext2D, width: number, height: number, seconds: number): void {
+  const table = pen.createLinearGradient(0, 0, 0, height);
+  table.addColorStop(0, '#5c6670');
+  table.addColorStop(1, '#a08a6c');
+  pen.fillStyle = table;
+  pen.fillRect(0, 0, width, height);
+  const [middle, unit] = [width / 2, Math.min(width, height)];
+  pen.fillStyle = '#c8532e';
+  pen.fillRect(middle - unit * 0.09, height * 0.56, unit * 0.18, unit * 0.18);
+  const open = unit * (0.15 + 0.02 * Math.sin(seconds));
+  pen.fillStyle = '#23282c';
+  pen.fillRect(middle - unit * 0.09, 0, unit * 0.18, height * 0.2);
+  pen.fillRect(middle - unit * 0.26, height * 0.18, unit * 0.52, height * 0.1);
+  pen.fillStyle = '#d9dde0';
+  for (const way of [-1, 1]) pen.fillRect(middle + way * open - unit * 0.025, height * 0.28, unit * 0.05, height * 0.4);
 }
 
 /** Head and shoulders before a wall with a window, breathing a little. */
@@ -168,11 +187,17 @@ class PaintedCall implements Call {
   }
 
   currentDevice(): string {
-    return 'one';
+    return this.using;
   }
 
-  useDevice(): Promise<void> {
-    return Promise.reject(new Error('it is painted'));
+  using = 'one';
+  /** What a device's opening waits for; null: it cannot be opened. */
+  opened: Promise<void> | null = null;
+
+  async useDevice(_kind: DeviceKind, id: string): Promise<void> {
+    if (!this.opened) throw new Error('it is painted');
+    await this.opened;
+    this.using = id;
   }
 
   leave(): Promise<void> {
@@ -197,12 +222,12 @@ if (container) {
   const settings = { ...(asked.has('defaults') ? DEFAULTS : EVERYTHING), layout };
   const title = asked.get('title') ?? 'A session with a name that does not end where one would like it to';
   const view = new CallView(container, call, { title, settings, inviteLink: () => Promise.resolve('https://calls.example/join/x#invite=y') });
+  if (asked.has('panel')) document.querySelectorAll<HTMLButtonElement>('.jf-extra').forEach((button) => button.title.includes(asked.get('panel') === 'chat' ? 'chat' : 'who is here') && button.click());
   if (asked.has('messages')) {
     void call.write('Grace Hopper', 'Good morning! The notes are at https://notes.example/stand-up (please add yours).');
     void call.write('Ada Lovelace', 'Thanks. I will.', true);
     void call.write('Radia Perlman', '<b>Markup</b> is shown as it was typed.');
   }
-  if (asked.has('panel')) document.querySelectorAll<HTMLButtonElement>('.jf-extra').forEach((button) => button.title.includes(asked.get('panel') === 'chat' ? 'chat' : 'who is here') && button.click());
   if (asked.has('toasts')) for (const kind of ['joined', 'departed'] as const) void call.tell({ kind, name: 'Radia Perlman' });
   if (asked.has('toasts')) void call.tell({ kind: 'problem', text: 'The camera does not start: another program may be using it. Close that program, then turn the camera on again.' });
   Object.assign(window, { call, view });
