@@ -29,6 +29,7 @@ _SHARED = {
     "runtime",
     "local",
     "own_python",
+    "web_client",
 }
 _SHARED |= {"log_limit"}
 MAY_IMPORT = {
@@ -37,6 +38,7 @@ MAY_IMPORT = {
     "roles": {"values", "rendered"},
     "hookspecs": {"values", "roles"},
     "own_python": set(),
+    "web_client": {"values"},
     "log_limit": set(),
     "plugins": {"values", "roles", "hookspecs", "own_python"},
     "tokens": {"values"},

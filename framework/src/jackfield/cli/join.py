@@ -105,6 +105,8 @@ def _say_joined(call: CallSession, as_json: bool, explain: bool) -> None:
         output.print_json_line(facts | ({"explain": [str(choice) for choice in choices]} if explain else {}))
         return
     click.echo(f"in {call.session_id!r} as {call.uid} ({call.role}); Ctrl-C leaves")
+    if isinstance(call.view, str):
+        click.echo(f"shown at {call.view}")
     for choice in choices:
         click.echo(str(choice))
 

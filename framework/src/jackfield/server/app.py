@@ -24,6 +24,7 @@ from jackfield.server.service.guards import add_page_headers, middlewares
 from jackfield.server.service.issuing import Issuer
 from jackfield.server.service.metrics import Metrics
 from jackfield.server.settings import UDP_PORT, ServerSettings, one_mistake
+from jackfield.web_client import STATIC
 
 #: A join of protocol v1 has the client's first offer in its address.
 _MAX_LINE = 64 << 10
@@ -67,7 +68,7 @@ class Server:
         *,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
-        static: Path = pages.STATIC,
+        static: Path = STATIC,
         idle_s: float = IDLE_S,
         most_per_address: int = MOST_PER_ADDRESS,
     ) -> None:

@@ -12,9 +12,9 @@ from aiohttp import web
 from attrs import frozen
 
 from jackfield.server.app import Server
-from jackfield.server.service.pages import STATIC
 from jackfield.server.settings import ServerSettings
 from jackfield.values.people import Place
+from jackfield.web_client import STATIC
 
 API_KEY: Final = "APIseen"
 API_SECRET: Final = "secret-of-this-server-32-letters!"

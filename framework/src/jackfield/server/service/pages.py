@@ -7,7 +7,8 @@ from typing import Final
 
 from aiohttp import web
 
-STATIC: Final = Path(__file__).parent / "static"
+from jackfield.web_client import STATIC
+
 _PAGE: Final = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Jackfield</title></head><body><main><h1>Jackfield</h1>{body}</main></body></html>

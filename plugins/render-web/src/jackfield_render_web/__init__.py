@@ -1,0 +1,1 @@
+"""A call shown in a browser on the same machine."""

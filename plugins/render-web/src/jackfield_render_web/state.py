@@ -1,0 +1,76 @@
+"""The call as the page is told of it: plain values, in the words of the page's own components."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jackfield.roles import RenderedCall
+from jackfield.values.events import ChatMessage, Transcription
+
+_KINDS = ("camera", "microphone", "speaker")
+_SOURCES = {"camera": "camera", "screen": "screen"}
+
+
+def state_of(call: RenderedCall) -> dict[str, Any]:
+    """How everything stands at this moment."""
+    pictures: dict[str, list[dict[str, Any]]] = {}
+    for track in (*call.tracks(), *call.own_tracks()):
+        if track.kind == "video" and not _rests(track):
+            source = _SOURCES.get(track.source, "other")
+            told = {"id": track.sid, "source": source, "name": track.name if source == "other" else ""}
+            pictures.setdefault(track.participant.uid, []).append(told)
+    everyone = [*call.participants.values(), call.local]
+    return {
+        "title": call.settings.title or call.session_id,
+        "state": call.connection_state,
+        "startedAt": round(call.joined_at * 1000),
+        "people": [_person(person, pictures.get(person.uid, [])) for person in everyone],
+        "isMuted": call.is_audio_muted,
+        "isCameraOn": not call.is_video_paused,
+        "isSharing": call.is_screen_sharing,
+        "isRecording": call.is_recording,
+        "mayModerate": call.role == "moderator",
+        "idleSecondsLeft": call.idle_seconds_left,
+        "layout": call.layout.value,
+        "current": {kind: device.id if (device := call.device(kind)) else "" for kind in _KINDS},  # type: ignore[arg-type]
+        "captions": [_caption(line) for line in call.captions[-5:]],
+    }
+
+
+def _caption(line: Transcription) -> dict[str, Any]:
+    name = line.participant.name if line.participant else ""
+    return {"id": line.id, "name": name, "text": line.text, "isFinal": line.final}
+
+
+def _rests(track: Any) -> bool:
+    """Whether the picture of a track is off for now."""
+    person = track.participant
+    return track.source == "camera" and person.video_paused
+
+
+def _person(person: Any, pictures: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "id": person.uid,
+        "name": person.name or person.uid,
+        "isLocal": person.is_local,
+        "isMuted": person.audio_muted,
+        "isSpeaking": person.is_speaking,
+        "hasPoorNetwork": person.network_quality in ("poor", "lost"),
+        "role": person.role,
+        "raisedHandAt": person.raised_hand_at,
+        "isRecording": person.is_recording,
+        "pictures": pictures,
+    }
+
+
+def message_of(message: ChatMessage) -> dict[str, Any]:
+    """One message of the chat."""
+    person = message.participant
+    return {
+        "id": message.id,
+        "from": person.uid,
+        "name": person.name or person.uid,
+        "isOwn": message.is_own,
+        "text": message.text,
+        "at": round(message.sent_at * 1000),
+    }

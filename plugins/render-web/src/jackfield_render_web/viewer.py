@@ -1,0 +1,175 @@
+"""One page that looks: what it wants to see, what it is told, what it asks for."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from itertools import count
+from typing import Any
+
+from aiohttp import WSMsgType, web
+from attrs import define, field
+
+from jackfield.roles import RenderedCall, RenderedTrack, Unwatch
+from jackfield.values.errors import CallError
+from jackfield.values.events import ChatMessage
+from jackfield.values.media import EncodedFrame
+from jackfield_render_web.actions import actions
+from jackfield_render_web.frames import packed
+from jackfield_render_web.state import message_of, state_of
+
+logger = logging.getLogger("jackfield.render-web")
+
+#: How often the page is told what has changed.
+LOOK_S = 0.15
+#: So many bytes may wait for a page that does not keep up: then it is given nothing before the next keyframe.
+WAITING_MAX = 3 << 20
+#: The longest message of a page.
+MESSAGE_MAX = 1 << 20
+
+
+@define(eq=False)
+class _Stream:
+    """One picture that the page sees."""
+
+    number: int
+    track: RenderedTrack
+    waits: bool = True
+    unwatch: Unwatch = field(default=lambda: None)
+
+
+class Viewer:
+    """Runs from the WebSocket's beginning to its end, on the event loop."""
+
+    def __init__(self, call: RenderedCall, socket: web.WebSocketResponse) -> None:
+        self._call, self._socket = call, socket
+        self._actions = actions(call)
+        self._streams: dict[str, _Stream] = {}
+        self._numbers = count(1)
+        self._wanted: frozenset[str] = frozenset()
+        self._out: asyncio.Queue[bytes | str] = asyncio.Queue()
+        self._waiting = 0
+        self._told = ""
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    async def run(self) -> None:
+        """Until the page has gone, or the call has."""
+        tracks = ("track_subscribed", "track_unsubscribed", "own_track_started", "own_track_ended")
+        unwatches = [self._call.on(name, lambda _: self._match()) for name in tracks]
+        unwatches.append(self._call.on("chat_message", self._wrote))
+        jobs = [asyncio.create_task(job) for job in (self._write(), self._look())]
+        self._say(chat=[message_of(each) for each in self._call.chat])
+        try:
+            async for message in self._socket:
+                if message.type == WSMsgType.TEXT:
+                    self._heard(message.data)
+        finally:
+            for unwatch in unwatches:
+                unwatch()
+            for task in (*jobs, *self._tasks):
+                task.cancel()
+            await asyncio.gather(*jobs, *self._tasks, return_exceptions=True)
+            for stream in self._streams.values():
+                stream.unwatch()
+
+    async def over(self, reason: str) -> None:
+        """The call is over: the page is told, and let go of."""
+        self._say(over=reason)
+        try:
+            async with asyncio.timeout(1):
+                while not self._out.empty():
+                    await asyncio.sleep(0.01)
+                await self._socket.close()
+        except (TimeoutError, OSError):
+            pass
+
+    # --- what the page is told
+    def _say(self, **what: Any) -> None:
+        self._out.put_nowait(json.dumps(what))
+
+    def _wrote(self, message: ChatMessage) -> None:
+        self._say(chat=[message_of(message)])
+
+    async def _look(self) -> None:
+        while True:
+            state = state_of(self._call)
+            text = json.dumps(state)
+            if text != self._told:
+                self._told = text
+                self._say(state=state)
+                self._match()
+            await asyncio.sleep(LOOK_S)
+
+    async def _write(self) -> None:
+        try:
+            while True:
+                item = await self._out.get()
+                if isinstance(item, bytes):
+                    self._waiting -= len(item)
+                    await self._socket.send_bytes(item)
+                else:
+                    await self._socket.send_str(item)
+        except (ConnectionError, RuntimeError):
+            await self._socket.close()
+
+    # --- pictures
+    def _match(self) -> None:
+        """What is wanted and there is taken; the rest is let go of."""
+        there = {each.sid: each for each in (*self._call.tracks(), *self._call.own_tracks()) if each.kind == "video"}
+        for sid in [sid for sid in self._streams if sid not in self._wanted or sid not in there]:
+            self._streams.pop(sid).unwatch()
+        for sid in self._wanted & there.keys() - self._streams.keys():
+            stream = self._streams[sid] = _Stream(next(self._numbers), there[sid])
+            self._say(picture={"id": sid, "number": stream.number})
+            stream.unwatch = stream.track.take_encoded(lambda frame, stream=stream: self._frame(stream, frame))  # type: ignore[misc]
+            stream.track.request_keyframe()
+
+    def _frame(self, stream: _Stream, frame: EncodedFrame) -> None:
+        """A picture for the page; a keyframe first, and after anything was left out."""
+        if self._waiting > WAITING_MAX and not stream.waits:
+            stream.waits = True
+            logger.info("a page does not keep up: it misses pictures of %s", stream.track.participant.uid)
+        if stream.waits and (not frame.keyframe or self._waiting > WAITING_MAX):
+            if self._waiting <= WAITING_MAX:
+                stream.track.request_keyframe()
+            return
+        stream.waits = False
+        data = packed(stream.number, frame)
+        self._waiting += len(data)
+        self._out.put_nowait(data)
+
+    # --- what the page asks for
+    def _heard(self, text: str) -> None:
+        try:
+            asked = json.loads(text)
+        except ValueError:
+            return
+        if not isinstance(asked, dict):
+            return
+        wanted = asked.get("want")
+        if isinstance(wanted, list):
+            self._wanted = frozenset(each for each in wanted if isinstance(each, str))
+            self._match()
+        broken = asked.get("broken")
+        if isinstance(broken, str) and broken in self._streams:
+            self._streams[broken].waits = True
+            self._streams[broken].track.request_keyframe()
+        name = asked.get("do")
+        if isinstance(name, str) and name in self._actions:
+            arguments = asked.get("with", [])
+            self._act(asked.get("id"), self._actions[name], arguments if isinstance(arguments, list) else [])
+
+    def _act(self, number: Any, action: Callable[..., Awaitable[Any]], arguments: list[Any]) -> None:
+        async def acted() -> None:
+            try:
+                self._say(done=number, answer=await action(*arguments))
+            except CallError as error:
+                self._say(done=number, error={"code": error.code, "message": error.message})
+            except (TypeError, ValueError) as error:
+                self._say(done=number, error={"code": "VALIDATION_ERROR", "message": str(error)})
+
+        task = asyncio.create_task(acted())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,248 @@
+"""The page of a call on this machine: the contract of renderers, who may look, what is told and what may be asked."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import pytest
+from jackfield_render_web.options import Options
+from jackfield_render_web.plugin import plugin
+from jackfield_render_web.viewer import WAITING_MAX, Viewer
+
+from jackfield.testing import FakeCall, FakeTrack, samples
+from jackfield.testing.contracts.plugin import PluginContract
+from jackfield.testing.contracts.renderer import RendererContract
+from jackfield.values.errors import PluginError
+from jackfield.values.media import EncodedFrame
+
+LIMIT_S = 5.0
+
+
+class TestPlugin(PluginContract):
+    """It loads, is named and is configured as plugins are."""
+
+    plugin = plugin
+
+
+class TestRenderer(RendererContract):
+    """With a page that looks at everything."""
+
+    plugin = plugin
+    wrong_container = object()
+
+    async def _open(self, factory: Any, call: FakeCall) -> Any:
+        renderer = await super()._open(factory, call)
+        page = Page(renderer.view)
+        await page.enter()
+        await page.socket.send_json({"want": [f"TR_{uid}_v" for uid in ("early", "late", "ada", "bob")]})
+        await asyncio.sleep(0.05)
+        close = renderer.close
+
+        async def both() -> None:
+            await close()
+            await page.close()
+
+        renderer.close = both
+        return renderer
+
+
+class Page:
+    """A page as far as Python can be one."""
+
+    def __init__(self, view: str) -> None:
+        self.address, _, self.secret = view.partition("#")
+        self.session = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
+        self.said: list[dict[str, Any]] = []
+        self.frames: list[bytes] = []
+        self.state: dict[str, Any] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    async def enter(self, secret: str | None = None, **headers: str) -> int:
+        """With the secret; looks from then on where it opens."""
+        data = self.secret if secret is None else secret
+        async with self.session.post(self.address + "enter", data=data, headers=headers) as answer:
+            if answer.status == 200:
+                self.socket = await self.session.ws_connect(self.address + "call")
+                self._task = asyncio.create_task(self._read())
+            return answer.status
+
+    async def _read(self) -> None:
+        async for message in self.socket:
+            if message.type == aiohttp.WSMsgType.BINARY:
+                self.frames.append(message.data)
+            else:
+                said = json.loads(message.data)
+                self.said.append(said)
+                self.state = said.get("state", self.state)
+
+    async def wants_all(self) -> None:
+        pictures = [each["id"] for person in self.state.get("people", []) for each in person["pictures"]]
+        await self.socket.send_json({"want": pictures})
+
+    async def asks(self, name: str, *values: Any) -> dict[str, Any]:
+        """What comes of it."""
+        number = len(self.said) + 1000
+        await self.socket.send_json({"do": name, "with": values, "id": number})
+        await until(lambda: any(each.get("done") == number for each in self.said))
+        return next(each for each in self.said if each.get("done") == number)
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+        await self.session.close()
+
+
+async def until(condition: Any) -> Any:
+    async with asyncio.timeout(LIMIT_S):
+        while not (found := condition()):
+            await asyncio.sleep(0.01)
+        return found
+
+
+@asynccontextmanager
+async def shown(call: FakeCall, **options: Any) -> AsyncIterator[tuple[Any, Page]]:
+    """The call, and a page of it that is not let in yet."""
+    (factory,) = plugin.register_renderers(Options(**options))
+    renderer = await factory.open(call, None)
+    page = Page(renderer.view)
+    yield renderer, page
+    await renderer.close()
+    await page.close()
+
+
+async def test_nobody_looks_without_the_links_secret() -> None:
+    """Neither with another one, nor from another origin, nor under another name; and no file tells anything."""
+    async with shown(FakeCall()) as (_, page):
+        assert await page.enter("another") == 403
+        assert await page.enter(Origin="https://elsewhere.example") == 403
+        assert await page.enter(Host="rebound.example") == 403
+        async with page.session.get(page.address + "call") as answer:
+            assert answer.status == 403
+        async with page.session.get(page.address) as answer:
+            assert answer.status == 200
+            policy = answer.headers["Content-Security-Policy"]
+            assert "frame-ancestors 'self';" in policy + ";"
+            assert "'unsafe" not in policy
+        assert await page.enter() == 200
+        (cookie,) = page.session.cookie_jar
+        assert (cookie["httponly"], cookie["samesite"]) == (True, "Strict")
+
+
+async def test_pages_that_may_hold_it_in_a_frame_are_named() -> None:
+    """And what names none is refused when the options are read."""
+    async with (
+        shown(FakeCall(), origins=["http://127.0.0.1:8080"]) as (_, page),
+        page.session.get(page.address) as answer,
+    ):
+        assert "frame-ancestors 'self' http://127.0.0.1:8080" in answer.headers["Content-Security-Policy"]
+    with pytest.raises(ValueError, match="origins"):
+        Options(origins=["everybody; script-src *"])
+
+
+async def test_a_port_that_is_taken_says_so() -> None:
+    """With what to set."""
+    async with shown(FakeCall()) as (renderer, _):
+        (factory,) = plugin.register_renderers(Options(port=int(renderer.view.split(":")[2].split("/")[0])))
+        with pytest.raises(PluginError, match=r"cannot be listened on.*\[render-web\]"):
+            await factory.open(FakeCall(), None)
+
+
+async def test_what_changes_is_told_and_what_is_asked_is_done() -> None:
+    """People, hands, chat; buttons by `press`, so that a program hears of them and may prevent them."""
+    call = FakeCall()
+    async with shown(call) as (_, page):
+        await page.enter()
+        call.join("ada", "Ada")
+        await until(lambda: [each["id"] for each in page.state.get("people", [])] == ["ada", "bob"])
+        call.write("ada", "<b>hello</b>")
+        await until(lambda: any(each.get("chat") and each["chat"][0]["text"] == "<b>hello</b>" for each in page.said))
+        assert (await page.asks("press", "raise_hand"))["answer"] is True
+        await until(lambda: page.state["people"][1]["raisedHandAt"])
+        call.on("raise_hand_button_clicked", lambda event: event.prevent_default())
+        assert (await page.asks("press", "raise_hand"))["answer"] is False
+        assert call.is_hand_raised
+        await page.asks("chat", "from the page")
+        assert [each.text for each in call.chat] == ["<b>hello</b>", "from the page"]
+        assert (await page.asks("layout", "round"))["error"]["code"] == "VALIDATION_ERROR"
+        await page.asks("layout", "SPOTLIGHT")
+        await until(lambda: page.state["layout"] == "SPOTLIGHT")
+        assert (await page.asks("press", "bell"))["error"]["code"] == "VALIDATION_ERROR"
+        assert (await page.asks("chat"))["error"]["code"] == "VALIDATION_ERROR"
+
+
+async def test_nothing_but_what_is_listed_can_be_asked_for() -> None:
+    """Names of attributes, garbage and wrong types reach nothing, and the page is still told."""
+    call = FakeCall()
+    async with shown(call) as (_, page):
+        await page.enter()
+        for garbage in ("__class__", "send_bytes", "_stage"):
+            await page.socket.send_json({"do": garbage, "with": [], "id": 1})
+        for text in ("{", "[]", "3", '{"want": 5}', '{"want": [1, {}]}', '{"broken": []}', '{"do": [], "id": {}}'):
+            await page.socket.send_str(text)
+        assert (await page.asks("press", "toggle_audio"))["done"]
+        assert not any(each.get("done") == 1 for each in page.said)
+
+
+async def test_pictures_are_sent_as_they_are_and_only_what_is_wanted() -> None:
+    """Nothing is decoded; a keyframe comes first, with whose it is; what is not to be seen is let go of."""
+    call = FakeCall()
+    call.join("ada", "Ada")
+    track = call.send("ada")
+    async with shown(call) as (_, page):
+        await page.enter()
+        await until(lambda: any(person["pictures"] for person in page.state.get("people", [])))
+        assert track.encoded == []
+        await page.wants_all()
+        await until(lambda: track.encoded)
+        assert track.keyframe_requests >= 1
+        frames = samples.encoded("VP8", 4)
+        track.feed(frames[1])
+        for frame in frames:
+            track.feed(frame)
+        await until(lambda: len(page.frames) == 4)
+        number = next(each["picture"]["number"] for each in page.said if "picture" in each)
+        version, flags, codec, told, _ = struct.unpack(">BBBxIQ", page.frames[0][:16])
+        assert (version, flags, codec, told) == (1, 1, 1, number)
+        assert [data[16:] for data in page.frames] == [frame.data for frame in frames]
+        assert track.decoded == []
+        await page.socket.send_json({"want": []})
+        await until(lambda: not track.encoded)
+
+
+class StuckSocket:
+    """A page that takes nothing."""
+
+    async def send_bytes(self, data: bytes) -> None:
+        await asyncio.sleep(60)
+
+    send_str = send_bytes
+
+    def __aiter__(self) -> Any:
+        return self
+
+    async def __anext__(self) -> Any:
+        await asyncio.sleep(60)
+
+
+async def test_a_page_that_does_not_keep_up_misses_pictures_and_holds_nothing() -> None:
+    """What waits is bounded; it goes on with a keyframe."""
+    call = FakeCall()
+    track = call.subscribe(FakeTrack(participant=call.join("ada", "Ada")))
+    viewer = Viewer(call, StuckSocket())  # type: ignore[arg-type]
+    running = asyncio.create_task(viewer.run())
+    await asyncio.sleep(0)
+    viewer._heard(json.dumps({"want": [track.sid]}))
+    big = EncodedFrame(bytes(500_000), "VP8", True)
+    for index in range(100):
+        track.feed(big if index == 0 else EncodedFrame(bytes(500_000), "VP8", False))
+    assert viewer._waiting <= WAITING_MAX + 500_016
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert track.encoded == []
+    assert call.listeners == 0
