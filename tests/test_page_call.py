@@ -110,6 +110,7 @@ async def test_a_moderator_copies_a_link_that_works(server: Server, chromium: Ch
     await expect(ada.get_by_role("log")).to_contain_text("Invite link copied")
     copied = await ada.evaluate("navigator.clipboard.readText()")
     assert copied.startswith(f"{server.url}/join/stand-up#invite=")
+    await grace.bring_to_front()  # a page behind another one is drawn rarely, and a click waits for that
     await button(grace, "More").click()
     await expect(grace.get_by_role("menuitem", name="Settings")).to_be_visible()
     await expect(grace.get_by_role("menuitem", name="Copy invite link")).to_have_count(0)

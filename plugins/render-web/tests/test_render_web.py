@@ -134,6 +134,21 @@ async def test_nobody_looks_without_the_links_secret() -> None:
         assert (cookie["httponly"], cookie["samesite"]) == (True, "Strict")
 
 
+async def test_two_calls_in_one_browser_keep_their_own_doors_open() -> None:
+    """A cookie knows no port; what is no text and no address is refused in words."""
+    async with shown(FakeCall()) as (_, page), shown(FakeCall("other")) as (_, other):
+        await page.enter()
+        other.session, kept = page.session, other.session
+        assert await other.enter() == 200
+        again = await page.session.ws_connect(page.address + "call")
+        await again.close()
+        for headers in ({"Host": "["}, {"Cookie": "jackfield_screen=\udcff"}):
+            async with kept.get(page.address + "call", headers=headers) as answer:
+                assert answer.status in (400, 403)
+        other.session = kept
+        await other.socket.close()
+
+
 async def test_pages_that_may_hold_it_in_a_frame_are_named() -> None:
     """And what names none is refused when the options are read."""
     async with (
@@ -176,6 +191,10 @@ async def test_what_changes_is_told_and_what_is_asked_is_done() -> None:
         assert (await page.asks("chat"))["error"]["code"] == "VALIDATION_ERROR"
 
 
+async def broken(*_: Any, **__: Any) -> None:
+    raise OSError("a disk is full")
+
+
 async def test_nothing_but_what_is_listed_can_be_asked_for() -> None:
     """Names of attributes, garbage and wrong types reach nothing, and the page is still told."""
     call = FakeCall()
@@ -185,6 +204,9 @@ async def test_nothing_but_what_is_listed_can_be_asked_for() -> None:
             await page.socket.send_json({"do": garbage, "with": [], "id": 1})
         for text in ("{", "[]", "3", '{"want": 5}', '{"want": [1, {}]}', '{"broken": []}', '{"do": [], "id": {}}'):
             await page.socket.send_str(text)
+        await page.socket.send_str("[" * 200_000)
+        call.send_chat = broken  # type: ignore[method-assign]
+        assert (await page.asks("chat", "x"))["error"]["code"] == "ERROR_INTERNAL"
         assert (await page.asks("press", "toggle_audio"))["done"]
         assert not any(each.get("done") == 1 for each in page.said)
 

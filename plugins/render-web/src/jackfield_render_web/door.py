@@ -25,6 +25,8 @@ class Door:
     def __init__(self, origins: Sequence[str]) -> None:
         self.secret = secrets.token_urlsafe(24)
         self._cookie = secrets.token_urlsafe(24)
+        # Cookies know no ports: two calls in one browser each have a name of their own.
+        self._name = f"{COOKIE}_{secrets.token_hex(4)}"
         self._origins = "".join(f" {origin}" for origin in origins)
 
     @property
@@ -33,7 +35,7 @@ class Door:
 
         @web.middleware
         async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-            host = urlsplit(f"//{request.host}").hostname
+            host = _hostname(request.host)
             origin = request.headers.get("Origin")
             if host not in _HOSTS or (origin is not None and origin != f"http://{request.host}"):
                 return web.Response(
@@ -56,12 +58,21 @@ class Door:
 
     async def enter(self, request: web.Request) -> web.Response:
         """The secret, for a cookie."""
-        if not hmac.compare_digest((await request.text())[:200].encode(), self.secret.encode()):
+        if not hmac.compare_digest((await request.read())[:200], self.secret.encode()):
             return web.json_response({"message": "This link does not open the call: ask for a new one."}, status=403)
         response = web.json_response({})
-        response.set_cookie(COOKIE, self._cookie, httponly=True, samesite="Strict", path="/")
+        response.set_cookie(self._name, self._cookie, httponly=True, samesite="Strict", path="/")
         return response
 
     def knows(self, request: web.Request) -> bool:
         """Whether whoever asks has been let in."""
-        return hmac.compare_digest(request.cookies.get(COOKIE, "").encode(), self._cookie.encode())
+        told = request.cookies.get(self._name, "").encode(errors="replace")
+        return hmac.compare_digest(told, self._cookie.encode())
+
+
+def _hostname(host: str) -> str | None:
+    """The name in a Host header; None where there is none that can be read."""
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None

@@ -144,7 +144,7 @@ class Viewer:
     def _heard(self, text: str) -> None:
         try:
             asked = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return
         if not isinstance(asked, dict):
             return
@@ -169,6 +169,11 @@ class Viewer:
                 self._say(done=number, error={"code": error.code, "message": error.message})
             except (TypeError, ValueError) as error:
                 self._say(done=number, error={"code": "VALIDATION_ERROR", "message": str(error)})
+            except Exception as error:
+                logger.exception("what a page asked for failed; the call goes on")
+                self._say(
+                    done=number, error={"code": "ERROR_INTERNAL", "message": f"it failed: {type(error).__name__}"}
+                )
 
         task = asyncio.create_task(acted())
         self._tasks.add(task)
