@@ -29,11 +29,6 @@ def nal_types(data: bytes) -> list[int]:
     return [nal_type(data[end]) for end in ends if end < len(data)]
 
 
-def is_keyframe(data: bytes) -> bool:
-    """Whether an access unit is a picture at which decoding can begin."""
-    return not INTRA.isdisjoint(nal_types(data))
-
-
 def frame_size(data: bytes) -> tuple[int, int] | None:
     """Width and height in an access unit's parameter set; None where it has none, or a damaged one."""
     for unit in nal_units(data):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from jackfield.media.h264 import DELIMITER, IDR, SPS, START_CODE, nal_units, sps_of
+from jackfield.rtc.payload.aggregation import aggregated
 from jackfield.values.media import EncodedFrame
 
 _STAP_A, _FU_A = 24, 28
@@ -16,7 +17,7 @@ def is_keyframe(payload: bytes) -> bool:
     if kind in (IDR, SPS):
         return True
     if kind == _STAP_A:
-        return any(unit[0] & 0x1F in (IDR, SPS) for unit in _aggregated(payload))
+        return any(unit[0] & 0x1F in (IDR, SPS) for unit in aggregated(payload, 1))
     if kind == _FU_A and len(payload) > 1:
         return bool(payload[1] & 0x80) and payload[1] & 0x1F in (IDR, SPS)
     return False
@@ -26,17 +27,6 @@ def frame_size(data: bytes) -> tuple[int, int] | None:
     """Width and height in an access unit's parameter set; None where it has none, or a damaged one."""
     found = sps_of(data)
     return (found.width, found.height) if found is not None else None
-
-
-def _aggregated(payload: bytes) -> Iterator[bytes]:
-    position = 1
-    while position + 2 < len(payload):
-        size = payload[position] << 8 | payload[position + 1]
-        position += 2
-        if size == 0 or position + size > len(payload):
-            return
-        yield payload[position : position + size]
-        position += size
 
 
 class Packetizer:
@@ -109,7 +99,7 @@ class Depacketizer:
             if fragmented:
                 raise ValueError("an H.264 unit cut short")
             if kind == _STAP_A:
-                for unit in _aggregated(payload):
+                for unit in aggregated(payload, 1):
                     out += START_CODE + unit
             elif 1 <= kind < _STAP_A:
                 out += START_CODE + payload

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from jackfield.media.h264 import START_CODE, nal_units
 from jackfield.media.h265 import DELIMITER, INTRA, SPS, VPS, frame_size, nal_type
+from jackfield.rtc.payload.aggregation import aggregated
 from jackfield.values.media import EncodedFrame
 
 __all__ = ["Depacketizer", "Packetizer", "frame_size", "is_keyframe"]
@@ -18,21 +19,10 @@ def is_keyframe(payload: bytes) -> bool:
     """Whether a keyframe begins here: its parameter sets or first slice, alone, aggregated or as the first fragment."""
     kind = nal_type(payload[0])
     if kind == _TOGETHER:
-        return any(nal_type(unit[0]) in _BEGINS for unit in _aggregated(payload))
+        return any(nal_type(unit[0]) in _BEGINS for unit in aggregated(payload, 2))
     if kind == _FRAGMENT:
         return len(payload) > 2 and bool(payload[2] & 0x80) and payload[2] & 0x3F in _BEGINS
     return kind in _BEGINS
-
-
-def _aggregated(payload: bytes) -> Iterator[bytes]:
-    at = 2
-    while at + 2 < len(payload):
-        size = payload[at] << 8 | payload[at + 1]
-        at += 2
-        if size == 0 or at + size > len(payload):
-            return
-        yield payload[at : at + size]
-        at += size
 
 
 class Packetizer:
@@ -110,7 +100,7 @@ class Depacketizer:
             if fragmented:
                 raise ValueError("an H.265 unit cut short")
             if kind == _TOGETHER:
-                for unit in _aggregated(payload):
+                for unit in aggregated(payload, 2):
                     out += START_CODE + unit
             elif kind < _TOGETHER:
                 out += START_CODE + payload
