@@ -152,6 +152,7 @@ async def test_joining_anew_is_not_disturbed_by_who_we_were(people: People, monk
     monkeypatch.setattr(ada._doorway, "join_again", overtaken)
     ada._connection._trouble("server", "it is asked for")
     await until(lambda: "connection_restored" in names(events), "the comeback")
+    await until(lambda: "participant_joined" in names(theirs), "her coming, at his")  # who is there till then was she
     again = Watch(bob, "ada")
     await again.more()
     assert [event.name for event in events if event.name in LOST] == ["connection_lost", "connection_restored"]

@@ -201,6 +201,7 @@ class PublisherConnection(Connection):
         for track in self.tracks.values():
             self._drop(track)
         self.tracks.clear()
+        self._taken = {}  # what still comes while the transport closes belongs to nothing
         await super().close()
 
 
