@@ -324,7 +324,7 @@ async def test_a_connection_that_asks_nothing_is_closed(begun: bytes) -> None:
 
 async def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """The request is given up after a time, and its connection closed."""
-    monkeypatch.setattr("jackfield.server.service.api.BODY_S", 0.2)
+    monkeypatch.setattr("jackfield.server.service.asking.BODY_S", 0.2)
     async with narrow() as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         head = (

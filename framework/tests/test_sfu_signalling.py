@@ -252,6 +252,37 @@ async def test_a_hidden_participant_is_not_told_of(join: Join) -> None:
     assert heard == ["ada"]
 
 
+@pytest.mark.parametrize("sfu", [{"participants_per_room": 1}], indirect=True)
+async def test_a_recorder_is_told_of_and_takes_nobodys_place(join: Join, sfu: Sfu) -> None:
+    """Everyone hears that the room is recorded, and that it is no more; a recorder alone keeps no room open."""
+    ada = await join("ada")
+    assert not (await ada.until("join")).room.active_recording
+    recorder = await join("recorder", hidden=True, recorder=True)
+    assert (await ada.until("room_update")).room.active_recording
+    assert (sfu.participant_count, len(sfu.rooms.participants())) == (1, 2)
+    await recorder.send(leave=rtc.LeaveRequest())
+    assert not (await ada.until("room_update")).room.active_recording
+    recorder = await join("recorder", hidden=True, recorder=True)
+    assert (await ada.until("room_update")).room.active_recording
+    await ada.send(leave=rtc.LeaveRequest())
+    assert (await recorder.until("leave")).reason == models.DisconnectReason.ROOM_CLOSED
+    assert await recorder.closed()
+
+
+async def test_the_server_marks_whom_it_will_and_nobody_wipes_it_off(join: Join, sfu: Sfu) -> None:
+    """Everyone sees the mark; whose it is cannot take it away."""
+    ada = await join("ada")
+    await ada.until("offer")
+    assert await sfu.mark("room", "ada", {"jackfield.recording": "RC_1"})
+    assert dict((await ada.until("update")).participants[0].attributes) == {"jackfield.recording": "RC_1"}
+    await ada.send(update_metadata=rtc.UpdateParticipantMetadata(request_id=1, attributes={"jackfield.recording": ""}))
+    assert "'jackfield.'" in (await ada.until("request_response")).message
+    assert await sfu.mark("room", "ada", {"jackfield.recording": ""})
+    assert dict((await ada.until("update")).participants[0].attributes) == {}
+    assert not await sfu.mark("room", "bob", {"jackfield.recording": "RC_1"})
+    assert not await sfu.mark("elsewhere", "ada", {"jackfield.recording": "RC_1"})
+
+
 # --- refusals ------------------------------------------------------------------------------------------------------
 REFUSED = {
     "": (401, "no access token"),
@@ -613,7 +644,7 @@ async def test_what_the_token_says_of_a_role_stays(url: str, session: aiohttp.Cl
             await ada.send(update_metadata=request)
             response = await ada.until("request_response")
             assert (response.request_id, response.reason) == (7, rtc.RequestResponse.Reason.NOT_ALLOWED)
-            assert "come from the token alone" in response.message
+            assert "come from the token and the server alone" in response.message
         attributes = {"jackfield.role": "participant", "mood": "fine"}
         await ada.send(update_metadata=rtc.UpdateParticipantMetadata(attributes=attributes))
         while dict((await ada.until("update")).participants[0].attributes) != attributes:

@@ -41,7 +41,13 @@ async def place(
         real = request.getfixturevalue("livekit_server")
         yield Place(real.url, real.key, real.secret)
         return
-    settings = ServerSettings(keys={KEY: SECRET}, login_key="log-in-key-of-the-tests", port=0, udp_port=0)
+    settings = ServerSettings(
+        keys={KEY: SECRET},
+        login_key="log-in-key-of-the-tests",
+        port=0,
+        udp_port=0,
+        recordings=tmp_path / "recordings",
+    )
     server = Server(settings, make_sfu)
     await server.start()
     yield Place(server.url, KEY, SECRET)

@@ -182,7 +182,7 @@ export class CallView {
     this.attempt(() => this.devices.list());
   }
 
-  private attempt(action: () => Promise<void>): void {
+  attempt(action: () => Promise<void>): void {
     action().catch((error: unknown) => this.toasts.show(sentence(error), 'problem'));
   }
 

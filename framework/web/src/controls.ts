@@ -190,7 +190,8 @@ export class Controls {
       if (moderator && window.confirm('End the session for everyone?')) doings.attempt(() => moderator.endForAll());
     };
     const flip = switchCamera && this.pressing('switch_camera', () => switchCamera.call(call));
-    const record = recording && this.pressing('recording_toggle', () => (recording.isRecording ? recording.stop() : recording.start()));
+    const mayRecord = recording?.may;
+    const record = mayRecord && this.pressing('recording_toggle', () => (recording.isRecording ? mayRecord.stop() : mayRecord.start()));
     const invite = this.pressing('share_invite', () => Promise.resolve(doings.copyInvite?.()));
     const choices: (Choice | false | undefined)[] = [
       doings.copyInvite !== null && !this.hides('share_invite_button') && { label: 'Copy invite link', isChosen: null, choose: invite },

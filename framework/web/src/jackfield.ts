@@ -129,7 +129,7 @@ async function drawn(here: Service, token: string, settings: CallSettings, conta
   let call: Call;
   try {
     const idle = { beforeS: settings.idleBeforeS, afterS: settings.idleAfterS };
-    call = await joinLiveKit({ url: here.mediaUrl, token, media, origin: here.origin, isModerator: role === 'moderator', idle, lowBandwidth: settings.lowBandwidth, pressed });
+    call = await joinLiveKit({ url: here.mediaUrl, token, media, origin: here.origin, isModerator: role === 'moderator', idle, lowBandwidth: settings.lowBandwidth, pressed, ...(role === 'moderator' ? { record: (action) => here.record(action, token) } : {}) });
   } catch (error) {
     media.camera?.stop();
     media.microphone?.stop();
@@ -149,6 +149,8 @@ async function drawn(here: Service, token: string, settings: CallSettings, conta
   const differences = new Differences(call);
   call.listen((event) => heard(event, differences, place));
   tell({ name: 'session_joined' });
+  // Nobody waits for it; where it cannot be, the call says so.
+  if (settings.autoStartRecording) view.attempt(() => recording().start());
 }
 
 function heard(event: CallEvent, differences: Differences, place: HTMLElement): void {
@@ -226,6 +228,8 @@ export const lowerHand = (): Promise<void> => told(async () => here().hand?.rais
 export const sendChat = (text: string): Promise<void> => told(async () => here().chat?.send(text));
 export const startScreenSharing = (): Promise<void> => told(async () => here().screen?.start());
 export const stopScreenSharing = (): Promise<void> => told(async () => here().screen?.stop());
+export const startRecording = (): Promise<void> => told(() => recording().start());
+export const stopRecording = (): Promise<void> => told(() => recording().stop());
 export const muteParticipant = (id: string): Promise<void> => told(() => moderating().mute(id));
 export const pauseParticipantVideo = (id: string): Promise<void> => told(() => moderating().pauseVideo(id));
 export const removeParticipant = (id: string): Promise<void> => told(() => moderating().remove(id));
@@ -254,6 +258,12 @@ function moderating(): NonNullable<Call['moderator']> {
   const { moderator } = here();
   if (!moderator) throw new CallError('ERROR_PERMISSION', 'Only a moderator may do this; this token makes none.');
   return moderator;
+}
+
+function recording(): NonNullable<NonNullable<Call['recording']>['may']> {
+  const may = here().recording?.may;
+  if (!may) throw new CallError('ERROR_PERMISSION', 'Only a moderator may have a session recorded; this token makes none.');
+  return may;
 }
 
 function ready(): Service {

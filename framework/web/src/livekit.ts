@@ -21,7 +21,7 @@ import { Idle } from './idle';
 import { LiveKitModerator } from './livekit-moderator';
 import { LiveKitCaptions, LiveKitChat, watchAttributes } from './livekit-words';
 import { listDevices, whyNoMedia } from './media';
-import { Problem, type Call, type CallEvent, type Button, type CallState, type Device, type DeviceKind, type LeaveReason, type LocalMedia, type Person, type Picture, type ScreenShare } from './values';
+import { Problem, type Call, type CallEvent, type Button, type CallState, type Device, type DeviceKind, type LeaveReason, type LocalMedia, type Person, type Picture, type Recording, type ScreenShare } from './values';
 import { deviceWords, NO_MEDIA_WORDS } from './words';
 
 const BROWSER_KIND: Readonly<Record<DeviceKind, MediaDeviceKind>> = { camera: 'videoinput', microphone: 'audioinput', speaker: 'audiooutput' };
@@ -57,6 +57,8 @@ export interface JoinWish {
   readonly idle?: { readonly beforeS: number; readonly afterS: number };
   readonly lowBandwidth?: boolean;
   readonly pressed?: (button: Button) => boolean | Promise<boolean>;
+  /** Has the session recorded, or no more, where this person may. */
+  readonly record?: (action: 'start' | 'stop') => Promise<void>;
 }
 
 /** The call, joined, with the person's camera and microphone published. Raises a `Problem`; the tracks are then still the caller's. */
@@ -100,6 +102,7 @@ class LiveKitCall implements Call {
   readonly moderator?: LiveKitModerator;
   readonly idle?: Idle;
   readonly pressed?: (button: Button) => boolean | Promise<boolean>;
+  private readonly record?: JoinWish['record'];
   private leavesAs: LeaveReason | null = null;
   private readonly ticking: number;
 
@@ -112,6 +115,7 @@ class LiveKitCall implements Call {
     if (wish.isModerator && wish.origin) this.moderator = new LiveKitModerator(room, wish.origin, () => wish.token);
     if (wish.idle) this.idle = new Idle(wish.idle.beforeS, wish.idle.afterS, () => void this.leave('idle'));
     if (wish.pressed) this.pressed = wish.pressed;
+    this.record = wish.record;
     this.ticking = window.setInterval(() => this.idle?.look(room.remoteParticipants.size === 0), 1000);
     watchAttributes(room, () => this.tell({ kind: 'changed' }));
     for (const event of REDRAWN_BY) room.on(event, () => this.tell({ kind: 'changed' }));
@@ -201,6 +205,12 @@ class LiveKitCall implements Call {
       start: () => this.share(true),
       stop: () => this.share(false),
     };
+  }
+
+  get recording(): Recording {
+    const { record } = this;
+    const may = record && { start: () => record('start'), stop: () => record('stop') };
+    return { isRecording: this.room.isRecording, ...(may ? { may } : {}) };
   }
 
   async switchCamera(): Promise<void> {

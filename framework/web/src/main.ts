@@ -35,6 +35,7 @@ function start(container: HTMLElement): void {
         videoCodec,
         origin: service.origin,
         isModerator: role === 'moderator',
+        ...(role === 'moderator' ? { record: (action) => service.record(action, token) } : {}),
         idle: { beforeS: EVERYTHING.idleBeforeS, afterS: EVERYTHING.idleAfterS },
       }),
     titled: (title) => {

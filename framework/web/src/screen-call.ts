@@ -120,9 +120,9 @@ export class ScreenCall implements Call {
     return { isSharing: this.told.isSharing, start: nothing, stop: nothing };
   }
 
-  get recording(): NonNullable<Call['recording']> | undefined {
+  get recording(): NonNullable<Call['recording']> {
     const nothing = (): Promise<void> => Promise.resolve();
-    return this.told.isRecording ? { isRecording: true, start: nothing, stop: nothing } : undefined;
+    return { isRecording: this.told.isRecording, ...(this.told.mayModerate ? { may: { start: nothing, stop: nothing } } : {}) };
   }
 
   get captions(): NonNullable<Call['captions']> {

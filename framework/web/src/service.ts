@@ -56,6 +56,11 @@ export class Service {
     return text(await this.post('invite', { session_id: sessionId }, { authToken: token }), 'link');
   }
 
+  /** The session of this moderator's call token is recorded, or no more. */
+  async record(action: 'start' | 'stop', token: string): Promise<void> {
+    await this.post('recording', { action }, { authToken: token });
+  }
+
   private async post(path: string, body: Answer, credential?: Credential): Promise<Answer> {
     const headers: Record<string, string> = { 'Content-Type': 'application/json' };
     if (credential && 'authToken' in credential) headers['Authorization'] = `Bearer ${credential.authToken}`;

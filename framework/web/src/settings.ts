@@ -58,6 +58,7 @@ export interface CallSettings extends ViewSettings {
   readonly startAudioMuted: boolean;
   readonly startVideoPaused: boolean;
   readonly lowBandwidth: boolean;
+  readonly autoStartRecording: boolean;
 }
 
 /** One mistake: which key, what was found, what is allowed. */
@@ -67,7 +68,7 @@ export interface Finding {
 }
 
 /** Keys that mean something in the Python framework and have no meaning in a page. */
-const ELSEWHERE = new Set(['audioMode', 'initialCameraFacing', 'cameraFacing', 'autoStartRecording', 'autoStartTranscription', 'captionLanguage']);
+const ELSEWHERE = new Set(['audioMode', 'initialCameraFacing', 'cameraFacing', 'autoStartTranscription', 'captionLanguage']);
 
 const readers: Readonly<Record<string, (value: unknown) => Partial<CallSettings> | string>> = {
   sessionType: type,
@@ -78,6 +79,7 @@ const readers: Readonly<Record<string, (value: unknown) => Partial<CallSettings>
   startAudioMuted: (value) => (typeof value === 'boolean' ? { startAudioMuted: value } : 'true or false is allowed'),
   startVideoPaused: (value) => (typeof value === 'boolean' ? { startVideoPaused: value } : 'true or false is allowed'),
   enableLowBandwidthMode: (value) => (typeof value === 'boolean' ? { lowBandwidth: value } : 'true or false is allowed'),
+  autoStartRecording: (value) => (typeof value === 'boolean' ? { autoStartRecording: value } : 'true or false is allowed'),
   idleTimeoutPeriodBeforePrompt: (value) => milliseconds(value, (idleBeforeS) => ({ idleBeforeS })),
   idleTimeoutPeriodAfterPrompt: (value) => milliseconds(value, (idleAfterS) => ({ idleAfterS })),
 };
@@ -107,7 +109,7 @@ function partOf(key: string): Part | null {
 export function readSettings(given: unknown): { settings: CallSettings; findings: readonly Finding[] } {
   const findings: Finding[] = [];
   const hidden = new Set(DEFAULTS.hidden);
-  let settings: CallSettings = { ...DEFAULTS, type: 'VIDEO', displayName: '', startAudioMuted: false, startVideoPaused: false, lowBandwidth: false };
+  let settings: CallSettings = { ...DEFAULTS, type: 'VIDEO', displayName: '', startAudioMuted: false, startVideoPaused: false, lowBandwidth: false, autoStartRecording: false };
   if (given !== undefined && given !== null && (typeof given !== 'object' || Array.isArray(given))) {
     return { settings, findings: [{ key: 'callSettings', message: `callSettings: an object is allowed; this is ${typeof given}` }] };
   }

@@ -96,8 +96,8 @@ export interface ScreenShare {
 export interface Recording {
   /** Whether the session is recorded, by whomever. */
   readonly isRecording: boolean;
-  start(): Promise<void>;
-  stop(): Promise<void>;
+  /** Absent for whoever may not begin and end it. */
+  readonly may?: { start(): Promise<void>; stop(): Promise<void> };
 }
 
 /** What a moderator does to others. */

@@ -66,6 +66,13 @@ Ends with 0 after SIGTERM, Ctrl-C or (--local) when idle, and with 3 when it can
 @click.option(
     "--last-n", type=click.IntRange(0), help="Pictures that one participant gets at a time; 0: all.  [default: 0]"
 )
+@click.option(
+    "--recordings",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Where calls are recorded to, when a moderator asks.  [default: recordings in the state directory]",
+)
+@click.option("--no-recording", is_flag=True, default=None, help="Record nothing.")
 @click.option("--local", is_flag=True, help="Be this machine's own server: ends when idle.")
 @click.option("--idle-seconds", "idle_s", type=click.FloatRange(0), help="End after this long with nobody in a call.")
 @click.option("--verbose", is_flag=True, help="Log what happens.")
@@ -114,7 +121,8 @@ def _given(flags: dict[str, Any], options: ServerOptions | None, keys_file: Path
     given: dict[str, Any] = {}
     if options is not None:
         names = ["host", "port", "announce", "lan", "tls_cert", "tls_key", "login_key", "ice_servers", "drain_s"]
-        names += ["max_cpu", "last_n", "public_url", "behind_proxy", "allow_origins", "open_metrics"]
+        names += ["max_cpu", "last_n", "public_url", "behind_proxy", "allow_origins", "open_metrics", "recordings"]
+        names += ["no_recording"]
         given = {name: getattr(options, name) for name in names}
         given["udp_port"] = options.udp_port or None
         given["keys"] = options.keys if isinstance(options.keys, str) else options.key_pairs() or None

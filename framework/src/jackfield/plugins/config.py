@@ -86,6 +86,10 @@ class ServerOptions:
     allow_origins: tuple[str, ...] = ()
     #: `serve`: other machines may read ``/metrics``.
     open_metrics: bool = False
+    #: `serve`: the folder that calls are recorded to, where moderators ask for it; by default the state directory's.
+    recordings: Path | None = None
+    #: `serve`: nothing is recorded.
+    no_recording: bool = False
 
     def key_pairs(self) -> dict[str, str]:
         """API key → secret, of ``keys`` and of ``api_key`` with ``api_secret``."""

@@ -9,7 +9,7 @@ import os
 import secrets
 import ssl
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -19,10 +19,13 @@ from aiohttp import web
 import jackfield.server.service.pages as pages
 from jackfield import runtime
 from jackfield.server.door import IDLE_S, MOST_PER_ADDRESS, Door, http_logger
+from jackfield.server.recording.kept import Kept
+from jackfield.server.recording.recordings import Recordings
 from jackfield.server.service.api import MAX_BODY, Api
 from jackfield.server.service.guards import add_page_headers, middlewares
 from jackfield.server.service.issuing import Issuer
 from jackfield.server.service.metrics import Metrics
+from jackfield.server.service.recording import RecordingApi
 from jackfield.server.settings import UDP_PORT, ServerSettings, one_mistake
 from jackfield.web_client import STATIC
 
@@ -46,6 +49,12 @@ class MediaServer(Protocol):
     async def close(self) -> None: ...
 
     def routes(self) -> Iterable[web.AbstractRouteDef]: ...
+
+    async def mark(self, room: str, identity: str, attributes: Mapping[str, str]) -> bool:
+        """Everybody sees these attributes on that participant; "" takes one away. False: they are not there."""
+
+    async def remove(self, room: str, identity: str) -> None:
+        """That participant is out of the room, if it was in it."""
 
     def metrics(self) -> object:
         """An attrs instance whose fields are numbers; `service.metrics` says what else."""
@@ -88,6 +97,14 @@ class Server:
         self._most_per_address = None if settings.behind_proxy else most_per_address
         self._metrics = Metrics(lambda: self._media.metrics() if self._media else None)
         self._issuer = Issuer(settings, clock=clock)
+        self._recordings = Recordings(
+            Kept(settings.recordings) if settings.recordings else None,
+            settings.signing_key,
+            lambda: self.url,
+            self,
+            fingerprint=settings.tls_fingerprint,
+            clock=clock,
+        )
         self._pages = pages.Pages(static)
 
     @property
@@ -147,6 +164,7 @@ class Server:
         listeners, self._listeners = self._listeners, []
         for listener in listeners:
             listener.close()
+        await self._recordings.close()
         if media is not None:
             await media.close()
         if runner is not None:
@@ -172,6 +190,7 @@ class Server:
         api = Api(self._issuer, self.settings, draining=lambda: self._draining, given=self._metrics.given)
         app.add_routes([web.get("/healthz", self._health), web.get("/metrics", self._show_metrics)])
         app.add_routes(api.routes())
+        app.add_routes(RecordingApi(self._issuer, self._recordings).routes())
         app.add_routes(media.routes())
         app.add_routes(self._pages.routes())
         app.on_response_prepare.append(add_page_headers)
@@ -181,6 +200,15 @@ class Server:
     async def _admit(self, request: web.Request, response: web.StreamResponse) -> None:
         if isinstance(response, web.WebSocketResponse) and self._door is not None:  # its token was looked at before
             self._door.admitted(request.transport)
+
+    async def mark(self, session_id: str, uid: str, attributes: Mapping[str, str]) -> bool:
+        """Everybody sees these attributes on them. False: they are not in the session."""
+        return self._media is not None and await self._media.mark(session_id, uid, attributes)
+
+    async def remove(self, session_id: str, uid: str) -> None:
+        """They are in the session no more."""
+        if self._media is not None:
+            await self._media.remove(session_id, uid)
 
     def _touch(self) -> None:
         self._last_active = self._monotonic()

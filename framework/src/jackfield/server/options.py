@@ -35,6 +35,7 @@ def server_settings(given: Mapping[str, Any]) -> ServerSettings:
     if lan and (host is None or is_loopback(host)):
         host = "0.0.0.0"
     values.update(_keys(given, local), local=local, host=_HOSTS.get(host, host))
+    values["recordings"] = _recordings(given)
     values["idle_s"] = given.get("idle_s", IDLE_S if local else 0.0)
     return ServerSettings(**values, **_certificate(given, lan))
 
@@ -46,6 +47,14 @@ def _keys(given: Mapping[str, Any], local: bool) -> dict[str, Any]:
     made = state.development_keys()
     login_key = made.login_key if local else given.get("login_key", made.login_key)
     return {"keys": {made.api_key: made.api_secret}, "login_key": login_key, "development": True}
+
+
+def _recordings(given: Mapping[str, Any]) -> Path | None:
+    """The folder of recordings, the state directory's unless another is named."""
+    if given.get("no_recording"):
+        return None
+    named = given.get("recordings")
+    return Path(named).expanduser().absolute() if named else state.directory() / "recordings"
 
 
 def _named_keys(named: object) -> dict[str, str]:

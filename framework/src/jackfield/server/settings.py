@@ -26,7 +26,7 @@ class ServerSettings:
     ``local`` marks this machine's own server, which ends when idle. ``behind_proxy``: the nearest proxy is believed
     about who asks and over what. ``max_cpu``: per cent of a core above which no new session is opened, 0: none.
     ``last_n``: pictures that one participant gets at a time, 0: all. ``tls_fingerprint`` is set where the certificate
-    is self-signed.
+    is self-signed. ``recordings``: the folder that calls are recorded to; None: none is.
     """
 
     keys: Mapping[str, str] = field(repr=False)
@@ -49,6 +49,7 @@ class ServerSettings:
     max_cpu: float = 0.0
     last_n: int = 0
     ice_servers: Sequence[IceServer] = ()
+    recordings: Path | None = None
 
     @property
     def signing_key(self) -> tuple[str, str]:

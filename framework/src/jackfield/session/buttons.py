@@ -34,7 +34,7 @@ def button_defaults(call: Any) -> dict[str, Callable[[], Awaitable[Any]]]:
     async def chat() -> None:
         call.set_chat_button_unread_count(0)
 
-    defaults: dict[str, Callable[[], Awaitable[Any]]] = {
+    return {
         "leave_session": call.leave,
         "toggle_audio": microphone,
         "toggle_video": camera,
@@ -44,7 +44,5 @@ def button_defaults(call: Any) -> dict[str, Callable[[], Awaitable[Any]]]:
         "participant_list": people,
         "chat": chat,
         "screen_share": screen,
+        "recording_toggle": recording,
     }
-    if hasattr(call, "start_recording"):
-        defaults["recording_toggle"] = recording
-    return defaults

@@ -39,6 +39,7 @@ from jackfield.session.own_track import OwnTrack
 from jackfield.session.participant import Participant
 from jackfield.session.publication import Publication
 from jackfield.session.reconnect import Reconnect, State
+from jackfield.session.recording import Recorded
 from jackfield.session.remote_track import RemoteTrack
 from jackfield.session.room import Room
 from jackfield.session.server_words import ServerWords
@@ -58,7 +59,7 @@ from jackfield.values.statistics import CallStats
 logger = logging.getLogger("jackfield.call")
 
 
-class CallSession(Moderating, Sharing, Background, Meeting):
+class CallSession(Moderating, Recorded, Sharing, Background, Meeting):
     """One call, joined. Made by `Calls.join_session`; use it on its event loop.
 
     ``session_id`` and ``settings`` are what it was joined with, ``findings`` are the warnings about the settings, and

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -55,6 +55,13 @@ class SilentMedia:
             return web.Response(text="success", headers={"Access-Control-Allow-Origin": "*"})
 
         return [web.get("/rtc/validate", validate)]
+
+    async def mark(self, room: str, identity: str, attributes: Mapping[str, str]) -> bool:
+        """Nobody is here."""
+        return False
+
+    async def remove(self, room: str, identity: str) -> None:
+        """Nobody is here."""
 
     def metrics(self) -> SilentLoad:
         """How many take part."""

@@ -129,7 +129,7 @@ class PaintedCall implements Call {
   isSoundBlocked = asked.has('blocked');
   readonly hand = { raise: (isUp: boolean): Promise<void> => this.say((own) => ({ ...own, raisedHandAt: isUp ? Date.now() / 1000 : null })) };
   readonly screen = { isSharing: false, start: (): Promise<void> => Promise.resolve(), stop: (): Promise<void> => Promise.resolve() };
-  readonly recording = { isRecording: asked.has('recording'), start: (): Promise<void> => Promise.resolve(), stop: (): Promise<void> => Promise.resolve() };
+  readonly recording = { isRecording: asked.has('recording'), may: { start: (): Promise<void> => Promise.resolve(), stop: (): Promise<void> => Promise.resolve() } };
   readonly done: string[] = [];
   readonly moderator = {
     mute: (id: string): Promise<void> => this.did(`mute ${id}`),

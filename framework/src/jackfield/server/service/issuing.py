@@ -105,6 +105,28 @@ class Issuer:
             raise one_mistake("ttl_s", f"{ttl_s!r} is not a time to live", f"use 1 to {MAX_INVITE_TTL_S} seconds")
         return tokens.mint_invite(*self._sign_with, session_id, role=role, ttl_s=ttl_s, clock=self._clock)
 
+    def moderator(self, bearer: str | None) -> CallToken:
+        """The call token of who moderates its session; else `CallTokenError` or `NotAllowed`."""
+        if bearer is None:
+            raise CallTokenError("this needs a call token", details={"reason": "missing"})
+        call_token = tokens.read_call_token(self._keys, bearer, clock=self._clock)
+        if call_token.role != "moderator":
+            raise NotAllowed("only a moderator of this session may do this; ask for a token with that role")
+        return call_token
+
+    def reader(self, bearer: str | None) -> str | None:
+        """The session whose records may be read with this token: a moderator's own; None: all, with a log-in."""
+        if bearer is None:
+            raise AuthTokenError("log in first; a log-in or a moderator's call token may read this")
+        try:
+            tokens.read_log_in(self._keys, bearer, clock=self._clock)
+        except AuthTokenError as not_a_log_in:
+            try:
+                return self.moderator(bearer).session_id
+            except CallTokenError:
+                raise not_a_log_in from None
+        return None
+
     def _check_may_invite(self, bearer: str, session_id: str) -> None:
         try:
             tokens.read_log_in(self._keys, bearer, clock=self._clock)

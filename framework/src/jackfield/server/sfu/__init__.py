@@ -18,7 +18,7 @@ from jackfield.server.sfu.connection import Surroundings
 from jackfield.server.sfu.gauge import Gauge
 from jackfield.server.sfu.http import Signalling
 from jackfield.server.sfu.limits import Limits
-from jackfield.server.sfu.participant import Reason
+from jackfield.server.sfu.participant import Participant, Reason
 from jackfield.server.sfu.pulse import Pulse
 from jackfield.server.sfu.rooms import Rooms
 from jackfield.server.sfu.sockets import MediaSockets
@@ -91,12 +91,30 @@ class Sfu:
 
     @property
     def participant_count(self) -> int:
-        """How many take part, in all rooms."""
-        return len(self.rooms.participants())
+        """How many take part, in all rooms; recorders and agents are not counted."""
+        return sum(len(room.people) for room in self.rooms)
 
     def routes(self) -> list[web.RouteDef]:
         """`/rtc…` and the RoomService under `/twirp`."""
         return [*self._signalling.routes(), *self._service.routes()]
+
+    async def mark(self, room: str, identity: str, attributes: Mapping[str, str]) -> bool:
+        """The server says this of somebody, and everybody sees it; "" takes an attribute away. False: they are gone."""
+        participant = self._there(room, identity)
+        if participant is None or participant.describe(attributes=attributes):
+            return False
+        participant.room.tell_of(participant)
+        return True
+
+    async def remove(self, room: str, identity: str) -> None:
+        """They are out of the room, if they were in it."""
+        participant = self._there(room, identity)
+        if participant is not None:
+            self.rooms.ending(participant.end(Reason.PARTICIPANT_REMOVED))
+
+    def _there(self, room: str, identity: str) -> Participant | None:
+        found = self.rooms.get(room)
+        return found.participants.get(identity) if found is not None else None
 
     def _look(self) -> None:
         participants = self.rooms.participants()

@@ -106,7 +106,7 @@ class Signalling:
             raise Refused("this server is shutting down; nobody new is let in", 503)
         if room is not None:
             self._rooms.require_strength(new_room=False)
-        if room is not None and room.is_full:
+        if room is not None and room.is_full and not grants.is_dependent:
             raise Refused(f"the room is full ({room.max_participants} participants)", 403)
 
     async def _join(self, request: web.Request) -> web.StreamResponse:

@@ -179,11 +179,10 @@ class Participant:
         return ""
 
     def reserved(self, attributes: Mapping[str, str]) -> str:
-        """Which of these attributes only the token sets, in words; "" when there is none that would change."""
-        given = self.grants.attributes
+        """Which of these attributes only token and server set, in words; "" where none of them would change."""
         ours = {key: value for key, value in attributes.items() if key.startswith(OURS) and key not in OWN}
-        taken = [key for key, value in ours.items() if value != given.get(key, "")]
-        return f"attributes that begin with {OURS!r} come from the token alone" if taken else ""
+        taken = [key for key, value in ours.items() if value != self.attributes.get(key, "")]
+        return f"attributes that begin with {OURS!r} come from the token and the server alone" if taken else ""
 
     def permit(self, permission: models.ParticipantPermission) -> None:
         """What it may do has changed: what it may not do any more ends."""

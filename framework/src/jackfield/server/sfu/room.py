@@ -56,21 +56,32 @@ class Room:
             creation_time=self.created_at_ms // 1000,
             creation_time_ms=self.created_at_ms,
             metadata=self.metadata,
+            active_recording=self.is_recorded,
             num_participants=len(visible),
             num_publishers=sum(1 for participant in visible if participant.publications),
             enabled_codecs=[models.Codec(mime=mime) for mime in _CODECS],
         )
 
     @property
+    def people(self) -> list[Participant]:
+        """Those who are here for themselves: no recorder, no agent."""
+        return [one for one in self.participants.values() if not one.grants.is_dependent]
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether a recorder is here."""
+        return any(one.grants.is_recorder for one in self.participants.values())
+
+    @property
     def is_full(self) -> bool:
-        """Nobody more can join."""
-        return len(self.participants) >= self.max_participants
+        """Nobody more can join but who is there for others."""
+        return len(self.people) >= self.max_participants
 
     @property
     def is_over(self) -> bool:
-        """Nobody has been here for as long as the room waits."""
+        """Nobody has been here for as long as the room waits; a recorder alone does not count."""
         patience = self.departed_s if self._was_used else self.empty_s
-        return not self.participants and self._clock() - self._empty_since >= patience
+        return not self.people and self._clock() - self._empty_since >= patience
 
     def publications(self) -> list[Publication]:
         """Everything that flows here."""
@@ -82,21 +93,25 @@ class Room:
         earlier = self.participants.get(participant.identity)
         if earlier is not None:
             earlier.end(Reason.DUPLICATE_IDENTITY)
+        was_recorded = self.is_recorded
         self.participants[participant.identity] = participant
-        self._was_used = True
+        self._was_used |= not participant.grants.is_dependent
         self.tell_of(participant)
+        self._tell_recorded(was_recorded)
 
     def left(self, participant: Participant) -> None:
         """It takes no more part; the others hear of it and receive nothing more from it."""
         if self.participants.get(participant.identity) is not participant:
             return
+        was_recorded = self.is_recorded
         del self.participants[participant.identity]
         for publication in participant.publications.values():
             self._silence(publication)
         self._told_levels.pop(participant.sid, None)
         if not self.is_closing:
             self.tell_of(participant)
-        if not self.participants:
+            self._tell_recorded(was_recorded)
+        if not participant.grants.is_dependent and not self.people:
             self._empty_since = self._clock()
 
     # --- telling ---
@@ -115,7 +130,14 @@ class Room:
     def describe(self, metadata: str) -> None:
         """The room has new metadata, and everybody hears of it."""
         self.metadata = metadata
+        self._tell_itself()
+
+    def _tell_itself(self) -> None:
         self.tell_all(rtc.SignalResponse(room_update=rtc.RoomUpdate(room=self.info())))
+
+    def _tell_recorded(self, before: bool) -> None:
+        if self.is_recorded != before:
+            self._tell_itself()
 
     # --- tracks ---
     def published(self, publications: Iterable[Publication]) -> None:

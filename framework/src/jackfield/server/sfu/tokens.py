@@ -67,6 +67,17 @@ class Grants:
     #: All that the token says, as it says it.
     claims: Mapping[str, Any] = field(factory=dict, eq=False, repr=False)
 
+    @property
+    def is_recorder(self) -> bool:
+        """Its holder records the room."""
+        return self.permission.recorder
+
+    @property
+    def is_dependent(self) -> bool:
+        """Its holder is there for others: it takes nobody's place, and does not keep a room open (as on LiveKit)."""
+        kinds = models.ParticipantInfo.Kind
+        return self.kind in (kinds.EGRESS, kinds.AGENT) or self.permission.recorder or self.permission.agent
+
     def require_join(self) -> None:
         """Raises `Refused` unless the holder may join a room."""
         if not self.room_join:
