@@ -21,7 +21,7 @@ lint: setup ## ruff, and mypy --strict on the framework
 
 test: lint ## every test; APT=1 or CI=true installs the system packages; ARGS="-k name"
 	@$(BIN)/python -m tests.lab.system
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m tests.lab.suite $(ARGS)
 
 docs: setup ## docs/reference anew, from the code
 	@$(BIN)/python -m scripts.reference

@@ -7,6 +7,7 @@ import re
 import subprocess
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,7 @@ FORBIDDEN = {
 }  # fmt: skip
 
 
+@cache
 def tracked() -> list[Path]:
     """Every file that git has, or would take."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
@@ -139,13 +141,21 @@ def test_the_framework_names_no_plugin(member: Path) -> None:
     bare = {member.name} - {"codecs", "screen", "sounddevice"}
     for path in files:
         if path.suffix == ".py":
-            strings = {node.value for node in ast.walk(parsed(path)) if isinstance(node, ast.Constant)}
-            found += [f"{name(path)}: {word!r}" for word in bare & {s for s in strings if isinstance(s, str)}]
+            found += [f"{name(path)}: {word!r}" for word in bare & strings(path)]
     assert found == []
 
 
+@cache
 def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(), str(path))
+
+
+@cache
+def strings(path: Path) -> frozenset[str]:
+    """Every literal text in a module."""
+    return frozenset(
+        node.value for node in ast.walk(parsed(path)) if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    )
 
 
 def run_time_nodes(path: Path) -> Iterator[ast.AST]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -37,11 +38,34 @@ def require(*names: str) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_not_run] = defaultdict(list)
     config.stash[_elsewhere] = {}
+    if config.pluginmanager.hasplugin("xdist"):
+        config.pluginmanager.register(_SideBySide(config))
 
 
 def ran_elsewhere(config: pytest.Config, reasons: dict[str, str]) -> None:
     """Tests that this run left out have been run by another, or not for the reason given (empty where they were)."""
     config.stash[_elsewhere].update(reasons)
+
+
+class _SideBySide:
+    """Of several processes with tests, each tells the one that prints what it has left out."""
+
+    @staticmethod
+    def pytest_sessionfinish(session: pytest.Session) -> None:
+        output = getattr(session.config, "workeroutput", None)
+        if output is not None:
+            output["not_run"] = dict(session.config.stash[_not_run])
+            output["elsewhere"] = session.config.stash[_elsewhere]
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def pytest_testnodedown(self, node: Any) -> None:
+        output = getattr(node, "workeroutput", {})
+        for reason, nodeids in output.get("not_run", {}).items():
+            known = self._config.stash[_not_run][reason]
+            known += [nodeid for nodeid in nodeids if nodeid not in known]
+        ran_elsewhere(self._config, output.get("elsewhere", {}))
 
 
 @pytest.hookimpl(tryfirst=True)
