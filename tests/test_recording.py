@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import aiohttp
 import av
 import pytest
 
-from jackfield import EncryptionError, NotAllowed, tokens
+from jackfield import EncryptionError, NotAllowed, links, tokens
 from jackfield.server.recording.kept import Kept, files
 from tests.lab.meeting import KEY, SECRET, People, heard, names, until
 
@@ -144,6 +145,43 @@ async def test_what_was_recorded_is_listed_and_fetched_by_those_who_may(people: 
             assert (no.status, "nobody is in this session" in await no.text()) == (403, True)
 
 
+@pytest.mark.parametrize("place", ["embedded"], indirect=True)
+async def test_jackfield_log_tells_of_calls_and_their_recordings(people: People) -> None:
+    """Who was in it, for how long, and what was recorded; an invite link leads to the same session."""
+    ada, bob = await people.join("ada"), await people.join("bob", role="participant")
+    link = links.parse(await ada.invite_link(ttl_s=60))
+    assert (link.session_id, link.url) == (people.session_id, people.place.url)
+    with pytest.raises(NotAllowed, match="moderator"):
+        await bob.invite_link()
+    await ada.start_recording()
+    await bob.leave()
+    await ada.end_for_all()
+    environment = {**os.environ, "JACKFIELD_API_KEY": KEY, "JACKFIELD_API_SECRET": SECRET}
+    command = [sys.executable, "-m", "jackfield", "log", "--url", str(people.place.url), "--since", "1h"]
+
+    async def log(*options: str) -> str:
+        process = await asyncio.create_subprocess_exec(
+            *command, *options, env=environment, stdout=asyncio.subprocess.PIPE
+        )
+        said, _ = await process.communicate()
+        assert process.returncode == 0
+        return said.decode()
+
+    async with asyncio.timeout(20):
+        while not (call := json.loads(await log("--json"))["calls"][0])["recordings"][0]["ended_at"]:
+            pass
+    assert (call["session_id"], call["status"], call["reason"]) == (people.session_id, "ended", "ended")
+    assert [(who["uid"], who["role"], who["reason"]) for who in call["people"]] == [
+        ("ada", "moderator", "ended"),
+        ("bob", "participant", "left"),
+    ]
+    assert 0 < call["duration_s"] < 60
+    assert (call["recordings"][0]["started_by"], call["recordings"][0]["reason"]) == ("ada", "over")
+    shown = await log()
+    assert "Ada, Bob" in shown
+    assert people.session_id in shown
+
+
 async def test_where_it_cannot_be_recorded_words_say_why(people: People) -> None:
     """End-to-end encrypted, or on a server that has no such service: LiveKit's own."""
     ada = await people.join("ada", {"e2ee_key": "a key"})
@@ -151,5 +189,7 @@ async def test_where_it_cannot_be_recorded_words_say_why(people: People) -> None
         await ada.start_recording()
     if people.place.api_key != KEY:
         bob: Any = await people.join("bob")
+        with pytest.raises(NotAllowed, match="call tokens of your own"):
+            await bob.invite_link()
         with pytest.raises(NotAllowed, match=r"Egress.*record_to"):
             await bob.start_recording()

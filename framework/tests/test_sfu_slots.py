@@ -116,7 +116,8 @@ def test_the_dependency_descriptor_goes_out_under_the_clients_id(value: bytes, k
 def wrapped(request: rtc.JoinRequest, *, zipped: bool = True) -> str:
     data = request.SerializeToString()
     compression = rtc.WrappedJoinRequest.Compression.GZIP if zipped else rtc.WrappedJoinRequest.Compression.NONE
-    wrap = rtc.WrappedJoinRequest(compression=compression, join_request=gzip.compress(data, mtime=0) if zipped else data)
+    sent = gzip.compress(data, mtime=0) if zipped else data
+    wrap = rtc.WrappedJoinRequest(compression=compression, join_request=sent)
     return base64.urlsafe_b64encode(wrap.SerializeToString()).decode()
 
 

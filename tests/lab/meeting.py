@@ -47,6 +47,7 @@ async def place(
         port=0,
         udp_port=0,
         recordings=tmp_path / "recordings",
+        log_file=tmp_path / "calls.sqlite3",
     )
     server = Server(settings, make_sfu)
     await server.start()

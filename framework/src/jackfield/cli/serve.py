@@ -73,6 +73,10 @@ Ends with 0 after SIGTERM, Ctrl-C or (--local) when idle, and with 3 when it can
     help="Where calls are recorded to, when a moderator asks.  [default: recordings in the state directory]",
 )
 @click.option("--no-recording", is_flag=True, default=None, help="Record nothing.")
+@click.option(
+    "--log-days", type=click.FloatRange(0), help="How far the log of calls reaches back; 0: for ever.  [default: 90]"
+)
+@click.option("--no-log", is_flag=True, default=None, help="Keep no log of calls.")
 @click.option("--local", is_flag=True, help="Be this machine's own server: ends when idle.")
 @click.option("--idle-seconds", "idle_s", type=click.FloatRange(0), help="End after this long with nobody in a call.")
 @click.option("--verbose", is_flag=True, help="Log what happens.")
@@ -122,7 +126,7 @@ def _given(flags: dict[str, Any], options: ServerOptions | None, keys_file: Path
     if options is not None:
         names = ["host", "port", "announce", "lan", "tls_cert", "tls_key", "login_key", "ice_servers", "drain_s"]
         names += ["max_cpu", "last_n", "public_url", "behind_proxy", "allow_origins", "open_metrics", "recordings"]
-        names += ["no_recording"]
+        names += ["no_recording", "no_log", "log_days"]
         given = {name: getattr(options, name) for name in names}
         given["udp_port"] = options.udp_port or None
         given["keys"] = options.keys if isinstance(options.keys, str) else options.key_pairs() or None

@@ -90,6 +90,10 @@ class ServerOptions:
     recordings: Path | None = None
     #: `serve`: nothing is recorded.
     no_recording: bool = False
+    #: `serve`: days that the log of calls reaches back; 0: for ever.
+    log_days: float = field(default=90.0, validator=validators.ge(0))
+    #: `serve`: no log of calls is kept.
+    no_log: bool = False
 
     def key_pairs(self) -> dict[str, str]:
         """API key → secret, of ``keys`` and of ``api_key`` with ``api_secret``."""

@@ -18,10 +18,13 @@ from aiohttp import web
 
 import jackfield.server.service.pages as pages
 from jackfield import runtime
+from jackfield.server.call_log.call_log import CallLog
 from jackfield.server.door import IDLE_S, MOST_PER_ADDRESS, Door, http_logger
+from jackfield.server.happenings import Listener, Told
 from jackfield.server.recording.kept import Kept
 from jackfield.server.recording.recordings import Recordings
 from jackfield.server.service.api import MAX_BODY, Api
+from jackfield.server.service.call_log import CallLogApi
 from jackfield.server.service.guards import add_page_headers, middlewares
 from jackfield.server.service.issuing import Issuer
 from jackfield.server.service.metrics import Metrics
@@ -49,6 +52,9 @@ class MediaServer(Protocol):
     async def close(self) -> None: ...
 
     def routes(self) -> Iterable[web.AbstractRouteDef]: ...
+
+    def listen(self, listener: Listener) -> None:
+        """Tells this listener who comes and goes, from now on."""
 
     async def mark(self, room: str, identity: str, attributes: Mapping[str, str]) -> bool:
         """Everybody sees these attributes on that participant; "" takes one away. False: they are not there."""
@@ -97,12 +103,17 @@ class Server:
         self._most_per_address = None if settings.behind_proxy else most_per_address
         self._metrics = Metrics(lambda: self._media.metrics() if self._media else None)
         self._issuer = Issuer(settings, clock=clock)
+        self._told = Told()
+        self._log = CallLog(settings.log_file, days=settings.log_days, clock=clock) if settings.log_file else None
+        if self._log is not None:
+            self._told.listen(self._log.hear)
         self._recordings = Recordings(
             Kept(settings.recordings) if settings.recordings else None,
             settings.signing_key,
             lambda: self.url,
             self,
             fingerprint=settings.tls_fingerprint,
+            told=self._told,
             clock=clock,
         )
         self._pages = pages.Pages(static)
@@ -128,6 +139,9 @@ class Server:
         """Listening from now on; `SettingsError` names the port that somebody else has."""
         context = _tls(self.settings)
         self._media = await self._start_media()
+        self._media.listen(self._told)
+        if self._log is not None:
+            await self._log.start()
         self._runner = web.AppRunner(
             self._app(self._media),
             access_log=None,
@@ -167,6 +181,8 @@ class Server:
         await self._recordings.close()
         if media is not None:
             await media.close()
+        if self._log is not None:
+            await self._log.close()
         if runner is not None:
             await runner.cleanup()
 
@@ -191,6 +207,7 @@ class Server:
         app.add_routes([web.get("/healthz", self._health), web.get("/metrics", self._show_metrics)])
         app.add_routes(api.routes())
         app.add_routes(RecordingApi(self._issuer, self._recordings).routes())
+        app.add_routes(CallLogApi(self._issuer, self._log).routes())
         app.add_routes(media.routes())
         app.add_routes(self._pages.routes())
         app.on_response_prepare.append(add_page_headers)

@@ -22,7 +22,17 @@ _ICE_SCHEMES: Final = ("turn", "turns", "stun", "stuns")
 def server_settings(given: Mapping[str, Any]) -> ServerSettings:
     """Settings of what was given; None counts as not given. `SettingsError` for what cannot be read."""
     given = {name: value for name, value in given.items() if value is not None}
-    plain = ("port", "udp_port", "public_url", "behind_proxy", "open_metrics", "drain_s", "max_cpu", "last_n")
+    plain = (
+        "port",
+        "udp_port",
+        "public_url",
+        "behind_proxy",
+        "open_metrics",
+        "drain_s",
+        "max_cpu",
+        "last_n",
+        "log_days",
+    )
     values: dict[str, Any] = {name: given[name] for name in plain if name in given}
     values["announce"] = tuple(given.get("announce", ()))
     values["allow_origins"] = tuple(origin.rstrip("/") for origin in given.get("allow_origins", ()))
@@ -36,6 +46,7 @@ def server_settings(given: Mapping[str, Any]) -> ServerSettings:
         host = "0.0.0.0"
     values.update(_keys(given, local), local=local, host=_HOSTS.get(host, host))
     values["recordings"] = _recordings(given)
+    values["log_file"] = None if given.get("no_log") else state.directory() / "calls.sqlite3"
     values["idle_s"] = given.get("idle_s", IDLE_S if local else 0.0)
     return ServerSettings(**values, **_certificate(given, lan))
 

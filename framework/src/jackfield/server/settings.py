@@ -27,6 +27,7 @@ class ServerSettings:
     about who asks and over what. ``max_cpu``: per cent of a core above which no new session is opened, 0: none.
     ``last_n``: pictures that one participant gets at a time, 0: all. ``tls_fingerprint`` is set where the certificate
     is self-signed. ``recordings``: the folder that calls are recorded to; None: none is.
+    ``log_file``: where calls are logged, for ``log_days`` (0: for ever); None: nowhere.
     """
 
     keys: Mapping[str, str] = field(repr=False)
@@ -50,6 +51,8 @@ class ServerSettings:
     last_n: int = 0
     ice_servers: Sequence[IceServer] = ()
     recordings: Path | None = None
+    log_file: Path | None = None
+    log_days: float = 90.0
 
     @property
     def signing_key(self) -> tuple[str, str]:

@@ -39,9 +39,9 @@ from jackfield.session.own_track import OwnTrack
 from jackfield.session.participant import Participant
 from jackfield.session.publication import Publication
 from jackfield.session.reconnect import Reconnect, State
-from jackfield.session.recording import Recorded
 from jackfield.session.remote_track import RemoteTrack
 from jackfield.session.room import Room
+from jackfield.session.served import Served
 from jackfield.session.server_words import ServerWords
 from jackfield.session.sharing import Sharing
 from jackfield.session.stage import Stage
@@ -59,7 +59,7 @@ from jackfield.values.statistics import CallStats
 logger = logging.getLogger("jackfield.call")
 
 
-class CallSession(Moderating, Recorded, Sharing, Background, Meeting):
+class CallSession(Moderating, Served, Sharing, Background, Meeting):
     """One call, joined. Made by `Calls.join_session`; use it on its event loop.
 
     ``session_id`` and ``settings`` are what it was joined with, ``findings`` are the warnings about the settings, and

@@ -56,6 +56,9 @@ class SilentMedia:
 
         return [web.get("/rtc/validate", validate)]
 
+    def listen(self, listener: Callable[[Any], None]) -> None:
+        """Nobody comes."""
+
     async def mark(self, room: str, identity: str, attributes: Mapping[str, str]) -> bool:
         """Nobody is here."""
         return False

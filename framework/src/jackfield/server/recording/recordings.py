@@ -12,6 +12,9 @@ from attrs import define
 
 from jackfield import tokens
 from jackfield.log_limit import limited_logger
+from jackfield.rtc.link import ignore
+from jackfield.server import happenings
+from jackfield.server.happenings import Listener
 from jackfield.server.recording.kept import Kept, Recording, new_recording
 from jackfield.server.recording.running import Order, Recorder, RecorderProcess
 from jackfield.values.errors import NetworkError, NotAllowed
@@ -60,12 +63,13 @@ class Recordings:
         sessions: Sessions,
         *,
         fingerprint: str | None = None,
+        told: Listener = ignore,
         begin: Begin = RecorderProcess.started,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.kept = kept
         self._key, self._url, self._fingerprint = signing_key, url, fingerprint
-        self._sessions, self._begin, self._clock = sessions, begin, clock
+        self._sessions, self._begin, self._clock, self._told = sessions, begin, clock, told
         self._running: dict[str, _Running] = {}
         self._starting: set[Recorder] = set()
         self._turns: dict[str, asyncio.Lock] = {}
@@ -133,6 +137,7 @@ class Recordings:
         finally:
             self._starting.discard(recorder)
         logger.info("recording %s has begun", recording.id)
+        self._tell(recording)
         running = self._running[recording.session_id] = _Running(recording, recorder)
         running.watch = asyncio.create_task(self._watched(running), name=recording.id)
         return running
@@ -145,8 +150,13 @@ class Recordings:
         if reason not in ("stopped", "over"):
             logger.warning("recording %s ended: %s", recording.id, reason)
         running.recording = await self._note(recording, reason)
+        self._tell(running.recording)
         await self._sessions.remove(recording.session_id, recording.id)  # who was killed took no leave
         await self._sessions.mark(recording.session_id, recording.started_by, {MARK: ""})
+
+    def _tell(self, recording: Recording) -> None:
+        times = recording.started_at, recording.ended_at, recording.reason
+        self._told(happenings.Kept(recording.session_id, recording.id, recording.started_by, *times))
 
     async def _note(self, recording: Recording, reason: str) -> Recording:
         ended = attrs.evolve(recording, ended_at=self._clock(), reason=reason)

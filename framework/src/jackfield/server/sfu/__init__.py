@@ -14,6 +14,7 @@ from attrs import frozen
 from jackfield.media.clock import LoopClock
 from jackfield.rtc.link import IceServer
 from jackfield.rtc.transport import Certificate
+from jackfield.server.happenings import Listener, Told
 from jackfield.server.sfu.connection import Surroundings
 from jackfield.server.sfu.gauge import Gauge
 from jackfield.server.sfu.http import Signalling
@@ -74,7 +75,8 @@ class Sfu:
     ) -> None:
         self.limits = limits or Limits()
         self.gauge = Gauge(self.limits.cpu_share)
-        self.rooms = Rooms(self.limits, self.gauge)
+        self._told = Told()
+        self.rooms = Rooms(self.limits, self.gauge, told=self._told)
         self._tally = Tally()
         self._sockets = MediaSockets(host, udp_port, announce=announce, limits=self.limits)
         clock = LoopClock()
@@ -97,6 +99,10 @@ class Sfu:
     def routes(self) -> list[web.RouteDef]:
         """`/rtc…` and the RoomService under `/twirp`."""
         return [*self._signalling.routes(), *self._service.routes()]
+
+    def listen(self, listener: Listener) -> None:
+        """Hears who comes and goes, from now on."""
+        self._told.listen(listener)
 
     async def mark(self, room: str, identity: str, attributes: Mapping[str, str]) -> bool:
         """The server says this of somebody, and everybody sees it; "" takes an attribute away. False: they are gone."""

@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterable
 from livekit.protocol import models, rtc
 
 from jackfield.rtc.link import ignore
+from jackfield.server.happenings import Listener
 from jackfield.server.sfu import data, speakers
 from jackfield.server.sfu.participant import Participant, Reason
 from jackfield.server.sfu.publication import Publication, new_sid
 from jackfield.server.sfu.quality import rate
+from jackfield.server.sfu.telling import came, went
 
 _CODECS = ("audio/opus", "video/VP8", "video/H264", "video/VP9", "video/AV1", "video/H265")
 
@@ -28,6 +30,7 @@ class Room:
         departed_s: float,
         metadata: str = "",
         clock: Callable[[], float] = time.monotonic,
+        told: Listener = ignore,
     ) -> None:
         self.name = name
         self.sid = new_sid("RM")
@@ -36,7 +39,7 @@ class Room:
         self.empty_s, self.departed_s = empty_s, departed_s
         self.participants: dict[str, Participant] = {}
         self.created_at_ms = round(time.time() * 1000)
-        self._clock = clock
+        self._clock, self._told = clock, told
         self._empty_since = clock()
         self._was_used = False
         #: Everybody leaves, and is told so; nobody is told of the others.
@@ -96,6 +99,7 @@ class Room:
         was_recorded = self.is_recorded
         self.participants[participant.identity] = participant
         self._was_used |= not participant.grants.is_dependent
+        self._told(came(self, participant))
         self.tell_of(participant)
         self._tell_recorded(was_recorded)
 
@@ -105,6 +109,7 @@ class Room:
             return
         was_recorded = self.is_recorded
         del self.participants[participant.identity]
+        self._told(went(self, participant))
         for publication in participant.publications.values():
             self._silence(publication)
         self._told_levels.pop(participant.sid, None)

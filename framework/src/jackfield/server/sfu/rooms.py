@@ -9,10 +9,13 @@ from contextlib import suppress
 
 from livekit.protocol import models
 
+from jackfield.rtc.link import ignore
+from jackfield.server.happenings import Listener
 from jackfield.server.sfu.gauge import Gauge
 from jackfield.server.sfu.limits import Limits
 from jackfield.server.sfu.participant import DISCONNECT, Participant, Reason
 from jackfield.server.sfu.room import Room
+from jackfield.server.sfu.telling import over
 from jackfield.server.sfu.tokens import Refused
 
 _LOOK_S = 0.05
@@ -22,9 +25,14 @@ class Rooms:
     """By name."""
 
     def __init__(
-        self, limits: Limits, gauge: Gauge | None = None, *, clock: Callable[[], float] = time.monotonic
+        self,
+        limits: Limits,
+        gauge: Gauge | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        told: Listener = ignore,
     ) -> None:
-        self._limits = limits
+        self._limits, self._told = limits, told
         self._gauge = gauge or Gauge()
         self._clock = clock
         self._rooms: dict[str, Room] = {}
@@ -53,6 +61,7 @@ class Rooms:
                 empty_s=empty_s or self._limits.empty_room_s,
                 departed_s=departed_s or self._limits.departed_room_s,
                 clock=self._clock,
+                told=self._told,
             )
         return room
 
@@ -80,6 +89,7 @@ class Rooms:
         room.is_closing = True
         for participant in list(room.participants.values()):
             self.ending(participant.end(reason, DISCONNECT))
+        self._told(over(room, reason))
 
     def ending(self, task: asyncio.Task[None]) -> None:
         """Somebody is leaving; `ended` waits for it."""
