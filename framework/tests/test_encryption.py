@@ -235,6 +235,7 @@ async def test_what_cannot_be_read_is_said_once(monkeypatch: pytest.MonkeyPatch)
     for _ in range(2):
         for _ in range(3 * encryption.PATIENCE):
             assert heard.opener.open(bad) is None
+            await settled(heard)
         assert heard.opener.open(good)
     assert heard.errors == [("ERROR_ENCRYPTION", "ada's camera")] * 2
     assert heard.again == 3
@@ -246,7 +247,10 @@ async def test_without_a_key_nothing_is_read_and_it_is_said() -> None:
     sealed = FrameSealer(ring()).seal(frame("opus", b"\xfcno"))
     assert all(heard.opener.open(sealed) is None for _ in range(20))
     packet = packets.PacketSealer(ring()).seal(DataPacket(rpc_ack=RpcAck(), participant_identity="ada"))
-    assert [heard.encryption.open(packet) for _ in range(5)] == [None] * 5
+    read: list[DataPacket] = []
+    for _ in range(5):
+        heard.encryption.read(packet, read.append)
+    assert read == []
     assert heard.errors == [("ERROR_ENCRYPTION", "ada's camera"), ("ERROR_ENCRYPTION", "data of ada")]
     assert heard.encryption.sealer() is None
     assert heard.encryption.seal(packet) is packet
@@ -286,7 +290,36 @@ async def test_a_key_that_went_on_is_found_once(monkeypatch: pytest.MonkeyPatch)
                 await asyncio.wait_for(asyncio.wait({opener._searching}), LIMIT_S)
             opener.open(wrong)
     assert made == 3
+    later = FrameSealer(KeyRing(key("hush", 3))).seal(frame("opus", b"\xfclater"))
+    opener = heard.encryption.opener("carol's camera", lambda: None)
+    assert opener.open(later) is None  # whoever sent nonsense before her has not spent her search
+    await asyncio.wait_for(asyncio.wait({opener._searching}), LIMIT_S)
+    assert opener.open(later)
     assert ("ERROR_ENCRYPTION", "ada's camera") in heard.errors
+
+
+async def test_data_of_a_key_that_went_on_is_read_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes while the key is sought waits for it; what no key opens is said once, and holds up nobody."""
+    monkeypatch.setattr(encryption, "RATCHETS", 2)
+    heard, read = Heard(ring()), list[str]()
+
+    def came(sealer: packets.PacketSealer, uid: str, text: bytes) -> None:
+        packet = sealer.seal(DataPacket(user=UserPacket(payload=text), participant_identity=uid))
+        heard.encryption.read(packet, lambda opened: read.append(opened.user.payload.decode()))
+
+    now, ahead = packets.PacketSealer(ring()), packets.PacketSealer(KeyRing(key("hush", 2)))
+    strange = packets.PacketSealer(ring("other"))
+    came(strange, "eve", b"?")
+    came(now, "bob", b"one")
+    assert read == []
+    await asyncio.wait_for(asyncio.wait({heard.encryption._reading}), LIMIT_S)  # type: ignore[type-var]
+    for number, sealer in enumerate((ahead, ahead, strange, ahead)):
+        came(sealer, "eve" if sealer is strange else "ada", str(number).encode())
+    await asyncio.wait_for(asyncio.wait({heard.encryption._reading}), LIMIT_S)  # type: ignore[type-var]
+    came(strange, "eve", b"?")
+    came(ahead, "ada", b"4")
+    assert read == ["one", "0", "1", "3", "4"]
+    assert heard.errors == [("ERROR_ENCRYPTION", "data of eve")]
 
 
 async def test_keys_of_several_indexes_hold_beside_each_other() -> None:

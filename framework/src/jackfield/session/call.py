@@ -397,6 +397,7 @@ class CallSession(Moderating, Served, Sharing, Background, Meeting):
         self._statistics.stop()
         self._idle.set_alone(False)
         self._auto_start.end()
+        self._encryption.close()
         said = None
         if reason == "left":
             said = LeaveRequest(reason=DisconnectReason.CLIENT_INITIATED, action=LeaveRequest.Action.DISCONNECT)

@@ -21,6 +21,10 @@ logger = limited_logger("jackfield.encryption")
 PATIENCE = 5
 #: How often a key is ratcheted forward in search of the one that others have moved on to.
 RATCHETS = 8
+#: Of the frames in a row that do not open, the first few and then each so-many-th are tried with those keys.
+TRIED_EVERY = 30
+#: Data packets that wait while a key is sought.
+_WAITING_MAX = 256
 #: Senders of data that cannot be read, of whom it is remembered that it was said.
 _TOLD_MAX = 256
 NO_KEY = "it is encrypted end to end, and this call has no key"
@@ -38,7 +42,11 @@ class CallEncryption:
         self.ring, self._failed, self._filler = ring, failed, filler
         self._packets = PacketSealer(ring) if ring is not None else None
         self._told: set[str] = set()
-        self._searched = -1
+        #: Index → the generation of the ring, and its key as it is, ratcheted once, twice …
+        self._ahead: dict[int, tuple[int, list[Key]]] = {}
+        self._deriving = asyncio.Lock()
+        self._reading: asyncio.Task[None] | None = None
+        self._waiting: list[tuple[DataPacket, Callable[[DataPacket], None]]] = []
 
     # --- keys
     async def set_key(self, key: str, index: int = 0) -> None:
@@ -59,29 +67,34 @@ class CallEncryption:
             raise EncryptionError(f"{_NO_KEY_HERE}; join again with the setting")
         return self.ring
 
-    def may_search(self, index: int) -> bool:
-        """Whether there is a key of this index, and it has not been sought onwards from."""
-        ring = self._ring()
-        return ring.get(index) is not None and self._searched != ring.generation
+    async def search(self, opens: Callable[[Key], object], index: int) -> bool:
+        """Whether the key of this index, ratcheted forward, opens it; then it is the key. ``opens`` raises
+        ``ValueError`` where a key does not.
 
-    async def search(self, frame: EncodedFrame, index: int) -> bool:
-        """Whether the key of this index, ratcheted forward, opens the frame; then it is the key. Sought once for each
-        key that was set, so that a stream of nonsense costs no more than that."""
+        Ratcheting costs half a second of a core, once for each key that was set, whoever sends nonsense; trying what it
+        gave costs next to nothing.
+        """
         ring = self._ring()
-        key = ring.get(index)
-        if key is None or self._searched == ring.generation:
-            return False
-        generation = self._searched = ring.generation
-        for _ in range(RATCHETS):
-            key = await asyncio.to_thread(key.ratcheted)
-            try:
-                frames.opened(frame, ring, key)
-            except ValueError:
-                continue
-            if ring.generation == generation:
-                ring.set(key, index, use=index == ring.current)
-            return True
+        async with self._deriving:
+            for step in range(RATCHETS + 1):  # the key itself: another search may have moved it on
+                key = await self._ratcheted(ring, index, step)
+                if key is None or not _opens(opens, key):
+                    continue
+                if step:
+                    ring.set(key, index, use=index == ring.current)
+                return True
         return False
+
+    async def _ratcheted(self, ring: KeyRing, index: int, steps: int) -> Key | None:
+        """The key of this index so many steps on; None where there is none."""
+        generation, keys = self._ahead.get(index, (-1, []))
+        if generation != ring.generation:
+            known = ring.get(index)
+            keys = [known] if known is not None else []
+            self._ahead[index] = ring.generation, keys
+        while keys and len(keys) <= steps:
+            keys.append(await asyncio.to_thread(keys[-1].ratcheted))
+        return keys[steps] if keys else None
 
     # --- media
     def sealer(self) -> Callable[[EncodedFrame], EncodedFrame] | None:
@@ -97,19 +110,65 @@ class CallEncryption:
         """The packet as it is sent."""
         return self._packets.seal(packet) if self._packets is not None else packet
 
-    def open(self, packet: DataPacket) -> DataPacket | None:
-        """The packet as it was; None where it cannot be read, which is said once of each sender."""
-        uid = packet.participant_identity
+    def read(self, packet: DataPacket, take: Callable[[DataPacket], None]) -> None:
+        """Gives ``take`` the packet as it was: at once, or in its turn when the key that others have moved on to is
+        found. What cannot be read is said once of each sender."""
+        if self._reading is not None:
+            if len(self._waiting) < _WAITING_MAX:
+                self._waiting.append((packet, take))
+            return
         try:
-            if self.ring is None:
-                raise Sealed(NO_KEY)
-            return packets.opened(packet, self.ring)
+            take(self._opened(packet))
         except Sealed as error:
-            if uid not in self._told and len(self._told) < _TOLD_MAX:
-                self._told.add(uid)
-                found = f"data of {uid} cannot be read: {error}; give every participant the same key"
-                self._failed(EncryptionError(found), f"data of {uid}")
-        return None
+            uid = packet.participant_identity
+            if error.index is None or uid in self._told:
+                self._say(uid, error)
+                return
+            self._waiting.append((packet, take))
+            self._reading = asyncio.create_task(self._read_on(packet, error.index), name=f"key of data of {uid}")
+
+    def _opened(self, packet: DataPacket, key: Key | None = None) -> DataPacket:
+        if self.ring is None:
+            raise Sealed(NO_KEY)
+        return packets.opened(packet, self.ring, key)
+
+    async def _read_on(self, packet: DataPacket, index: int) -> None:
+        try:
+            if await self.search(lambda key: self._opened(packet, key), index):
+                logger.info("data is encrypted with a later key, which was found")
+        finally:
+            self._reading = None
+            waiting, self._waiting = self._waiting, []
+            for each, take in waiting:
+                self._read_now(each, take)
+
+    def _read_now(self, packet: DataPacket, take: Callable[[DataPacket], None]) -> None:
+        try:
+            opened = self._opened(packet)
+        except Sealed as error:
+            self._say(packet.participant_identity, error)
+            return
+        take(opened)
+
+    def _say(self, uid: str, error: Sealed) -> None:
+        if uid in self._told or len(self._told) >= _TOLD_MAX:
+            return
+        self._told.add(uid)
+        found = f"data of {uid} cannot be read: {error}; give every participant the same key"
+        self._failed(EncryptionError(found), f"data of {uid}")
+
+    def close(self) -> None:
+        """Nothing is sought any more."""
+        if self._reading is not None:
+            self._reading.cancel()
+
+
+def _opens(opens: Callable[[Key], object], key: Key) -> bool:
+    try:
+        opens(key)
+    except ValueError:
+        return False
+    return True
 
 
 class TrackOpener:
@@ -143,7 +202,8 @@ class TrackOpener:
     def _unread(self, frame: EncodedFrame, error: ValueError) -> None:
         self._failures += 1
         index = error.index if isinstance(error, Sealed) else None
-        if index is not None and self._searching is None and self._encryption.may_search(index):
+        due = self._failures <= PATIENCE or self._failures % TRIED_EVERY == 0
+        if index is not None and due and self._searching is None:
             self._searching = asyncio.create_task(self._search(frame, index), name=f"key of {self._what}")
         busy = self._searching is not None and not self._searching.done()
         if self._failures >= PATIENCE and not self._told and not busy:
@@ -153,7 +213,8 @@ class TrackOpener:
 
     async def _search(self, frame: EncodedFrame, index: int) -> None:
         try:
-            if await self._encryption.search(frame, index):
+            ring = self._encryption.ring
+            if ring is not None and await self._encryption.search(lambda key: frames.opened(frame, ring, key), index):
                 logger.info("%s is encrypted with a later key, which was found", self._what)
         finally:
             self._searching = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from livekit.protocol.models import DataPacket, UserPacket
 
@@ -70,12 +71,12 @@ class Messages:
 
     def came(self, packet: DataPacket) -> None:
         """Tells of a message that has come, and takes what belongs to a stream or a call of a method."""
-        encrypted = packet.WhichOneof("value") == "encrypted_packet"
-        if encrypted:
-            opened = self.encryption.open(packet) if self.encryption is not None else None
-            if opened is None:
-                return
-            packet = opened
+        if packet.WhichOneof("value") != "encrypted_packet":
+            self._take(packet, encrypted=False)
+        elif self.encryption is not None:
+            self.encryption.read(packet, partial(self._take, encrypted=True))
+
+    def _take(self, packet: DataPacket, *, encrypted: bool) -> None:
         if self.path.receive(packet, encrypted=encrypted) or packet.WhichOneof("value") != "user":
             return
         uid = packet.participant_identity or packet.user.participant_identity

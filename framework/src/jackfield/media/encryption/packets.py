@@ -8,7 +8,7 @@ from google.protobuf.message import DecodeError
 from livekit.protocol.models import DataPacket, EncryptedPacket, EncryptedPacketPayload, Encryption
 
 from jackfield.media.encryption.frames import Sealed
-from jackfield.media.encryption.keys import KeyRing
+from jackfield.media.encryption.keys import Key, KeyRing
 from jackfield.media.encryption.nonces import NONCE_BYTES, Nonces
 
 _VALUES = frozenset(field.name for field in EncryptedPacketPayload.DESCRIPTOR.fields)
@@ -39,10 +39,11 @@ class PacketSealer:
         return sealed
 
 
-def opened(packet: DataPacket, ring: KeyRing) -> DataPacket:
-    """The packet as it was before it was sealed; `Sealed` when it does not open, or holds nothing."""
+def opened(packet: DataPacket, ring: KeyRing, key: Key | None = None) -> DataPacket:
+    """The packet as it was before it was sealed, with the key that it names or with ``key``; `Sealed` when it does not
+    open, or holds nothing."""
     sealed = packet.encrypted_packet
-    key = ring.get(sealed.key_index)
+    key = key or ring.get(sealed.key_index)
     if key is None:
         raise Sealed(f"it is encrypted with the key of index {sealed.key_index}, which is not known here")
     if len(sealed.iv) != NONCE_BYTES:
