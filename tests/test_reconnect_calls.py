@@ -298,6 +298,18 @@ async def stopped(people: People, tmp_path: Path, stopped_s: float) -> None:
     assert not any(each.get("event") == "session_left" and each.get("reason") == "network" for each in told)
 
 
+async def test_a_token_that_is_refused_is_fetched_anew_where_there_is_a_source(people: People) -> None:
+    """Whoever joined by session id had their token from a provider, which is asked again; nobody notices."""
+    ada = people.phone()
+    await ada.login("ada")
+    call = await ada.join_session(session_id=people.session_id, settings=QUIET)
+    events = heard(call)
+    call._doorway.token = "garbage"
+    cut_signalling(call)
+    await until(lambda: "connection_restored" in names(events), "the resume")
+    assert call.connection_state == "connected"
+
+
 async def test_a_token_that_is_refused_ends_the_call(people: People) -> None:
     """It is not tried again and again, for the two minutes that a lost connection has."""
     ada = await people.join("ada")

@@ -432,6 +432,27 @@ def test_what_nobody_reads_any_more_takes_no_room() -> None:
     assert unread.size == 0
 
 
+async def test_a_handler_that_ends_early_leaves_the_rest_out(wire: Wire) -> None:
+    """Whoever has read enough holds nothing more: what comes then waits nowhere, and counts as no stream under way."""
+    got: list[str] = []
+
+    async def first(reader: Any, person: str) -> None:
+        got.append(await anext(reader))
+
+    wire.bob.incoming.handle("text", "t", first)
+    wire.bob.incoming.handle("text", "ignored", lambda reader, person: None)
+    wire.from_ada(stream_header=header("s"))
+    wire.from_ada(stream_chunk=DataStream.Chunk(stream_id="s", chunk_index=0, content=b"one"))
+    wire.from_ada(stream_header=header("i", topic="ignored"))
+    async with asyncio.timeout(LIMIT_S):
+        while wire.bob.incoming._readers:
+            await asyncio.sleep(0)
+    for index in range(1, 100):
+        wire.from_ada(stream_chunk=DataStream.Chunk(stream_id="s", chunk_index=index, content=b"x" * 15_000))
+    wire.from_ada(stream_trailer=DataStream.Trailer(stream_id="s"))
+    assert (got, wire.bob.incoming._unread.size, dict(wire.bob.incoming._of)) == (["one"], 0, {})
+
+
 async def test_a_stream_is_read_on_though_its_progress_cannot_be_told() -> None:
     """What a program's `on_progress` raises stays there: it is called while packets are taken."""
     reader = readers.TextStreamReader(TextStreamInfo(stream_id="s", topic="t", size=4), "ada", readers.Unread())

@@ -62,6 +62,7 @@ async def test_a_method_answers(wire: Wire) -> None:
     wire.bob.methods.register("nothing", lambda call: None)
     assert await wire.call("greet", "ada", timeout_s=3) == "hello ada"
     assert (asked[0].caller_identity, asked[0].method, asked[0].response_timeout_s) == ("ada", "greet", 3.0)
+    assert not asked[0].encrypted
     assert [packet.WhichOneof("value") for packet in wire.sent] == ["rpc_request", "rpc_ack", "rpc_response"]
     assert wire.sent[0].rpc_request.id == asked[0].request_id == wire.sent[2].rpc_response.request_id
     assert await wire.call("plain", "x") == "X"

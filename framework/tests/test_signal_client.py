@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 from livekit.protocol.models import DisconnectReason, ParticipantInfo, Room
-from livekit.protocol.rtc import JoinResponse, LeaveRequest, ReconnectResponse, SignalRequest, SignalResponse
+from livekit.protocol.rtc import ICEServer, JoinResponse, LeaveRequest, ReconnectResponse, SignalRequest, SignalResponse
 
 from jackfield.session import signal_client
 from jackfield.session.signal_client import SignalClient
@@ -241,12 +241,14 @@ async def test_a_resume_names_us_and_the_reason(http: Any, serve: Any) -> None:
     """The token is the one of now; what follows the answer is read as after a join."""
 
     async def script(server: FakeServer, socket: web.WebSocketResponse) -> None:
-        await socket.send_bytes(SignalResponse(reconnect=ReconnectResponse()).SerializeToString())
+        answer = ReconnectResponse(ice_servers=[ICEServer(urls=["turn:new"], username="u", credential="fresh")])
+        await socket.send_bytes(SignalResponse(reconnect=answer).SerializeToString())
         await socket.send_bytes(SignalResponse(refresh_token="newer").SerializeToString())
         await server.listen(socket)
 
     server = await serve(script)
-    joined = JoinResponse(participant=ParticipantInfo(sid="PA_7"))
+    stale = ICEServer(urls=["turn:new"], username="u", credential="stale")
+    joined = JoinResponse(participant=ParticipantInfo(sid="PA_7"), ice_servers=[stale])
     client = await signal_client.resume(http, server.url, "newest", joined, reason=1)
     named = {name: server.query[name] for name in ("reconnect", "sid", "reconnect_reason")}
     assert named == {"reconnect": "1", "sid": "PA_7", "reconnect_reason": "1"}
@@ -255,7 +257,8 @@ async def test_a_resume_names_us_and_the_reason(http: Any, serve: Any) -> None:
     client.on_message = messages.append
     client.start()
     await until(lambda: messages)
-    assert client.joined is joined
+    assert client.joined.participant == joined.participant
+    assert [each.credential for each in client.joined.ice_servers] == ["fresh"]
     await client.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from contextlib import closing
 
 import numpy as np
@@ -119,6 +120,9 @@ def test_what_cannot_be_done_is_refused_in_our_words(monkeypatch):
         for garbage in (b"", b"\xff", b"\x03\xff" * 20):
             with pytest.raises(EncoderError, match="libopus"):
                 decoder.decode(EncodedFrame(garbage, "opus", True))
+    with pytest.raises(KeyError):  # before there is a state; giving that back must not raise
+        libopus.Encoder(48_000, 1, "no such application")
+    gc.collect()
     libopus.library.cache_clear()
     monkeypatch.setattr("ctypes.util.find_library", lambda name: None)
     try:

@@ -176,6 +176,11 @@ class Calls:
             self._cache.put(token, user.uid, session_id, name)
         return token
 
+    async def _fresh_token(self, session_id: str, display_name: str) -> CallToken:
+        """Another token, where the one that is kept was refused."""
+        self._cache.clear()
+        return await self._token(session_id, display_name)
+
     def _tokens(self) -> TokenProvider:
         if self._provider is None:
             place = self._place
@@ -226,9 +231,11 @@ class Calls:
     async def _joined(self, token: CallToken | None, session_id: str, wanted: Any, container: Any) -> CallSession:
         settings, findings = wanted
         join = Join(settings, self.plugins, self._listeners, findings)
-        token_job = _given(token) if token is not None else self._token(session_id, settings.display_name or "")
+        name = settings.display_name or ""
+        token_job = _given(token) if token is not None else self._token(session_id, name)
+        fresh = (lambda: self._fresh_token(session_id, name)) if token is None else None
         try:
-            return await join.run(lambda: self._where(token), token_job, container, self._begins)
+            return await join.run(lambda: self._where(token), token_job, container, self._begins, fresh=fresh)
         except BaseException:
             self._session = None
             raise

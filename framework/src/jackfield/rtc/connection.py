@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
+from attrs import evolve
+
 from jackfield.media.clock import Clock, LoopClock
 from jackfield.rtc import rtp
 from jackfield.rtc.bandwidth import BandwidthEstimator
@@ -56,6 +58,12 @@ class Connection:
         self._path: Path | None = None
         self._early: list[str] = []
         self._number = 0
+
+    def use_servers(self, ice_servers: Sequence[IceServer]) -> None:
+        """The next path, and the next restart of this one, ask these STUN and TURN servers."""
+        self._options = evolve(self._options, ice_servers=ice_servers)
+        if self._path is not None:
+            self._path.use(self._options)
 
     # --- the path ---------------------------------------------------------------------------------------------------
     async def prepare(

@@ -100,6 +100,10 @@ class Path:
         """Whether new credentials were made, and no pair was found with them yet."""
         return self._newest is not self._used
 
+    def use(self, options: PathOptions) -> None:
+        """The next agent is made with these."""
+        self._options = options
+
     # --- ours ---------------------------------------------------------------------------------------------------------
     def _begin(self) -> _Way:
         way = _Way(self._controlling, self._options)

@@ -44,6 +44,10 @@ class _Peer:
         """``new``, ``connecting``, ``connected``, ``disconnected``, ``failed`` or ``closed``."""
         return self._connection.state
 
+    def use_servers(self, ice_servers: Sequence[IceServer]) -> None:
+        """The next restart asks these STUN and TURN servers."""
+        self._connection.use_servers(ice_servers)
+
     @property
     def is_restarting(self) -> bool:
         """Whether an ICE restart is under way; what there was goes on meanwhile, if it can."""

@@ -13,6 +13,7 @@ from livekit.protocol.models import DataPacket, TrackInfo
 from livekit.protocol.rtc import (
     AddTrackRequest,
     DataChannelInfo,
+    JoinResponse,
     LeaveRequest,
     RequestResponse,
     SessionDescription,
@@ -83,7 +84,7 @@ class Connection:
         join = self.signal.joined
         options: dict[str, Any] = {
             "certificate": self._certificate,
-            "ice_servers": [IceServer(tuple(each.urls), each.username, each.credential) for each in join.ice_servers],
+            "ice_servers": _ice_servers(join),
             "loopback": on_this_machine(self._server),
         }
         self.publisher, self.subscriber = PublisherPeer(**options), SubscriberPeer(**options)
@@ -125,6 +126,8 @@ class Connection:
         """Goes on over another WebSocket, on which the server hears ``state`` first. A path that is lost is looked for
         anew; media goes on over one that carries, until the server wants another."""
         self._replace(signal)
+        for peer in (self.publisher, self.subscriber):
+            peer.use_servers(_ice_servers(signal.joined))
         signal.send(sync_state=state)
         self._listen()
         for request, _ in self._publishing.values():
@@ -477,3 +480,7 @@ def on_this_machine(server: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == socket.gethostname()
+
+
+def _ice_servers(join: JoinResponse) -> list[IceServer]:
+    return [IceServer(tuple(each.urls), each.username, each.credential) for each in join.ice_servers]

@@ -44,11 +44,14 @@ class Join:
         token: Awaitable[CallToken],
         container: Any,
         begins: Callable[[CallSession], None] = lambda session: None,
+        *,
+        fresh: Callable[[], Awaitable[CallToken]] | None = None,
     ) -> CallSession:
-        """The call, joined: our media is published and renderers are open. ``begins`` has it before its first event."""
+        """The call, joined: our media is published and renderers are open. ``begins`` has it before its first event;
+        ``fresh`` gives another token where this one is refused when the call has to come back."""
         own = asyncio.ensure_future(self._own.prepare())
         where, minted = asyncio.ensure_future(place()), asyncio.ensure_future(token)
-        connecting = asyncio.ensure_future(self._connect(place, where, minted))
+        connecting = asyncio.ensure_future(self._connect(place, where, minted, fresh))
         ring = asyncio.ensure_future(self._key_ring())
         try:
             await asyncio.gather(own, connecting, ring)
@@ -72,10 +75,14 @@ class Join:
         return KeyRing(await asyncio.to_thread(Key, key.encode())) if key is not None else None
 
     async def _connect(
-        self, find: Callable[[], Awaitable[Place]], place: Awaitable[Place], token: Awaitable[CallToken]
+        self,
+        find: Callable[[], Awaitable[Place]],
+        place: Awaitable[Place],
+        token: Awaitable[CallToken],
+        fresh: Callable[[], Awaitable[CallToken]] | None,
     ) -> tuple[Doorway, Connection, Early, Moderation]:
         where, held = await asyncio.gather(place, token)
-        doorway = Doorway(find, held, where)
+        doorway = Doorway(find, held, where, fresh)
         try:
             signal = await doorway.join()
         except BaseException:

@@ -29,12 +29,13 @@ _PACKETS_LEAST = 20
 class Sample:
     """Sums since the beginning, over the tracks of one participant, and how things are at this moment.
 
-    ``loss`` (a fraction) and ``rtt_s`` are of what the other end reported last; None where it reported nothing.
+    ``frozen_s`` is by track: of several that stood still, the one that did so longest counts. ``loss`` (a fraction) and
+    ``rtt_s`` are of what the other end reported last; None where it reported nothing.
     """
 
     received: int = 0
     lost: int = 0
-    frozen_s: float = 0.0
+    frozen_s: Mapping[str, float] = field(factory=dict)
     loss: float | None = None
     rtt_s: float | None = None
     connected: bool = True
@@ -54,7 +55,8 @@ def judged(samples: Iterable[Sample], seconds: float) -> NetworkQuality:
     if seen is None and told is None and rtt_s is None:
         return "unknown"
     loss = max(seen or 0.0, told or 0.0)
-    frozen = max(0.0, last.frozen_s - first.frozen_s) / seconds if seconds else 0.0
+    stood_s = (total_s - first.frozen_s.get(track, 0.0) for track, total_s in last.frozen_s.items())
+    frozen = max(0.0, *stood_s, 0.0) / seconds if seconds else 0.0
     if loss >= _POOR_LOSS or (rtt_s or 0.0) >= _POOR_RTT_S or frozen >= _POOR_FROZEN:
         return "poor"
     if loss >= _GOOD_LOSS or (rtt_s or 0.0) >= _GOOD_RTT_S or frozen >= _GOOD_FROZEN:

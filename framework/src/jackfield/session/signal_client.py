@@ -210,14 +210,19 @@ async def resume(
     fingerprint: str | None = None,
     timeout_s: float = JOIN_TIMEOUT_S,
 ) -> SignalClient:
-    """Goes on as the participant of this ``joined`` answer, over another WebSocket; ``reason`` is LiveKit's
-    ``ReconnectReason``.
+    """Goes on as the participant of this ``joined`` answer, over another WebSocket, with the ICE servers that it is
+    told; ``reason`` is LiveKit's ``ReconnectReason``.
 
     Raises as `connect`, and `SentAway` where the server does not know the participant any more.
     """
     query = {"reconnect": "1", "sid": joined.participant.sid, "reconnect_reason": str(reason)}
-    websocket, _ = await _opened(http, server, token, "reconnect", fingerprint, timeout_s, query)
-    return SignalClient(websocket, joined)
+    websocket, answer = await _opened(http, server, token, "reconnect", fingerprint, timeout_s, query)
+    now = JoinResponse()
+    now.CopyFrom(joined)
+    if answer.ice_servers:  # their passwords expire: those of the join may be worth nothing by now
+        del now.ice_servers[:]
+        now.ice_servers.extend(answer.ice_servers)
+    return SignalClient(websocket, now)
 
 
 async def _opened(

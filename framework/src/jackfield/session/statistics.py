@@ -180,7 +180,8 @@ class CallStatistics:
 
 def sampled(*people: Participant) -> Sample:
     """What came of the media of these, so far."""
-    found = [track.stats() for person in people for track in person.tracks.values()]
-    received = sum(stats.get("packetsReceived", 0) for stats in found)
-    lost = sum(stats.get("packetsLost", 0) for stats in found)
-    return Sample(received, lost, sum(stats.get("totalFreezesDuration", 0.0) for stats in found))
+    found = {sid: track.stats() for person in people for sid, track in person.tracks.items()}
+    received = sum(stats.get("packetsReceived", 0) for stats in found.values())
+    lost = sum(stats.get("packetsLost", 0) for stats in found.values())
+    frozen_s = {sid: stats["totalFreezesDuration"] for sid, stats in found.items() if "totalFreezesDuration" in stats}
+    return Sample(received, lost, frozen_s)

@@ -57,10 +57,12 @@ class RpcCode(IntEnum):
 
 @frozen(kw_only=True)
 class RpcInvocationData:
-    """One call of a method of ours. ``response_timeout_s`` is how long its caller waits."""
+    """One call of a method of ours. ``response_timeout_s`` is how long its caller waits; ``encrypted``: it came end to
+    end encrypted."""
 
     request_id: str
     caller_identity: str
     method: str
     payload: str = field(repr=False)
     response_timeout_s: float
+    encrypted: bool = False

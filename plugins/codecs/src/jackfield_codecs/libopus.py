@@ -54,6 +54,8 @@ def library() -> Any:
 class Encoder:
     """One encoder's state."""
 
+    _state: int | None = None  # until it is open: what fails before that has nothing to give back
+
     def __init__(self, rate: int, channels: int, application: str) -> None:
         error = _INT(0)
         self._channels, self._packet = channels, ctypes.create_string_buffer(_PACKET_MAX)
@@ -82,6 +84,8 @@ class Encoder:
 
 class Decoder:
     """One decoder's state, at 48 kHz."""
+
+    _state: int | None = None
 
     def __init__(self, channels: int) -> None:
         error = _INT(0)

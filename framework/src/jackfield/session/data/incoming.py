@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, Literal
@@ -31,7 +32,8 @@ class IncomingStreams:
         self._handlers = handlers
         self._topics: dict[tuple[Kind, str], Handler] = {}
         self._own: dict[tuple[Kind, str], Handler] = {}
-        self._readers: dict[tuple[str, str], Reader] = {}
+        #: Whoever reads a stream holds its reader; one that nobody holds any more is over, and the rest is left out.
+        self._readers: dict[tuple[str, str], weakref.ref[Reader]] = {}
         self._of: Counter[str] = Counter()
         self._unread = Unread()
 
@@ -64,13 +66,16 @@ class IncomingStreams:
             logger.warning("a stream of %s is not taken: %d are under way", uid, self._of[uid])
             return
         reader = self._reader(kind, header, uid, encrypted=encrypted)
-        self._readers[uid, header.stream_id] = reader
+        stream_id = header.stream_id
+        self._readers[uid, stream_id] = weakref.ref(reader, lambda gone: self._dropped(uid, stream_id, gone))
         self._of[uid] += 1
         if header.compression != DataStream.CompressionType.NONE:
-            self._end(uid, header.stream_id).fail("it is compressed, which we never asked for")
+            self._end(uid, stream_id)
+            reader.fail("it is compressed, which we never asked for")
         elif header.HasField("inline_content"):
             reader.push(0, header.inline_content)
-            self._end(uid, header.stream_id).finish()
+            self._end(uid, stream_id)
+            reader.finish()
         self._handlers.call(handler, reader, person, what=f"the handler of topic {header.topic!r}")
 
     def _reader(self, kind: Kind, header: DataStream.Header, uid: str, *, encrypted: bool) -> Reader:
@@ -88,27 +93,39 @@ class IncomingStreams:
 
     def trailer(self, trailer: DataStream.Trailer, uid: str, *, encrypted: bool) -> None:
         """A stream ends."""
-        if self._known(uid, trailer.stream_id, encrypted=encrypted) is not None:
-            self._end(uid, trailer.stream_id).finish(trailer.reason, trailer.attributes)
+        reader = self._known(uid, trailer.stream_id, encrypted=encrypted)
+        if reader is not None:
+            self._end(uid, trailer.stream_id)
+            reader.finish(trailer.reason, trailer.attributes)
 
     def _known(self, uid: str, stream_id: str, *, encrypted: bool) -> Reader | None:
-        reader = self._readers.get((uid, stream_id))
+        held = self._readers.get((uid, stream_id))
+        reader = held() if held is not None else None
         if reader is not None and reader.encrypted != encrypted:
-            self._end(uid, stream_id).fail("a part of it is encrypted end to end and a part is not")
+            self._end(uid, stream_id)
+            reader.fail("a part of it is encrypted end to end and a part is not")
             return None
         return reader
 
-    def _end(self, uid: str, stream_id: str) -> Reader:
+    def _end(self, uid: str, stream_id: str) -> None:
         self._of[uid] -= 1
         if self._of[uid] <= 0:
             del self._of[uid]
-        return self._readers.pop((uid, stream_id))
+        del self._readers[uid, stream_id]
+
+    def _dropped(self, uid: str, stream_id: str, gone: weakref.ref[Reader]) -> None:
+        if self._readers.get((uid, stream_id)) is gone:
+            logger.debug("a stream of %s is read no more, and the rest of it left out", uid)
+            self._end(uid, stream_id)
 
     # --- ends
     def left(self, uid: str, why: str = _GONE) -> None:
         """Somebody has gone: what they were sending breaks off."""
         for sender, stream_id in [key for key in self._readers if key[0] == uid]:
-            self._end(sender, stream_id).fail(why)
+            reader = self._readers[sender, stream_id]()
+            self._end(sender, stream_id)
+            if reader is not None:
+                reader.fail(why)
 
     def close(self) -> None:
         """The call is over: every stream breaks off."""

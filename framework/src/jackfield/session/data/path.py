@@ -61,7 +61,7 @@ class DataPath:
             case "stream_trailer":
                 incoming.trailer(packet.stream_trailer, uid, encrypted=encrypted)
             case "rpc_request":
-                self.methods.requested(packet.rpc_request, uid)
+                self.methods.requested(packet.rpc_request, uid, encrypted=encrypted)
             case "rpc_ack":
                 self.callers.acknowledged(packet.rpc_ack, uid)
             case "rpc_response":

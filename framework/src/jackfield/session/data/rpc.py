@@ -147,21 +147,22 @@ class Methods:
 
         return unwatch
 
-    def requested(self, request: RpcRequest, uid: str) -> None:
+    def requested(self, request: RpcRequest, uid: str, *, encrypted: bool = False) -> None:
         """Somebody calls: acknowledged, run, answered."""
         busy = self._running[uid] >= RUNNING_MAX or self._running.total() >= RUNNING_ALL_MAX
         if busy and self._running[uid] >= 2 * RUNNING_MAX:
             logger.debug("a call by %s is dropped: too many wait for their refusal", uid)
             return
         self._running[uid] += 1
-        self._handlers.run(self._serve(request, uid, busy=busy), what=f"the answer to {uid}'s call of {request.method}")
+        answering = self._serve(request, uid, busy=busy, encrypted=encrypted)
+        self._handlers.run(answering, what=f"the answer to {uid}'s call of {request.method}")
 
-    async def _serve(self, request: RpcRequest, uid: str, *, busy: bool) -> None:
+    async def _serve(self, request: RpcRequest, uid: str, *, busy: bool, encrypted: bool) -> None:
         try:
             await self._send(DataPacket(rpc_ack=RpcAck(request_id=request.id), destination_identities=[uid]))
             response = RpcResponse(request_id=request.id)
             try:
-                response.payload = await self._result(request, uid, busy=busy)
+                response.payload = await self._result(request, uid, busy=busy, encrypted=encrypted)
             except RpcError as error:
                 message, data = _cut(error.message, MESSAGE_MAX), _cut(error.data, PAYLOAD_MAX)
                 response.error.CopyFrom(Failure(code=error.rpc_code, message=message, data=data))
@@ -173,7 +174,7 @@ class Methods:
             if self._running[uid] <= 0:
                 del self._running[uid]
 
-    async def _result(self, request: RpcRequest, uid: str, *, busy: bool) -> str:
+    async def _result(self, request: RpcRequest, uid: str, *, busy: bool, encrypted: bool) -> str:
         method = self._methods.get(request.method)
         if busy:
             raise failure(RpcCode.APPLICATION_ERROR, "too many calls at once")
@@ -190,6 +191,7 @@ class Methods:
             method=request.method,
             payload=request.payload,
             response_timeout_s=timeout_s,
+            encrypted=encrypted,
         )
         answer = await _run(method, asked)
         if len(answer.encode()) > PAYLOAD_MAX:
