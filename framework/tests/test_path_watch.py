@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from jackfield.rtc import aioice_shim
 from jackfield.rtc.path_watch import LOOK_S, PathWatch
 from jackfield.testing.timers import ManualTimers
 
@@ -120,3 +121,11 @@ def test_sending_ends_after_half_a_minute_without_consent() -> None:
     assert expired == [pytest.approx(30, abs=1)]
     watch.stop()
     assert timers.pending == 0
+
+
+def test_an_address_is_known_for_ours_or_gone() -> None:
+    """Loopback is ours, and so is whatever this machine lists; what is reserved for documentation is nobody's."""
+    ours = ["127.0.0.1", *aioice_shim.local_addresses()]
+    assert [address for address in ours if not aioice_shim.is_ours(address)] == []
+    assert not aioice_shim.is_ours("198.51.100.7")
+    assert aioice_shim.is_ours("no address at all"), "what cannot be told ends no call"
