@@ -70,6 +70,8 @@ class Route:
         self._is_shown = False
         self.intake = Intake(kind, self._passthrough.take, lambda: self.on_loop(turned_raw))
         self._bitrates: dict[str, int] = {}
+        #: Layers whose encoder is gone for good: nothing wakes them, and nothing is paid for them.
+        self._gone: set[str] = set()
         self._keeps: Keeps = keeps
         self._settles_layers = True
         self._adaptation: Adaptation | None = None
@@ -172,7 +174,9 @@ class Route:
             self.on_failed(error)
         else:
             logger.warning("layer %s of %s is not sent any more: %s", rid, self._what, error)
-            self._path.steer(rid, 0)
+            before = self._aims()
+            self._gone.add(rid)
+            self._aim(before)
 
     def _pass(self, encoded: Encoded) -> None:
         if self.on_passed is not None:
@@ -188,6 +192,7 @@ class Route:
     async def leave_encoder(self) -> None:
         """The encoder is given back."""
         path, self._path, self.intake.raw = self._path, None, None
+        self._gone.clear()
         if path is not None:
             await path.stop()
 
@@ -237,7 +242,7 @@ class Route:
         aims, largest = dict(self._bitrates), self.layers[-1]
         if self._is_shown and all(aims.get(layer.rid) == 0 for layer in self.layers):
             aims[largest.rid] = largest.bitrate_bps or self._settings.video_wish.bitrate_bps
-        return aims
+        return aims | dict.fromkeys(self._gone, 0)
 
     def _aim(self, before: Mapping[str, int]) -> None:
         for rid, bitrate_bps in self._aims().items():
