@@ -72,20 +72,24 @@ def test_join_starts_this_machines_server_and_says_so(capfd: pytest.CaptureFixtu
 def test_a_link_is_enough_to_join_and_to_record(
     served: dict[str, Any], folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """With the invite in it; what another process sends is in the recording."""
-    link = served["links"][0]
+    """With the invite in it; what another process sends is in the recording, or is said to be unreadable."""
+    link, key = served["links"][0], ["--set", "e2ee_key=hush"]
     sender = subprocess.Popen(
-        [sys.executable, "-m", "jackfield", "join", link, *SMALL, "--json"], stdout=subprocess.PIPE
+        [sys.executable, "-m", "jackfield", "join", link, *SMALL, *key, "--json"], stdout=subprocess.PIPE
     )
     assert sender.stdout
     sender.stdout.readline()
-    assert main(["record", link, "--to", "kept", "--seconds", "2"]) == 0
+    assert main(["record", link, *key, "--to", "kept", "--seconds", "2"]) == 0
+    assert "recorded 2 tracks in 1 file to kept" in capfd.readouterr().out
+    assert main(["record", link, "--to", "sealed", "--seconds", "2"]) == 1
+    said = capfd.readouterr()
+    assert "recorded nothing to sealed" in said.out
+    assert said.err.count("encrypted end to end") == 2
     sender.terminate()
     last = lines(sender.communicate(timeout=20)[0].decode())[-1]
     assert (sender.returncode, last["event"]) == (0, "session_left")
     (file,) = (folder / "kept").iterdir()
     assert file.stat().st_size > 1000
-    assert "recorded 2 tracks to kept" in capfd.readouterr().out
 
 
 def test_the_demo_ends_by_itself_and_shows_what_arrived(capfd: pytest.CaptureFixture[str]) -> None:

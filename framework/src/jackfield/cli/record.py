@@ -26,7 +26,7 @@ Examples:
   jackfield record 'https://host/join/lobby#invite=…' --to lobby
 
 Records until Ctrl-C, --seconds, or the end of the call. Nothing is sent, and nothing is encoded anew. Ends with 4 when
-the server was lost, or removed us: what came until then is kept.
+the server was lost, or removed us: what came until then is kept; with 1 when nothing of what came could be read.
 """
 
 
@@ -64,11 +64,13 @@ async def _run(
 
     who["name"] = who["name"] or "recorder"
     tracks: set[str] = set()
+    unread: dict[str, str] = {}
     lines = watching.EventLines(as_json)
 
     def prepare(calls: Calls) -> None:
         lines.hear(calls)
         calls.on("track_subscribed", lambda event: tracks.add(event.track.sid))
+        calls.on("error", lambda event: unread.update(_unread(event)))
 
     with watching.stopped_by_signals() as stop:
         async with calling.joined(
@@ -84,12 +86,32 @@ async def _run(
                 click.echo(f"recording {call.session_id!r} to {where}; Ctrl-C ends it")
             lines.begin()
             await watching.watch(call, stop, seconds=seconds, as_json=as_json)
+            files = list(call.view or ())
             fine = call.is_active or await call.until_left() in watching.FINE
+    for found in unread.values():
+        click.echo(f"not recorded: {found}", err=True)
     if as_json:
-        output.print_json_line({"recorded": where, "tracks": len(tracks)})
+        facts = {"recorded": where, "tracks": len(tracks), "files": [str(path) for path in files]}
+        output.print_json_line(facts | {"unreadable": sorted(unread)})
     else:
-        click.echo(f"recorded {len(tracks)} tracks to {where}")
-    return Exit.OK if fine else Exit.NETWORK
+        kept = (
+            f"{_counted(len(tracks) - len(unread), 'track')} in {_counted(len(files), 'file')}" if files else "nothing"
+        )
+        click.echo(f"recorded {kept} to {where}")
+    if not fine:
+        return Exit.NETWORK
+    return Exit.FAILED if unread and not files else Exit.OK
+
+
+def _unread(event: Any) -> dict[str, str]:
+    """Whose media could not be read, and why."""
+    from jackfield.values.errors import EncryptionError
+
+    return {event.source: event.error.message} if isinstance(event.error, EncryptionError) else {}
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _folder(session: str) -> str:
