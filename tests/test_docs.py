@@ -1,6 +1,6 @@
 """If it is documented, it exists: the reference is the code's, links lead somewhere, commands and keys are known.
 
-What the tutorial shows is run by test_tutorial, what the guide to plugins shows by test_outside_plugin.
+What the tutorial shows is run by test_tutorial, what the guides to plugins show by test_dist.
 """
 
 from __future__ import annotations
