@@ -10,7 +10,7 @@ from types import ModuleType
 
 import attrs
 
-from jackfield.values import event, events, media_events, view_events
+from jackfield.values import event, events, media_events, ring_events, view_events
 from scripts.reference.markdown import FRAMEWORK, code, page, prose, table
 
 ABOUT = """
@@ -29,7 +29,7 @@ def made() -> str:
     """Every event, as the source groups them."""
     parts = []
     source = "".join(path.read_text(encoding="utf-8") for path in (FRAMEWORK / "session").glob("*.py"))
-    for module in (events, media_events, view_events):
+    for module in (events, media_events, ring_events, view_events):
         for title, kinds in _sections(module).items():
             rows = [(code(kind.name), "<br>".join(_payload(kind)), _when(kind, source)) for kind in kinds]
             parts.append(f"## {title}\n\n" + table(("Event", "Payload", "When"), rows))
@@ -38,7 +38,7 @@ def made() -> str:
 
 def _when(kind: type[event.Event], source: str) -> str:
     fired = re.search(rf"\bevents\.{kind.__name__}\b|^from .* import .*\b{kind.__name__}\b", source, re.MULTILINE)
-    is_told = fired or issubclass(kind, view_events.Pressed)
+    is_told = fired or issubclass(kind, view_events.Pressed) or kind.__module__ == ring_events.__name__
     return prose(kind.__doc__) + ("" if is_told else " **Not fired yet.**")
 
 

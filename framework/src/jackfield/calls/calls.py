@@ -12,6 +12,7 @@ from attrs import evolve
 from jackfield import links, local, state
 from jackfield.calls.answers import Answer, OnError, OnSuccess, answered
 from jackfield.calls.remembered import RememberedLogIn
+from jackfield.calls.ringing import Line, Ringing
 from jackfield.calls.token_cache import TokenCache, check_token, read_call_token
 from jackfield.plugins import Config, Plugins, load, load_config
 from jackfield.roles import TokenProvider, Unwatch
@@ -39,7 +40,7 @@ ACTED_ON = frozenset(
 )  # fmt: skip
 
 
-class Calls:
+class Calls(Ringing):
     """Calls at one place. Use it on one event loop; close it, or leave it with ``async with``.
 
     ``server`` is the address of a Jackfield or LiveKit server; without one, the configuration's, else this machine's
@@ -76,6 +77,7 @@ class Calls:
         self._cache = TokenCache()
         self._listeners = Listeners()
         self._session: CallSession | None = None
+        self._line: Line | None = None
         self._joining = False
 
     # --- who
@@ -279,6 +281,7 @@ class Calls:
     # --- the end
     async def close(self) -> None:
         """The call is left and everything closed; the log-in stays remembered."""
+        await self.go_offline()
         if self._session is not None:
             await self._session.leave()
         provider, self._provider = self._provider, None

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from jackfield.plugins import Plugins
     from jackfield.values.people import Place
 
+STATUSES = ["ongoing", "ended", "interrupted", "rejected", "busy", "unanswered", "cancelled"]
 _SPANS = {"m": 60, "h": 3600, "d": 24 * 3600}
 
 EPILOG = """
@@ -27,14 +28,15 @@ Examples:
   jackfield log --uid ada --status interrupted
   jackfield log --limit 500 --json              who was in each, when, and its recordings
 
-A call is interrupted when its server was killed. Ends with 4 when the server cannot be reached.
+A call is interrupted when its server was killed; it is rejected, busy, unanswered or cancelled where it rang and
+nobody came. Ends with 4 when the server cannot be reached.
 """
 
 
 @click.command("log", epilog=EPILOG)
 @click.argument("session", required=False)
 @click.option("--uid", help="Calls in which this user was.")
-@click.option("--status", type=click.Choice(["ongoing", "ended", "interrupted"]), help="Calls that stand so.")
+@click.option("--status", type=click.Choice(STATUSES), help="Calls that stand so.")
 @click.option("--since", metavar="SPAN", help="Calls begun within this time: 30m, 12h, 7d.")
 @click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="So many, newest first.")
 @click.option("--before", metavar="ID", help="Go on after this call: the last of the page before.")

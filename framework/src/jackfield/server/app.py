@@ -23,12 +23,14 @@ from jackfield.server.door import IDLE_S, MOST_PER_ADDRESS, Door, http_logger
 from jackfield.server.happenings import Listener, Told
 from jackfield.server.recording.kept import Kept
 from jackfield.server.recording.recordings import Recordings
+from jackfield.server.ringing.rings import Rings
 from jackfield.server.service.api import MAX_BODY, Api
 from jackfield.server.service.call_log import CallLogApi
 from jackfield.server.service.guards import add_page_headers, middlewares
 from jackfield.server.service.issuing import Issuer
 from jackfield.server.service.metrics import Metrics
 from jackfield.server.service.recording import RecordingApi
+from jackfield.server.service.ringing import RingingApi
 from jackfield.server.settings import UDP_PORT, ServerSettings, one_mistake
 from jackfield.web_client import STATIC
 
@@ -107,6 +109,9 @@ class Server:
         self._log = CallLog(settings.log_file, days=settings.log_days, clock=clock) if settings.log_file else None
         if self._log is not None:
             self._told.listen(self._log.hear)
+        self._rings = Rings(self._told, clock=clock)
+        self._told.listen(self._rings.hear)
+        self._ringing = RingingApi(self._issuer, self._rings, draining=lambda: self._draining)
         self._recordings = Recordings(
             Kept(settings.recordings) if settings.recordings else None,
             settings.signing_key,
@@ -178,6 +183,7 @@ class Server:
         listeners, self._listeners = self._listeners, []
         for listener in listeners:
             listener.close()
+        await self._ringing.close()
         await self._recordings.close()
         if media is not None:
             await media.close()
@@ -208,6 +214,7 @@ class Server:
         app.add_routes(api.routes())
         app.add_routes(RecordingApi(self._issuer, self._recordings).routes())
         app.add_routes(CallLogApi(self._issuer, self._log).routes())
+        app.add_routes(self._ringing.routes())
         app.add_routes(media.routes())
         app.add_routes(self._pages.routes())
         app.on_response_prepare.append(add_page_headers)

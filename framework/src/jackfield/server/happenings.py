@@ -5,7 +5,7 @@ Told on the server's event loop, in order, by whoever it happens to. Times are s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from attrs import frozen
 
@@ -60,7 +60,26 @@ class Kept:
     reason: str = ""
 
 
-Happening = Came | Went | Over | Kept
+@frozen
+class Rang:
+    """A ring became no call: ``answers`` has what each said, or that nobody answered."""
+
+    ring_id: str
+    session_id: str
+    uid: str
+    name: str
+    answers: Mapping[str, str]
+    at: float
+    ended_at: float
+
+    @property
+    def status(self) -> str:
+        """What it comes to: rejected, busy, unanswered or cancelled."""
+        found = set(self.answers.values())
+        return next((each for each in ("rejected", "busy", "unanswered") if each in found), "cancelled")
+
+
+Happening = Came | Went | Over | Kept | Rang
 Listener = Callable[[Happening], None]
 
 

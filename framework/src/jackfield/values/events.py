@@ -1,7 +1,8 @@
 """What happens in a call. Each event is a frozen class; its name is the class's in snake_case.
 
 Handlers run on the event loop and get the event. ``EVENTS`` maps every name to its class. Here stands what concerns the
-session, its people and what they send; `media_events` and `view_events` have the rest, under this module's name too.
+session, its people and what they send; `media_events`, `ring_events` and `view_events` have the rest, under this
+module's name too.
 """
 
 # ruff: noqa: F403 (all events are to be had from here)
@@ -14,6 +15,7 @@ from attrs import frozen
 from jackfield.values.event import EVENTS as EVENTS
 from jackfield.values.event import Event as Event
 from jackfield.values.media_events import *
+from jackfield.values.ring_events import *
 from jackfield.values.view_events import *
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import Any, Final
 import aiosqlite
 from attrs import frozen
 
-from jackfield.server.happenings import Came, Happening, Kept, Over, Went
+from jackfield.server.happenings import Came, Happening, Kept, Over, Rang, Went
 
 #: How often a server says that its calls go on, and how long nobody may have said so.
 BEAT_S: Final = 15.0
@@ -97,6 +97,8 @@ class Store:
                     await self._over(happening)
                 case Kept():
                     await self._kept(happening)
+                case Rang():
+                    await self._rang(happening)
         await self._db.commit()
 
     async def _came(self, who: Came) -> None:
@@ -129,6 +131,20 @@ class Store:
             "SELECT id, ?, ?, ?, ?, ? FROM calls WHERE session_id = ? ORDER BY started_at DESC LIMIT 1 "
             "ON CONFLICT (id) DO UPDATE SET ended_at = excluded.ended_at, reason = excluded.reason",
             (kept.recording_id, kept.started_by, kept.started_at, kept.ended_at, kept.reason, kept.session_id),
+        )
+
+    async def _rang(self, rang: Rang) -> None:
+        """A call that never was; the caller and those who were rung stand in it as if they had been."""
+        await self._db.execute(
+            "INSERT INTO calls (id, session_id, started_at, heard_at, ended_at, status, reason) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (rang.ring_id, rang.session_id, rang.at, rang.at, rang.ended_at, rang.status, rang.status),
+        )
+        everybody = [(rang.uid, rang.name, "caller"), *((uid, "", answer) for uid, answer in rang.answers.items())]
+        await self._db.executemany(
+            "INSERT INTO presence (call, pid, uid, name, role, joined_at, left_at, reason) "
+            "VALUES (?, ?, ?, ?, '', ?, ?, ?)",
+            [(rang.ring_id, uid, uid, name, rang.at, rang.ended_at, answer) for uid, name, answer in everybody],
         )
 
     async def beat(self, call_ids: Sequence[str]) -> None:

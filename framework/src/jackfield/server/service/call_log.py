@@ -13,7 +13,7 @@ from jackfield.server.service.issuing import Issuer
 from jackfield.server.settings import one_mistake
 from jackfield.values.errors import NotAllowed
 
-STATUSES = ("ongoing", "ended", "interrupted")
+STATUSES = ("ongoing", "ended", "interrupted", "rejected", "busy", "unanswered", "cancelled")
 _TEXTS = ("session_id", "uid", "status", "before")
 
 

@@ -105,6 +105,10 @@ class Issuer:
             raise one_mistake("ttl_s", f"{ttl_s!r} is not a time to live", f"use 1 to {MAX_INVITE_TTL_S} seconds")
         return tokens.mint_invite(*self._sign_with, session_id, role=role, ttl_s=ttl_s, clock=self._clock)
 
+    def logged_in(self, auth_token: object) -> LogIn:
+        """Who this log-in is of; `AuthTokenError` says why it does not hold."""
+        return tokens.read_log_in(self._keys, auth_token, clock=self._clock)
+
     def moderator(self, bearer: str | None) -> CallToken:
         """The call token of who moderates its session; else `CallTokenError` or `NotAllowed`."""
         if bearer is None:

@@ -1,0 +1,1 @@
+"""People call each other: who is rung, and what they answer."""

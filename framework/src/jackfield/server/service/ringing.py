@@ -1,0 +1,166 @@
+"""Ringing over a WebSocket: ``/api/ring``. JSON both ways; the first message holds the log-in's token.
+
+A device asks ``{"do": "ring", "to": [uid, …], "session_id": …, "type": "VIDEO", "n": 1}`` (or accept, reject, cancel
+with ``"id"``) and is answered ``{"done": 1, "ring": …}`` or ``{"done": 1, "error": {code, message}}``; what happens
+comes as ``{"event": …, "ring": …}``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final
+
+from aiohttp import WSMsgType, web
+
+from jackfield import tokens
+from jackfield.log_limit import limited_logger
+from jackfield.server.ringing.rings import Ring, Rings
+from jackfield.server.service.issuing import Issuer
+from jackfield.server.settings import one_mistake
+from jackfield.values.errors import CallError, NotAllowed
+from jackfield.values.people import LogIn
+
+logger = limited_logger("jackfield.server")
+
+#: A device says who it is within this time, and asks no more than this in a second.
+HELLO_S: Final = 10.0
+ASKS_PER_S: Final = 20
+#: Messages that a device has not taken; one that falls behind so far is put out.
+UNTAKEN_MAX: Final = 256
+_MESSAGE_MAX: Final = 16 << 10
+_TYPES: Final = {"VIDEO": "VIDEO", "VOICE": "VOICE", "AUDIO": "VOICE"}
+
+
+class Phone:
+    """One device that is online."""
+
+    def __init__(self, socket: web.WebSocketResponse, user: LogIn) -> None:
+        self.user = user
+        self._socket = socket
+        self._outbox: asyncio.Queue[dict[str, Any]] = asyncio.Queue(UNTAKEN_MAX)
+
+    def tell(self, message: dict[str, Any]) -> None:
+        """A message to it, in turn."""
+        try:
+            self._outbox.put_nowait(message)
+        except asyncio.QueueFull:
+            logger.warning("a device of %r takes nothing, and is put out", self.user.uid)
+            asyncio.get_running_loop().create_task(self._socket.close())
+
+    async def deliver(self) -> None:
+        """Sends what it is told, until it is gone."""
+        while True:
+            message = await self._outbox.get()
+            with suppress(ConnectionError):
+                await self._socket.send_str(json.dumps(message))
+
+
+class RingingApi:
+    """The endpoint of one server."""
+
+    def __init__(self, issuer: Issuer, rings: Rings, *, draining: Callable[[], bool]) -> None:
+        self._issuer, self._rings, self._draining = issuer, rings, draining
+        self._open: set[web.WebSocketResponse] = set()
+
+    def routes(self) -> list[web.RouteDef]:
+        """What to add to an application."""
+        return [web.get("/api/ring", self.ring)]
+
+    async def close(self) -> None:
+        """Nobody is online any more."""
+        self._rings.close()
+        for socket in list(self._open):
+            await socket.close(code=1001)
+
+    async def ring(self, request: web.Request) -> web.StreamResponse:
+        """A device comes online, asks and is told, until it goes."""
+        socket = web.WebSocketResponse(heartbeat=20, max_msg_size=_MESSAGE_MAX, compress=False)
+        if not socket.can_prepare(request).ok:
+            raise one_mistake("Upgrade", "it is no WebSocket", "open /api/ring as one")
+        if self._draining():
+            raise NotAllowed("the server is shutting down; try again when it is back")
+        await socket.prepare(request)
+        self._open.add(socket)
+        try:
+            await self._serve(socket)
+        finally:
+            self._open.discard(socket)
+            await socket.close()
+        return socket
+
+    async def _serve(self, socket: web.WebSocketResponse) -> None:
+        try:
+            async with asyncio.timeout(HELLO_S):
+                hello = _words(await socket.receive_str())
+            phone = Phone(socket, self._issuer.logged_in(hello.get("auth_token")))
+            phone.tell({"online": phone.user.uid})
+            self._rings.attach(phone.user.uid, phone)
+        except (TimeoutError, TypeError):
+            return
+        except CallError as error:
+            await socket.send_str(json.dumps({"error": _error(error)}))
+            return
+        delivering = asyncio.create_task(phone.deliver())
+        try:
+            await self._listen(socket, phone)
+        finally:
+            self._rings.detach(phone.user.uid, phone)
+            delivering.cancel()
+            await asyncio.gather(delivering, return_exceptions=True)
+
+    async def _listen(self, socket: web.WebSocketResponse, phone: Phone) -> None:
+        since, asked = time.monotonic(), 0
+        async for message in socket:
+            if message.type is not WSMsgType.TEXT:
+                return
+            if time.monotonic() - since >= 1:
+                since, asked = time.monotonic(), 0
+            asked += 1
+            if asked > ASKS_PER_S:
+                logger.warning("a device of %r asks more than %d times a second", phone.user.uid, ASKS_PER_S)
+                return
+            words = _words(message.data)
+            try:
+                answer: dict[str, Any] = {"ring": self._do(words, phone).said()}
+            except CallError as error:
+                answer = {"error": _error(error)}
+            phone.tell({"done": words.get("n"), **answer})
+
+    def _do(self, asked: dict[str, Any], phone: Phone) -> Ring:
+        uid, what, ring_id = phone.user.uid, asked.get("do"), str(asked.get("id"))
+        match what:
+            case "ring":
+                return self._ring(asked, phone.user)
+            case "accept":
+                return self._rings.accept(uid, ring_id, phone)
+            case "reject":
+                return self._rings.reject(uid, ring_id, phone, busy=asked.get("busy") is True)
+            case "cancel":
+                return self._rings.cancel(uid, ring_id)
+        raise one_mistake("do", f"{what!r} is none", "use ring, accept, reject or cancel")
+
+    def _ring(self, asked: dict[str, Any], user: LogIn) -> Ring:
+        to, kind = asked.get("to"), _TYPES.get(str(asked.get("type", "VIDEO")).upper())
+        if not isinstance(to, list) or not to:
+            raise one_mistake("to", f"{to!r} is no list of uids", 'say whom to ring: ["ada"]')
+        if kind is None:
+            raise one_mistake("type", f"{asked.get('type')!r} is none", "use VIDEO or VOICE")
+        session_id = tokens.check_session_id(asked.get("session_id") or f"call-{secrets.token_hex(8)}")
+        return self._rings.start(user.uid, user.name, to, session_id, "VOICE" if kind == "VOICE" else "VIDEO")
+
+
+def _words(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    return found if isinstance(found, dict) else {}
+
+
+def _error(error: CallError) -> dict[str, Any]:
+    return {"code": error.code, "message": error.message}
