@@ -112,7 +112,7 @@ async def _one_turn(people: Company, stays: Ours, guest: Person) -> None:
     look = guest.look
     await until(stays, lambda report: is_whole(report["seen"].get(look.uid, NOTHING), look.luma, look.hz, **SHORT))
     await people.leave(guest)
-    await until(stays, lambda report: report["events"][-1][:2] == ["participant_left", look.uid])
+    await until(stays, lambda report: any(each[:2] == ["participant_left", look.uid] for each in report["events"]))
     stays.seen.clear()
     stays.events.clear()
 
