@@ -82,7 +82,7 @@ def test_a_renderer_comes_and_shows_a_call(installed: Installed, written: dict[s
     assert test.returncode == 0, test.stdout + test.stderr
     join = ("join", "stand-up", "--name", "Ada", "--render", "board", "--microphone", "none", "--seconds", "3")
     shown = installed.run(
-        "jackfield", *join, "--camera", "synthetic:card", "--video", "320x180@10", "--speaker", "none"
+        "jackfield", *join, "--camera", "synthetic:card-front", "--video", "320x180@10", "--speaker", "none"
     )
     assert shown.returncode == 0, shown.stdout + shown.stderr
     assert "Ada: muted brightness" in shown.stdout

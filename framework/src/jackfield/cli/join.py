@@ -73,13 +73,15 @@ async def _run(frame: Frame, session: str, settings: dict[str, Any], as_json: bo
             prepare=lines.hear,
             **who,
         ) as call:
-            _say_joined(call, as_json, flags["explain"])
-            lines.begin()
+            quiet = watching.takes_the_terminal(call) and not as_json
+            if not quiet:
+                _say_joined(call, as_json, flags["explain"])
+                lines.begin()
             if flags["check"]:
                 return await watching.unless_stopped(_check(call, plugins, flags, as_json), stop)
             await watching.watch(call, stop, seconds=flags["seconds"], as_json=as_json, in_full=flags["stats"])
             if call.is_active:
-                _say_summary(call, as_json)
+                _say_summary(call, as_json or quiet)
                 return Exit.OK
             return Exit.OK if await call.until_left() in watching.FINE else Exit.NETWORK
 

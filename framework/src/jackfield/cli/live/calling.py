@@ -125,7 +125,7 @@ async def joined(
     """
     from jackfield import links, local
     from jackfield.calls import Calls
-    from jackfield.cli.live.watching import unless_stopped
+    from jackfield.cli.live.watching import takes_the_terminal, unless_stopped
     from jackfield.tokens import check_session_id
 
     place = _place(config, server)
@@ -147,7 +147,7 @@ async def joined(
             return await calls.join_session(session_id=session_id, call_token=held, settings=wanted)
 
         call = await unless_stopped(enter(), stop)
-        if place.url is None and token is None:
+        if place.url is None and token is None and not takes_the_terminal(call):
             click.echo((await local.local_server(start=False)).said, err=True)
         yield call
 

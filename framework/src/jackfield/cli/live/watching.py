@@ -97,6 +97,11 @@ class _Stderr(logging.Handler):
         sys.stderr.write(self.format(record) + "\n")
 
 
+def takes_the_terminal(call: CallSession) -> bool:
+    """Whether a renderer draws where a command would print: nothing else is written there meanwhile."""
+    return bool(getattr(call.view, "takes_the_terminal", False))
+
+
 def say(line: str) -> None:
     """One line for people, above the table where there is one."""
     if _drawn_on:
@@ -170,7 +175,8 @@ async def watch(
     left = asyncio.ensure_future(call.until_left())
     stopping = asyncio.ensure_future(stop.wait())
     try:
-        with _screen(as_json, in_full) as show:
+        taken = takes_the_terminal(call) and not as_json
+        with contextlib.nullcontext(_nothing) if taken else _screen(as_json, in_full) as show:
             while not left.done() and not stopping.done() and (end is None or clock() < end):
                 wait = 1.0 if end is None else max(0.0, min(1.0, end - clock()))
                 await asyncio.wait({left, stopping}, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
@@ -179,6 +185,9 @@ async def watch(
     finally:
         left.cancel()
         stopping.cancel()
+
+
+def _nothing(call: CallSession) -> None: ...
 
 
 @contextlib.contextmanager

@@ -1,0 +1,1 @@
+"""A renderer that draws a call in a terminal."""
