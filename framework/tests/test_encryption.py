@@ -241,6 +241,31 @@ async def test_what_cannot_be_read_is_said_once(monkeypatch: pytest.MonkeyPatch)
     assert heard.again == 3
 
 
+async def test_what_cannot_be_read_is_not_said_without_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither by who sends good frames in between, nor by tracks that come and go; another key is another matter."""
+    monkeypatch.setattr(encryption, "RATCHETS", 0)
+    monkeypatch.setattr(encryption, "TOLD_MAX", 10)
+    heard = Heard(ring())
+    good = FrameSealer(ring()).seal(frame("opus", b"\xfcyes"))
+    bad = frame("opus", good.data[:-1] + b"\x05")  # names a key that nobody has: told of without a search
+
+    def often(opener: encryption.TrackOpener) -> None:
+        for _ in range(20):
+            assert [opener.open(bad) for _ in range(encryption.PATIENCE)] == [None] * encryption.PATIENCE
+            assert opener.open(good)
+
+    often(heard.opener)
+    for _ in range(20):  # the same track, published again and again
+        often(heard.encryption.opener("ada's camera", lambda: None))
+    assert len(heard.errors) == encryption.TOLD_EACH
+    for number in range(100):
+        often(heard.encryption.opener(f"ada's camera {number}", lambda: None))
+    assert len(heard.errors) == 10 * encryption.TOLD_EACH
+    await heard.encryption.set_key("hush")
+    often(heard.opener)
+    assert len(heard.errors) == 11 * encryption.TOLD_EACH
+
+
 async def test_without_a_key_nothing_is_read_and_it_is_said() -> None:
     """Frames and data alike; keys cannot be set in a call whose own media is not encrypted."""
     heard = Heard(None)

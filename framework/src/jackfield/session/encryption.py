@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 
 from livekit.protocol.models import DataPacket
@@ -25,8 +26,10 @@ RATCHETS = 8
 TRIED_EVERY = 30
 #: Data packets that wait while a key is sought.
 _WAITING_MAX = 256
-#: Senders of data that cannot be read, of whom it is remembered that it was said.
-_TOLD_MAX = 256
+#: How often it is said of one track that it cannot be read: whoever sends what can be read in between has no say in it.
+TOLD_EACH = 3
+#: Tracks, and senders of data, of which it is remembered that it was said; of more, nothing is said.
+TOLD_MAX = 256
 NO_KEY = "it is encrypted end to end, and this call has no key"
 _NO_KEY_HERE = "this call was not joined with e2ee_key: what we send is not encrypted"
 
@@ -41,7 +44,7 @@ class CallEncryption:
     def __init__(self, ring: KeyRing | None, failed: Failed, *, filler: bytes = b"") -> None:
         self.ring, self._failed, self._filler = ring, failed, filler
         self._packets = PacketSealer(ring) if ring is not None else None
-        self._told: set[str] = set()
+        self._told: Counter[str] = Counter()
         #: Index → the generation of the ring, and its key as it is, ratcheted once, twice …
         self._ahead: dict[int, tuple[int, list[Key]]] = {}
         self._deriving = asyncio.Lock()
@@ -103,7 +106,7 @@ class CallEncryption:
 
     def opener(self, what: str, again: Callable[[], None]) -> TrackOpener:
         """What opens the frames of one track; ``again`` is called when it can be read after it could not."""
-        return TrackOpener(self, what, self._failed, again, self._filler)
+        return TrackOpener(self, what, again, self._filler)
 
     # --- data
     def seal(self, packet: DataPacket) -> DataPacket:
@@ -121,7 +124,7 @@ class CallEncryption:
             take(self._opened(packet))
         except Sealed as error:
             uid = packet.participant_identity
-            if error.index is None or uid in self._told:
+            if error.index is None or _data_of(uid) in self._told:
                 self._say(uid, error)
                 return
             self._waiting.append((packet, take))
@@ -151,16 +154,24 @@ class CallEncryption:
         take(opened)
 
     def _say(self, uid: str, error: Sealed) -> None:
-        if uid in self._told or len(self._told) >= _TOLD_MAX:
+        what = _data_of(uid)
+        self.tell(what, f"{what} cannot be read: {error}; give every participant the same key", most=1)
+
+    def tell(self, what: str, found: str, *, most: int = TOLD_EACH) -> None:
+        """Says that something of ``what`` cannot be read: so often at most until another key is set, and of so many."""
+        if self._told[what] >= most or (what not in self._told and len(self._told) >= TOLD_MAX):
             return
-        self._told.add(uid)
-        found = f"data of {uid} cannot be read: {error}; give every participant the same key"
-        self._failed(EncryptionError(found), f"data of {uid}")
+        self._told[what] += 1
+        self._failed(EncryptionError(found), what)
 
     def close(self) -> None:
         """Nothing is sought any more."""
         if self._reading is not None:
             self._reading.cancel()
+
+
+def _data_of(uid: str) -> str:
+    return f"data of {uid}"
 
 
 def _opens(opens: Callable[[Key], object], key: Key) -> bool:
@@ -174,10 +185,8 @@ def _opens(opens: Callable[[Key], object], key: Key) -> bool:
 class TrackOpener:
     """Opens the frames of one track. What cannot be read is left out, and said once until it can be read again."""
 
-    def __init__(
-        self, encryption: CallEncryption, what: str, failed: Failed, again: Callable[[], None], filler: bytes
-    ) -> None:
-        self._encryption, self._what, self._failed, self._again = encryption, what, failed, again
+    def __init__(self, encryption: CallEncryption, what: str, again: Callable[[], None], filler: bytes) -> None:
+        self._encryption, self._what, self._again = encryption, what, again
         self._filler = filler
         self._failures, self._told = 0, False
         self._searching: asyncio.Task[None] | None = None
@@ -209,7 +218,7 @@ class TrackOpener:
         if self._failures >= PATIENCE and not self._told and not busy:
             self._told = True
             fix = "give every participant the same key (setting e2ee_key)"
-            self._failed(EncryptionError(f"{self._what} cannot be shown: {error}; {fix}"), self._what)
+            self._encryption.tell(self._what, f"{self._what} cannot be shown: {error}; {fix}")
 
     async def _search(self, frame: EncodedFrame, index: int) -> None:
         try:
