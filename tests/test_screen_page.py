@@ -26,7 +26,8 @@ async def test_a_python_session_is_shown_and_acted_on(chromium: Chromium, codec:
         media = SMALL | {"camera": "synthetic:card-front", "microphone": "synthetic:tone-low", "video_codecs": [codec]}
         await one.login("ada")
         await other.login("bob")
-        ada: CallSession = await one.join_session(session_id="s", settings=media | {"renderers": ["render-web"]})
+        shown = media | {"renderers": ["render-web"], "hide_chat_button": False}
+        ada: CallSession = await one.join_session(session_id="s", settings=shown)
         bob = await other.join_session(session_id="s", settings=media)
         page = await chromium.context.new_page()
         chromium.watch(page)

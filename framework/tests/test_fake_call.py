@@ -43,7 +43,7 @@ async def test_a_call_and_its_fake_have_what_renderers_rely_on() -> None:
     """Each by every name, and methods with the same parameters; people too."""
     call = FakeCall()
     assert lacks(call, roles.RenderedCall) == []
-    set_when_made = {"session_id", "settings", "joined_at"}
+    set_when_made = {"session_id", "settings", "joined_at", "left_because"}
     assert members(roles.RenderedCall) - set(dir(CallSession)) == set_when_made
     for name in members(roles.RenderedCall):
         wanted = vars(roles.RenderedCall).get(name)

@@ -85,6 +85,8 @@ class RenderedCall(Protocol):
     settings: SessionSettings
     #: When we joined: Unix time in seconds.
     joined_at: float
+    #: Why the call is over for us, from before renderers are closed on; None while it is not.
+    left_because: LeaveReason | None
 
     # --- who is here
     @property

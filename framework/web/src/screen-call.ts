@@ -1,6 +1,7 @@
 /** A `Call` that a Python session holds: told of over a local WebSocket, acted on through it. */
 
 import { ScreenPicture } from './screen-pictures';
+import type { Part } from './settings';
 import { Problem, type Button, type Call, type CallEvent, type CallState, type Caption, type ChatMessage, type Device, type DeviceKind, type LayoutName, type LeaveReason, type Moderator, type Person, type Picture } from './values';
 
 interface ToldPicture {
@@ -24,6 +25,7 @@ export interface Told {
   readonly mayModerate: boolean;
   readonly idleSecondsLeft: number | null;
   readonly layout: LayoutName;
+  readonly hidden: readonly Part[];
   readonly current: Readonly<Record<DeviceKind, string>>;
   readonly captions: readonly Caption[];
 }
@@ -93,6 +95,11 @@ export class ScreenCall implements Call {
 
   get layout(): LayoutName {
     return this.told.layout;
+  }
+
+  /** The parts that the program leaves out. */
+  get hidden(): ReadonlySet<Part> {
+    return new Set(this.told.hidden);
   }
 
   get state(): CallState {

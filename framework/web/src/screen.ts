@@ -8,7 +8,7 @@ import './style/call.css';
 import { CallView } from './callview';
 import { NoticeView } from './notice';
 import { ScreenCall } from './screen-call';
-import { EVERYTHING } from './settings';
+import { DEFAULTS } from './settings';
 import { endingWords, sentence } from './words';
 
 async function start(container: HTMLElement): Promise<void> {
@@ -23,7 +23,7 @@ async function start(container: HTMLElement): Promise<void> {
   }
   try {
     const call = await ScreenCall.open(`ws://${location.host}/call`);
-    const settings = { ...EVERYTHING, layout: call.layout };
+    const settings = { ...DEFAULTS, layout: call.layout, hidden: call.hidden };
     const chosen = { layout: call.setLayout.bind(call), panel: call.setPanel.bind(call) };
     const view = new CallView(container, call, { title: call.title, settings, chosen, hasDevices: false });
     document.title = `${call.title} · Jackfield`;

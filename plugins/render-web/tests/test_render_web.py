@@ -20,6 +20,7 @@ from jackfield.testing.contracts.plugin import PluginContract
 from jackfield.testing.contracts.renderer import RendererContract
 from jackfield.values.errors import PluginError
 from jackfield.values.media import EncodedFrame
+from jackfield.values.settings import SessionSettings
 
 LIMIT_S = 5.0
 
@@ -191,6 +192,19 @@ async def test_what_changes_is_told_and_what_is_asked_is_done() -> None:
         assert (await page.asks("chat"))["error"]["code"] == "VALIDATION_ERROR"
 
 
+async def test_the_page_hears_why_it_is_over_and_what_is_left_out() -> None:
+    """Who was removed did not leave; what the settings hide is told by the page's own names."""
+    call = FakeCall(settings=SessionSettings(hide_chat_button=False, hide_raise_hand_button=True))
+    async with shown(call) as (renderer, page):
+        await page.enter()
+        await until(lambda: page.state)
+        assert "raise_hand_button" in page.state["hidden"]
+        assert "chat_button" not in page.state["hidden"]
+        call.end("removed")
+        await renderer.close()
+        await until(lambda: any(each.get("over") == "removed" for each in page.said))
+
+
 async def broken(*_: Any, **__: Any) -> None:
     raise OSError("a disk is full")
 
@@ -238,12 +252,19 @@ async def test_pictures_are_sent_as_they_are_and_only_what_is_wanted() -> None:
 
 
 class StuckSocket:
-    """A page that takes nothing."""
+    """A page that takes nothing before the gate is opened."""
+
+    def __init__(self) -> None:
+        self.gate = asyncio.Event()
+        self.sent: list[bytes | str] = []
 
     async def send_bytes(self, data: bytes) -> None:
-        await asyncio.sleep(60)
+        await self.gate.wait()
+        self.sent.append(data)
 
-    send_str = send_bytes
+    async def send_str(self, data: str) -> None:
+        await self.gate.wait()
+        self.sent.append(data)
 
     def __aiter__(self) -> Any:
         return self
@@ -256,14 +277,22 @@ async def test_a_page_that_does_not_keep_up_misses_pictures_and_holds_nothing() 
     """What waits is bounded; it goes on with a keyframe."""
     call = FakeCall()
     track = call.subscribe(FakeTrack(participant=call.join("ada", "Ada")))
-    viewer = Viewer(call, StuckSocket())  # type: ignore[arg-type]
+    socket = StuckSocket()
+    viewer = Viewer(call, socket)  # type: ignore[arg-type]
     running = asyncio.create_task(viewer.run())
     await asyncio.sleep(0)
     viewer._heard(json.dumps({"want": [track.sid]}))
     big = EncodedFrame(bytes(500_000), "VP8", True)
     for index in range(100):
-        track.feed(big if index == 0 else EncodedFrame(bytes(500_000), "VP8", False))
-    assert viewer._waiting <= WAITING_MAX + 500_016
+        track.feed(big if index in (0, 99) else EncodedFrame(bytes(500_000), "VP8", False))
+    assert sum(len(data) for _, data in viewer._frames) <= WAITING_MAX + 500_016
+    await asyncio.sleep(0)
+    waiting = len(viewer._frames)
+    viewer._say(chat=["words"])
+    socket.gate.set()
+    await until(lambda: not viewer._frames)
+    assert socket.sent.index(json.dumps({"chat": ["words"]})) < len(socket.sent) - waiting
+    assert all(each.startswith(b"\x01\x01") for each in socket.sent if isinstance(each, bytes)), "only a keyframe"
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert track.encoded == []

@@ -114,6 +114,7 @@ class CallSession(Moderating, Served, Sharing, Background, Meeting):
         self._outputs = Outputs(self, plugins, self._failed, self._emit, own.hotplug, own.far_end)
         self._left: asyncio.Future[LeaveReason] = asyncio.get_running_loop().create_future()
         self._ending: asyncio.Task[None] | None = None
+        self.left_because: LeaveReason | None = None
         self._joined, self.joined_at = False, time.time()
 
     # --- beginning
@@ -387,6 +388,7 @@ class CallSession(Moderating, Served, Sharing, Background, Meeting):
 
     def _end(self, reason: LeaveReason, message: str) -> asyncio.Task[None]:
         if self._ending is None:
+            self.left_because = reason
             self._ending = asyncio.create_task(self._finish(reason, message), name=f"leave {self.session_id}")
         return self._ending
 

@@ -61,6 +61,7 @@ class FakeCall(FakeOwnMedia, Meeting):
         self.session_id, self.settings, self.role = session_id, settings or SessionSettings(), role
         self.joined_at = time.time() if joined_at is None else joined_at
         self.is_active = True
+        self.left_because: LeaveReason | None = None
         self.connection_state: Literal["connected", "reconnecting", "over"] = "connected"
         self.asked: list[tuple[str, str]] = []
         self.written: list[ChatMessage] = []
@@ -79,7 +80,6 @@ class FakeCall(FakeOwnMedia, Meeting):
         self._idle = Idle(*waits, self._emit, lambda: self.end("idle"), clock=self.clock)
         self._defaults = button_defaults(self)
         self._over = asyncio.Event()
-        self._reason: LeaveReason = "left"
         self._idle.set_alone(True)
 
     # --- what a renderer has of it
@@ -251,7 +251,7 @@ class FakeCall(FakeOwnMedia, Meeting):
     def end(self, reason: LeaveReason, message: str = "") -> None:
         """The call is over for us."""
         if self.is_active:
-            self.is_active, self.connection_state, self._reason = False, "over", reason
+            self.is_active, self.connection_state, self.left_because = False, "over", reason
             self._idle.set_alone(False)
             self.emit(events.SessionLeft(reason, message))
             self._over.set()
@@ -308,7 +308,7 @@ class FakeCall(FakeOwnMedia, Meeting):
     async def until_left(self) -> LeaveReason:
         """Returns when it is over."""
         await self._over.wait()
-        return self._reason
+        return self.left_because or "left"
 
     def _told(self, uid: str) -> None:
         self._happened(self._room.update([self._infos[uid]]))

@@ -68,6 +68,6 @@ class WebRenderer:
     async def close(self) -> None:
         """Pages are told that it is over; nothing listens any more."""
         for viewer in list(self._viewers):
-            await viewer.over("left")
+            await viewer.over(self._call.left_because or "left")
         if self._runner is not None:
             await self._runner.cleanup()

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
+
 from jackfield.roles import RenderedCall
 from jackfield.values.events import ChatMessage, Transcription
+from jackfield.values.settings import SessionSettings
 
 _KINDS = ("camera", "microphone", "speaker")
 _SOURCES = {"camera": "camera", "screen": "screen"}
@@ -32,9 +35,16 @@ def state_of(call: RenderedCall) -> dict[str, Any]:
         "mayModerate": call.role == "moderator",
         "idleSecondsLeft": call.idle_seconds_left,
         "layout": call.layout.value,
+        "hidden": hidden_by(call.settings),
         "current": {kind: device.id if (device := call.device(kind)) else "" for kind in _KINDS},  # type: ignore[arg-type]
         "captions": [_caption(line) for line in call.captions[-5:]],
     }
+
+
+def hidden_by(settings: SessionSettings) -> list[str]:
+    """The parts of the page that the settings leave out, by the names that it knows them by."""
+    names = (each.name for each in attrs.fields(type(settings)))
+    return [name.removeprefix("hide_") for name in names if name.startswith("hide_") and getattr(settings, name)]
 
 
 def _caption(line: Transcription) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import Any
@@ -24,8 +25,9 @@ logger = logging.getLogger("jackfield.render-web")
 
 #: How often the page is told what has changed.
 LOOK_S = 0.15
-#: So many bytes may wait for a page that does not keep up: then it is given nothing before the next keyframe.
-WAITING_MAX = 3 << 20
+#: So many bytes of one picture may wait for a page that does not keep up: then they are let go of, and it is given
+#: nothing of that picture before the next keyframe.
+WAITING_MAX = 512 << 10
 #: The longest message of a page.
 MESSAGE_MAX = 1 << 20
 
@@ -37,6 +39,8 @@ class _Stream:
     number: int
     track: RenderedTrack
     waits: bool = True
+    #: Bytes that are queued for the page.
+    waiting: int = 0
     unwatch: Unwatch = field(default=lambda: None)
 
 
@@ -49,8 +53,9 @@ class Viewer:
         self._streams: dict[str, _Stream] = {}
         self._numbers = count(1)
         self._wanted: frozenset[str] = frozenset()
-        self._out: asyncio.Queue[bytes | str] = asyncio.Queue()
-        self._waiting = 0
+        self._texts: deque[str] = deque()
+        self._frames: deque[tuple[_Stream, bytes]] = deque()
+        self._something = asyncio.Event()
         self._told = ""
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -79,7 +84,7 @@ class Viewer:
         self._say(over=reason)
         try:
             async with asyncio.timeout(1):
-                while not self._out.empty():
+                while self._texts:
                     await asyncio.sleep(0.01)
                 await self._socket.close()
         except (TimeoutError, OSError):
@@ -87,7 +92,8 @@ class Viewer:
 
     # --- what the page is told
     def _say(self, **what: Any) -> None:
-        self._out.put_nowait(json.dumps(what))
+        self._texts.append(json.dumps(what))
+        self._something.set()
 
     def _wrote(self, message: ChatMessage) -> None:
         self._say(chat=[message_of(message)])
@@ -105,21 +111,31 @@ class Viewer:
     async def _write(self) -> None:
         try:
             while True:
-                item = await self._out.get()
-                if isinstance(item, bytes):
-                    self._waiting -= len(item)
-                    await self._socket.send_bytes(item)
-                else:
-                    await self._socket.send_str(item)
+                await self._something.wait()
+                self._something.clear()
+                while self._texts or self._frames:
+                    await self._write_next()
         except (ConnectionError, RuntimeError):
             await self._socket.close()
+
+    async def _write_next(self) -> None:
+        """Words before pictures: a message does not wait for what is seen."""
+        if self._texts:
+            await self._socket.send_str(self._texts[0])
+            self._texts.popleft()
+            return
+        stream, data = self._frames.popleft()
+        stream.waiting -= len(data)
+        await self._socket.send_bytes(data)
 
     # --- pictures
     def _match(self) -> None:
         """What is wanted and there is taken; the rest is let go of."""
         there = {each.sid: each for each in (*self._call.tracks(), *self._call.own_tracks()) if each.kind == "video"}
         for sid in [sid for sid in self._streams if sid not in self._wanted or sid not in there]:
-            self._streams.pop(sid).unwatch()
+            stream = self._streams.pop(sid)
+            stream.unwatch()
+            self._let_go(stream)
         for sid in self._wanted & there.keys() - self._streams.keys():
             stream = self._streams[sid] = _Stream(next(self._numbers), there[sid])
             self._say(picture={"id": sid, "number": stream.number})
@@ -128,17 +144,25 @@ class Viewer:
 
     def _frame(self, stream: _Stream, frame: EncodedFrame) -> None:
         """A picture for the page; a keyframe first, and after anything was left out."""
-        if self._waiting > WAITING_MAX and not stream.waits:
-            stream.waits = True
+        if stream.waiting > WAITING_MAX and not stream.waits:
+            self._let_go(stream)
+            stream.track.request_keyframe()
             logger.info("a page does not keep up: it misses pictures of %s", stream.track.participant.uid)
-        if stream.waits and (not frame.keyframe or self._waiting > WAITING_MAX):
-            if self._waiting <= WAITING_MAX:
-                stream.track.request_keyframe()
+        if stream.waits and not frame.keyframe:
+            stream.track.request_keyframe()
             return
+        if frame.keyframe and stream.waiting > WAITING_MAX // 4:
+            self._let_go(stream)
         stream.waits = False
         data = packed(stream.number, frame)
-        self._waiting += len(data)
-        self._out.put_nowait(data)
+        stream.waiting += len(data)
+        self._frames.append((stream, data))
+        self._something.set()
+
+    def _let_go(self, stream: _Stream) -> None:
+        """What waits of a picture is too old to be looked at, and the next that is sent is a keyframe."""
+        self._frames = deque(each for each in self._frames if each[0] is not stream)
+        stream.waiting, stream.waits = 0, True
 
     # --- what the page asks for
     def _heard(self, text: str) -> None:
