@@ -130,13 +130,19 @@ async def test_a_moderator_mutes_pauses_and_removes(page: Page) -> None:
     """From the list, each by name; removing and ending are asked about first."""
     await page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
     await page.goto("/index.html?people=3")
-    page.on("dialog", lambda dialog: dialog.accept())
     await button(page, "Show who is here").click()
     await page.get_by_label("Find somebody by name").fill("Ada")
     for label in ("Mute Ada Lovelace", "Turn off the camera of Ada Lovelace", "Remove Ada Lovelace"):
         await button(page, label).click()
+    asked = page.get_by_role("dialog", name="Remove Ada Lovelace from the session?")
+    assert await flaws(page) == []
+    await page.keyboard.press("Escape")
+    await expect(asked).to_be_hidden()
+    await button(page, "Remove Ada Lovelace").click()
+    await button(asked, "Remove").click()
     await button(page, "More").click()
     await page.get_by_role("menuitem", name="End for everyone").click()
+    await button(page.get_by_role("dialog", name="End the session for everyone?"), "End for everyone").click()
     done = await page.evaluate("() => call.done.filter((each) => !each.endsWith('clicked'))")
     assert done == ["mute p0", "pause p0", "remove p0", "end"]
 

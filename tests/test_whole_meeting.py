@@ -174,8 +174,8 @@ async def pin(page: Page, name: str) -> None:
 
 
 async def end(page: Page) -> None:
-    page.on("dialog", lambda dialog: dialog.accept())
     await from_menu(page, "End for everyone")
+    await button(page.get_by_role("dialog"), "End for everyone").click()
 
 
 async def heading(page: Page, text: str) -> None:

@@ -1,5 +1,6 @@
 /** The buttons under a call. Each is told to the call before it acts, and may be kept from it. */
 
+import { confirm } from './confirm';
 import { el, setAttribute, setText } from './dom';
 import { icon, type IconName } from './icons';
 import { Menu, type Choice, type Section } from './menu';
@@ -187,7 +188,7 @@ export class Controls {
     const { call, doings } = this;
     const { recording, moderator, switchCamera } = call;
     const ends = (): void => {
-      if (moderator && window.confirm('End the session for everyone?')) doings.attempt(() => moderator.endForAll());
+      if (moderator) confirm(this.element, 'End the session for everyone?', 'End for everyone', () => doings.attempt(() => moderator.endForAll()));
     };
     const flip = switchCamera && this.pressing('switch_camera', () => switchCamera.call(call));
     const mayRecord = recording?.may;

@@ -1,5 +1,6 @@
 /** Who is here: found by name, and what may be done about them. */
 
+import { confirm } from './confirm';
 import { el, freshId, setAttribute, setText } from './dom';
 import { icon, type IconName } from './icons';
 import { colourOf, initials } from './people';
@@ -115,6 +116,6 @@ export class PeopleList {
     if (!moderator || !person) return;
     if (what === 'mute') this.doings.attempt(() => moderator.mute(id));
     if (what === 'pause') this.doings.attempt(() => moderator.pauseVideo(id));
-    if (what === 'remove' && window.confirm(`Remove ${person.name} from the session?`)) this.doings.attempt(() => moderator.remove(id));
+    if (what === 'remove') confirm(this.element, `Remove ${person.name} from the session?`, 'Remove', () => this.doings.attempt(() => moderator.remove(id)));
   }
 }

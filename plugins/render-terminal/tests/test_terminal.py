@@ -19,10 +19,12 @@ from jackfield_render_terminal.renderer import TerminalRenderer, depth
 from jackfield.testing import FakeCall, samples
 from jackfield.values.errors import NotAllowed
 from jackfield.values.media import VideoFrame
+from jackfield.values.settings import SessionSettings
 
 from .emulator import Emulator
 
 FAST = Options(fps=30, colours="true")
+SHOWN = SessionSettings(hide_chat_button=False, hide_recording_button=False)
 
 
 @pytest.fixture
@@ -46,7 +48,7 @@ def plain(red: int, green: int, blue: int, width: int = 160, height: int = 90) -
 
 async def test_people_have_tiles_with_pictures_names_and_marks(window: Emulator) -> None:
     """Each picture in its colours, initials where there is none; who speaks, is muted or raises a hand is marked."""
-    call = FakeCall()
+    call = FakeCall(settings=SHOWN)
     call.join("ada", "Ada Lovelace")
     call.join("grace", "Grace")
     before = window.attributes()
@@ -71,7 +73,7 @@ async def test_people_have_tiles_with_pictures_names_and_marks(window: Emulator)
 
 async def test_a_still_picture_costs_nothing_and_noise_hardly(window: Emulator) -> None:
     """Only cells that look different are sent again."""
-    call = FakeCall()
+    call = FakeCall(settings=SHOWN)
     call.join("ada", "Ada")
     renderer = TerminalRenderer(call, window.file, FAST)
     track = call.send("ada", "camera")
@@ -92,7 +94,7 @@ async def test_a_still_picture_costs_nothing_and_noise_hardly(window: Emulator) 
 
 async def test_keys_press_buttons_and_write_messages(window: Emulator) -> None:
     """A program may prevent what a key does; what cannot be done is said; the chat is a line to type in."""
-    call = FakeCall()
+    call = FakeCall(settings=SHOWN)
     call.join("ada", "Ada")
     renderer = TerminalRenderer(call, window.file, FAST)
     window.type("mh")
@@ -122,9 +124,22 @@ async def test_keys_press_buttons_and_write_messages(window: Emulator) -> None:
     await renderer.close()
 
 
+async def test_what_settings_hide_is_not_there(window: Emulator) -> None:
+    """The chat and the recording as they come; the bar and the header where it is asked for; keys do nothing then."""
+    call = FakeCall(settings=SessionSettings(hide_header_panel=True, hide_toggle_audio_button=True))
+    renderer = TerminalRenderer(call, window.file, FAST)
+    text = await shown(window, "q leave")
+    assert not [each for each in ("c chat", "r record", "m mute", "1 here") if each in text]
+    muted = call.is_audio_muted
+    window.type("mcr")
+    await asyncio.sleep(0.2)
+    assert (call.is_audio_muted, call.is_recording, renderer._keys.typing) == (muted, False, None)
+    await renderer.close()
+
+
 async def test_another_size_and_another_layout_are_followed(window: Emulator) -> None:
     """A window that is resized is drawn anew; a shared screen has the main place."""
-    call = FakeCall()
+    call = FakeCall(settings=SHOWN)
     for uid in ("ada", "grace", "carol"):
         call.join(uid, uid.title())
     renderer = TerminalRenderer(call, window.file, FAST)
@@ -144,7 +159,7 @@ async def test_another_size_and_another_layout_are_followed(window: Emulator) ->
 
 async def test_a_line_that_takes_nothing_gets_nothing_more(window: Emulator) -> None:
     """Pictures are left out, and nothing piles up; closing does not wait for it."""
-    call = FakeCall()
+    call = FakeCall(settings=SHOWN)
     call.join("ada", "Ada")
     renderer = TerminalRenderer(call, window.file, FAST)
     track = call.send("ada", "camera")

@@ -8,12 +8,32 @@ from typing import Any, Final
 
 from jackfield.roles import RenderedCall
 from jackfield.values.errors import CallError
+from jackfield.values.settings import SessionSettings
 
 BUTTONS: Final = {
     "m": "toggle_audio", "v": "toggle_video", "h": "raise_hand", "s": "screen_share", "l": "change_layout",
     "r": "recording_toggle", "x": "switch_camera", "q": "leave_session",
 }  # fmt: skip
+#: Key → what it is called, in the order in which it is shown; and the setting that hides it, and turns it off.
+TITLES: Final = {
+    "m": "mute", "v": "camera", "h": "hand", "s": "screen", "l": "layout", "r": "record", "c": "chat", "q": "leave",
+}  # fmt: skip
+_HIDDEN_BY: Final = {
+    "m": "hide_toggle_audio_button", "v": "hide_toggle_video_button", "x": "hide_switch_camera_button",
+    "h": "hide_raise_hand_button", "s": "hide_screen_sharing_button", "l": "hide_change_layout_button",
+    "r": "hide_recording_button", "c": "hide_chat_button", "q": "hide_leave_session_button",
+}  # fmt: skip
 _ENTER, _ESCAPE, _BACK, _REDRAW = ("\r", "\n"), "\x1b", ("\x7f", "\b"), "\x0c"
+
+
+def is_hidden(settings: SessionSettings, key: str) -> bool:
+    """Whether a setting hides what this key does."""
+    return bool(getattr(settings, _HIDDEN_BY.get(key, ""), False))
+
+
+def keys_of(settings: SessionSettings) -> list[str]:
+    """The keys that are told of."""
+    return [key for key in TITLES if not is_hidden(settings, key)]
 
 
 class Keys:
@@ -41,6 +61,8 @@ class Keys:
             self._redraw()
         elif self.typing is not None:
             self._write(letter)
+        elif is_hidden(self._call.settings, letter.lower()):
+            return
         elif letter.lower() in BUTTONS:
             self._do(self._press(BUTTONS[letter.lower()]))
         elif letter.lower() == "c":

@@ -8,11 +8,11 @@ from typing import Any
 
 from jackfield.roles import RenderedCall
 from jackfield_render_terminal.cells import Screen
+from jackfield_render_terminal.keys import TITLES, keys_of
 from jackfield_render_terminal.picture import Picture
 from jackfield_render_terminal.places import Box, grid, inside, with_main
 
 INK, DIM, GREEN, RED, AMBER, BAR, EMPTY = 0xE6E6E6, 0x8A8A8A, 0x3DDC84, 0xFF6B6B, 0xFFC857, 0x202830, 0x303A46
-KEYS = "m mute  v camera  h hand  s screen  l layout  r record  c chat  q leave"
 #: So many of the last messages are shown while the chat is open.
 LINES = 6
 
@@ -23,9 +23,11 @@ def draw(screen: Screen, call: RenderedCall, picture_of: PictureOf, *, typing: s
     """The whole screen. ``typing`` is what is being written, None where the chat is closed; ``said`` is told at the
     bottom in place of the keys. ``picture_of`` finds somebody's camera or (True) screen."""
     screen.clear()
-    _head(screen, call)
+    above = int(not call.settings.hide_header_panel)
+    if above:
+        _head(screen, call)
     below = 1 + (LINES + 1 if typing is not None else bool(call.captions))
-    area = Box(1, 0, screen.rows - 1 - below, screen.columns)
+    area = Box(above, 0, screen.rows - above - below, screen.columns)
     for box, (person, is_screen) in zip(*_laid_out(call, area), strict=False):
         _tile(screen, box, call, person, picture_of(person, is_screen), is_screen=is_screen)
     if typing is not None:
@@ -40,13 +42,17 @@ def draw(screen: Screen, call: RenderedCall, picture_of: PictureOf, *, typing: s
 
 
 def _keys(call: RenderedCall) -> str:
-    unread = call.chat_unread_count
-    return KEYS.replace("c chat", f"c chat ({unread})") if unread else KEYS
+    if call.settings.hide_control_panel:
+        return ""
+    unread = f" ({call.chat_unread_count})" if call.chat_unread_count else ""
+    told = [f"{key} {TITLES[key]}{unread if key == 'c' else ''}" for key in keys_of(call.settings)]
+    return "  ".join(told)
 
 
 def _head(screen: Screen, call: RenderedCall) -> None:
     seconds = int(time.time() - call.joined_at)
-    parts = [call.settings.title or call.session_id, f"{seconds // 60}:{seconds % 60:02}"]
+    parts = [call.settings.title or call.session_id]
+    parts += [] if call.settings.hide_session_timer else [f"{seconds // 60}:{seconds % 60:02}"]
     parts.append(f"{len(call.participants) + 1} here")
     marks = [
         (call.connection_state == "reconnecting", "reconnecting…", AMBER),
@@ -103,7 +109,7 @@ def _label(call: RenderedCall, person: Any, *, is_screen: bool) -> str:
         (person.raised_hand_at is not None, "✋"),
         (person.is_pinned, "pinned"),
         (person.audio_muted, "muted"),
-        (person.network_quality in ("poor", "lost"), "poor network"),
+        (person.network_quality in ("poor", "lost") and not call.settings.hide_network_indicator, "poor network"),
     ]
     name = f"{_name(person)} (you)" if person.is_local else _name(person)
     return "  ".join([("▸ " if person.is_speaking else "") + name, *(mark for is_on, mark in marks if is_on)])

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from jackfield.session.call import CallSession
     from jackfield.values.people import CallToken, Place
 
+#: Parts that settings hide unless they say otherwise.
+_SHOWN = ("hide_chat_button", "hide_recording_button", "hide_closed_caption_button", "hide_network_indicator")
 _SIZE = re.compile(r"(\d+)x(\d+)(?:@(\d+(?:\.\d+)?))?")
 
 #: The options of every command that joins, in the order of ``--help``.
@@ -75,8 +77,9 @@ def settings(given: tuple[str, ...] = (), **flags: Any) -> dict[str, Any]:
         found["video"] = _size(flags["video"])
     if flags.get("codec"):
         found["video_codecs"] = list(flags["codec"])
-    if flags.get("renderers"):
+    if flags.get("renderers"):  # who asks for a picture at a command line wants to see what there is
         found["renderers"] = list(flags["renderers"])
+        found |= dict.fromkeys(_SHOWN, False)
     for pair in given:
         key, equals, text = pair.partition("=")
         if not equals:
