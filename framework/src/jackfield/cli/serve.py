@@ -27,6 +27,7 @@ Examples:
   jackfield serve --lan                        the local network, over https; prints a link and a QR code
   JACKFIELD_KEYS="key: secret" jackfield serve --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem
   jackfield serve --keys-file keys.txt --behind-proxy --public-url https://calls.example.com
+  jackfield serve --keys-file livekit-keys.txt --livekit ws://livekit.example.com:7880
 
 Ends with 0 after SIGTERM, Ctrl-C or (--local) when idle, and with 3 when it cannot be opened as asked.
 """
@@ -65,6 +66,11 @@ Ends with 0 after SIGTERM, Ctrl-C or (--local) when idle, and with 3 when it can
 )
 @click.option(
     "--last-n", type=click.IntRange(0), help="Pictures that one participant gets at a time; 0: all.  [default: 0]"
+)
+@click.option(
+    "--livekit",
+    metavar="URL",
+    help="A LiveKit server that carries the media; the rest, from log-ins to recording, stays here, at this address.",
 )
 @click.option(
     "--recordings",
@@ -126,7 +132,7 @@ def _given(flags: dict[str, Any], options: ServerOptions | None, keys_file: Path
     if options is not None:
         names = ["host", "port", "announce", "lan", "tls_cert", "tls_key", "login_key", "ice_servers", "drain_s"]
         names += ["max_cpu", "last_n", "public_url", "behind_proxy", "allow_origins", "open_metrics", "recordings"]
-        names += ["no_recording", "no_log", "log_days"]
+        names += ["no_recording", "no_log", "log_days", "livekit"]
         given = {name: getattr(options, name) for name in names}
         given["udp_port"] = options.udp_port or None
         given["keys"] = options.keys if isinstance(options.keys, str) else options.key_pairs() or None
@@ -175,7 +181,8 @@ def _show(started: Started, settings: ServerSettings, session: str, links: list[
     if settings.local:
         click.echo(f"Jackfield: this machine's own server at {started.url}, media on UDP {started.udp_port}")
         return
-    click.echo(f"Jackfield listens at {started.url}, media on UDP {started.udp_port}")
+    media = f"media by LiveKit at {settings.livekit}" if settings.livekit else f"media on UDP {started.udp_port}"
+    click.echo(f"Jackfield listens at {started.url}, {media}")
     click.echo(f"Join {session!r} from a browser (the link is an invite, good for a day):\n")
     for link in links:
         click.echo(f"  {link}")

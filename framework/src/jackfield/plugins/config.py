@@ -86,6 +86,8 @@ class ServerOptions:
     allow_origins: tuple[str, ...] = ()
     #: `serve`: other machines may read ``/metrics``.
     open_metrics: bool = False
+    #: `serve`: a LiveKit server that carries the media in the embedded one's place.
+    livekit: str | None = None
     #: `serve`: the folder that calls are recorded to, where moderators ask for it; by default the state directory's.
     recordings: Path | None = None
     #: `serve`: nothing is recorded.

@@ -37,7 +37,11 @@ class Started:
 
 
 def make_sfu(settings: ServerSettings, udp_port: int) -> MediaServer:
-    """The SFU of these settings, not yet started."""
+    """The SFU of these settings, not yet started; or what stands for a LiveKit server in its place."""
+    if settings.livekit is not None:
+        from jackfield.server.livekit import LiveKitMedia
+
+        return LiveKitMedia(settings.livekit, settings.signing_key)
     from jackfield.server.sfu import Limits, Sfu
 
     return Sfu(

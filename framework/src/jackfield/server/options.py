@@ -32,6 +32,7 @@ def server_settings(given: Mapping[str, Any]) -> ServerSettings:
         "max_cpu",
         "last_n",
         "log_days",
+        "livekit",
     )
     values: dict[str, Any] = {name: given[name] for name in plain if name in given}
     values["announce"] = tuple(given.get("announce", ()))

@@ -26,8 +26,9 @@ class ServerSettings:
     ``local`` marks this machine's own server, which ends when idle. ``behind_proxy``: the nearest proxy is believed
     about who asks and over what. ``max_cpu``: per cent of a core above which no new session is opened, 0: none.
     ``last_n``: pictures that one participant gets at a time, 0: all. ``tls_fingerprint`` is set where the certificate
-    is self-signed. ``recordings``: the folder that calls are recorded to; None: none is.
-    ``log_file``: where calls are logged, for ``log_days`` (0: for ever); None: nowhere.
+    is self-signed. ``livekit``: the LiveKit server that is in the embedded SFU's place. ``recordings``: the folder that
+    calls are recorded to; None: none is. ``log_file``: where calls are logged, for ``log_days`` (0: for ever); None:
+    nowhere.
     """
 
     keys: Mapping[str, str] = field(repr=False)
@@ -50,6 +51,7 @@ class ServerSettings:
     max_cpu: float = 0.0
     last_n: int = 0
     ice_servers: Sequence[IceServer] = ()
+    livekit: str | None = None
     recordings: Path | None = None
     log_file: Path | None = None
     log_days: float = 90.0
@@ -100,7 +102,7 @@ def one_mistake(key: str, found: str, fix: str) -> SettingsError:
 
 def check(settings: ServerSettings) -> list[Finding]:
     """Warnings about what was asked; `SettingsError` with every reason why it must not be opened like that."""
-    findings = [*_exposure(settings), *_tls(settings), *_announced(settings), *_weak(settings)]
+    findings = [*_exposure(settings), *_tls(settings), *_announced(settings), *_weak(settings), *_livekit(settings)]
     if any(finding.severity == "error" for finding in findings):
         raise SettingsError(findings)
     return findings
@@ -147,6 +149,20 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _livekit(settings: ServerSettings) -> list[Finding]:
+    if settings.livekit is None:
+        return []
+    findings = []
+    if not settings.livekit.startswith(("ws://", "wss://", "http://", "https://")):
+        fix = "write ws://host:7880, or https://host"
+        findings.append(Finding("error", "livekit", f"{settings.livekit!r} is no address of a server", fix, "serve"))
+    if settings.development:
+        found = "the keys are this machine's own, which a LiveKit server does not know"
+        fix = "give LiveKit's key and secret: --keys-file, or JACKFIELD_KEYS"
+        findings.append(Finding("error", "keys", found, fix, "serve"))
+    return findings
 
 
 def _weak(settings: ServerSettings) -> list[Finding]:

@@ -16,7 +16,8 @@ from jackfield.values.people import Role
 #: The others hear of it within this time of the service's answer.
 TOLD_S: Final = 5.0
 NO_RECORDING: Final = (
-    "this server has no recording service; LiveKit's is Egress. Record here with record_to, or `jackfield record`"
+    "this server has no recording service; LiveKit's is Egress. Record here with record_to, or `jackfield record`, or "
+    "put `jackfield serve --livekit` before it"
 )
 NO_INVITES: Final = "this server makes no invites: give out call tokens of your own"
 
