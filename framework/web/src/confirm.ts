@@ -21,6 +21,8 @@ export function confirm(within: HTMLElement, question: string, yes: string, done
   );
   const dialog = el('dialog', { class: 'jf-dialog jf-confirm', 'aria-labelledby': id }, el('h2', { id }, question), buttons);
   dialog.addEventListener('cancel', close);
+  // Escape answers the question, and closes nothing behind it.
+  dialog.addEventListener('keydown', (event) => event.stopPropagation());
   within.append(dialog);
   dialog.showModal();
 }

@@ -72,8 +72,12 @@ class Emulator:
                 self._act(found[1], found[2])
                 index = found.end()
                 continue
-            assert text[index].isprintable(), text[index]
             row, column = self._at
+            if text[index] in "\r\n":  # what is printed once the terminal is given back
+                self._at = (row, 0) if text[index] == "\r" else (min(row + 1, self.rows - 1), column)
+                index += 1
+                continue
+            assert text[index].isprintable(), text[index]
             self._cells[row][column] = (text[index], self._style)
             self._at = row, min(column + 1, self.columns - 1)
             index += 1
