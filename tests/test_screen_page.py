@@ -65,7 +65,8 @@ async def test_a_python_session_is_shown_and_acted_on(chromium: Chromium, codec:
 
 
 async def test_a_link_that_is_over_says_so(chromium: Chromium) -> None:
-    """A wrong secret opens nothing, and the page says what to do."""
+    """A wrong secret opens nothing, and the page says what to do; the right one tells how the call ended, and what
+    settings hide is not there."""
     async with (
         serving(drain_s=0.1) as server,
         Calls(Place(server.url, KEY, SECRET), plugins=load(Config()), remember=False) as calls,
@@ -76,4 +77,9 @@ async def test_a_link_that_is_over_says_so(chromium: Chromium) -> None:
         page = await chromium.context.new_page()
         await page.goto(ada.view.partition("#")[0] + "#wrong")
         await expect(page.get_by_role("heading", name="This link does not open the call")).to_be_visible()
-        await ada.leave()
+        screen = await chromium.context.new_page()
+        await screen.goto(ada.view)
+        await button(screen, "Leave").wait_for()
+        await expect(button(screen, "Open the chat")).to_have_count(0)
+        await ada.end_for_all()
+        await expect(screen.get_by_role("heading", name="The session is over")).to_be_visible()
