@@ -1,4 +1,5 @@
-"""The benchmarks run and say what they should. No figure is held to a limit here: other work shares the machine."""
+"""The benchmarks run and say what they should. No figure is held to a limit here: other work shares the machine. Those
+that keep a core busy for half a minute run with `make soak`."""
 
 from __future__ import annotations
 
@@ -33,6 +34,7 @@ def bench(state: Path, *what: str) -> list[dict[str, Any]]:
     return rows
 
 
+@pytest.mark.soak
 def test_latency_stands_beside_stock_aiortc_and_the_bare_codec(tmp_path: Path) -> None:
     """Three quantiles of each codec, each beside both, all measured."""
     rows = bench(tmp_path, "latency")
@@ -52,6 +54,7 @@ def test_joining_stands_beside_the_official_sdk(tmp_path: Path) -> None:
     assert all(row["note"] == "" and row["ours"] > 0 and row["peer"] > 0 for row in rows)
 
 
+@pytest.mark.soak
 def test_passthrough_stands_beside_encoding(tmp_path: Path) -> None:
     """The sender's CPU, a picture's way to its first packet, and a keyframe's after it was asked for; all measured."""
     rows = {row["name"].split("_", 2)[2]: row for row in bench(tmp_path, "passthrough")}

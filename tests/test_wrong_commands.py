@@ -232,6 +232,12 @@ WRONG: dict[str, list[Wrong]] = {
         (["room", "--url", "nonsense"], Exit.SETTINGS, ["found 'nonsense'; give an address"]),
         (["room", "--uid", "a b", "--url", DEAD], Exit.SETTINGS, ["has a space in it"]),
     ],
+    "log": [
+        ([], Exit.NETWORK, ["no server runs on this machine; start one with `jackfield serve`"]),
+        (["--since", "yesterday"], Exit.USAGE, ["'yesterday' is no span of time; write 30m, 12h or 7d"]),
+        (["--status", "gone"], Exit.USAGE, ["'gone' is not one of"]),
+        (["--url", DEAD], Exit.NETWORK, ["no call server can be reached at http://127.0.0.1:9"]),
+    ],
     "devices": [
         (["toaster"], Exit.USAGE, ["'toaster' is not one of"]),
         (["camera", "--wish", "periscope"], Exit.DEVICE, ["no camera matches 'periscope'; there are"]),

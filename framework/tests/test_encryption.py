@@ -343,6 +343,7 @@ async def test_data_of_a_key_that_went_on_is_read_in_order(monkeypatch: pytest.M
     await asyncio.wait_for(asyncio.wait({heard.encryption._reading}), LIMIT_S)  # type: ignore[type-var]
     came(strange, "eve", b"?")
     came(ahead, "ada", b"4")
+    await asyncio.wait_for(asyncio.wait({heard.encryption._reading}), LIMIT_S)  # type: ignore[type-var]
     assert read == ["one", "0", "1", "3", "4"]
     assert heard.errors == [("ERROR_ENCRYPTION", "data of eve")]
 

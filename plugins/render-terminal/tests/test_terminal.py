@@ -42,6 +42,14 @@ async def shown(window: Emulator, wanted: str, *, gone: bool = False) -> str:
     return text
 
 
+async def given_back(window: Emulator) -> None:
+    """All that was written has been read."""
+    async with asyncio.timeout(5):
+        while window.modes.get("?1049") is not False:
+            window.read()
+            await asyncio.sleep(0.02)
+
+
 def plain(red: int, green: int, blue: int, width: int = 160, height: int = 90) -> VideoFrame:
     return VideoFrame.from_ndarray(np.full((height, width, 3), (red, green, blue), np.uint8))
 
@@ -172,6 +180,7 @@ async def test_a_line_that_takes_nothing_gets_nothing_more(window: Emulator) -> 
     await asyncio.wait_for(renderer.close(), 2)
 
 
+@pytest.mark.timeout(90)
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 async def test_the_terminal_is_given_back_whatever_ends_the_program(window: Emulator, how: signal.Signals) -> None:
     """A program that is ended while it draws leaves the terminal as it found it."""
@@ -193,7 +202,7 @@ asyncio.run(main())
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", program, stdin=window.file, stdout=window.file, stderr=asyncio.subprocess.DEVNULL
     )
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(45):
         while "Ada" not in window.read():
             await asyncio.sleep(0.05)
         process.send_signal(how)
@@ -201,7 +210,7 @@ asyncio.run(main())
             window.read()
             await asyncio.sleep(0.02)
         await process.wait()
-    window.read()
+    await given_back(window)
     assert window.modes == {"?1049": False, "?25": True, "?7": True}
     assert window.attributes() == before
 
@@ -252,6 +261,7 @@ def test_tiles_stand_beside_each_other_within_the_area(count: int) -> None:
     assert inside(Box(0, 0, 20, 100), 1600, 900) == Box(0, 14, 20, 71)
 
 
+@pytest.mark.timeout(90)
 async def test_a_command_shows_a_whole_call_in_a_terminal(window: Emulator, tmp_path: Path) -> None:
     """`jackfield join --render render-terminal`: our own picture is drawn, nothing else is printed, and q leaves."""
     environment = {
@@ -266,7 +276,7 @@ async def test_a_command_shows_a_whole_call_in_a_terminal(window: Emulator, tmp_
         sys.executable, "-m", "jackfield", *command,
         stdin=window.file, stdout=window.file, stderr=window.file, env=environment, cwd=tmp_path,
     )  # fmt: skip
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(55):
         while "▀" not in (text := window.read()):
             await asyncio.sleep(0.05)
             assert process.returncode is None
@@ -277,5 +287,5 @@ async def test_a_command_shows_a_whole_call_in_a_terminal(window: Emulator, tmp_
             window.read()
             await asyncio.sleep(0.05)
         assert await process.wait() == 0
-    window.read()
+    await given_back(window)
     assert window.modes == {"?1049": False, "?25": True, "?7": True}

@@ -17,7 +17,7 @@ import attrs
 from jackfield.session.listeners import Listeners
 from jackfield.session.signal_client import tls, unreachable
 from jackfield.values import events
-from jackfield.values.errors import AuthTokenError, CallError, NetworkError, NotAllowed, ResponseError
+from jackfield.values.errors import AuthTokenError, CallError, NetworkError, NotAllowed, ResponseError, SessionActive
 from jackfield.values.people import LogIn, Place
 from jackfield.values.ring_events import Ring
 
@@ -45,6 +45,11 @@ class Line:
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._http = aiohttp.ClientSession()
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is there, or being restored; not where the server refuses it."""
+        return self._task is not None and not self._task.done()
 
     async def open(self) -> None:
         """Online from now on. `NetworkError`, `AuthTokenError` or `NotAllowed` says why not."""
@@ -144,6 +149,9 @@ class Ringing:
         @property
         def logged_in_user(self) -> LogIn | None: ...
 
+        @property
+        def session(self) -> CallSession | None: ...
+
         async def _where(self, token: None) -> Place: ...
 
         def join_session(self, *, session_id: str, settings: Any, container: Any) -> Awaitable[CallSession]: ...
@@ -151,7 +159,7 @@ class Ringing:
     @property
     def is_online(self) -> bool:
         """Whether others can ring us."""
-        return self._line is not None
+        return self._line is not None and self._line.is_open
 
     async def go_online(self) -> None:
         """Others can ring us from now on, on every device on which we are logged in. Fine to call twice.
@@ -161,7 +169,7 @@ class Ringing:
         user = self.logged_in_user
         if user is None:
             raise AuthTokenError("nobody is logged in; call login first")
-        if self._line is not None and self._line.user == user:
+        if self.is_online and self._line is not None and self._line.user == user:
             return
         await self.go_offline()
         line = Line(lambda: self._where(None), user, self._heard)
@@ -181,7 +189,10 @@ class Ringing:
         return _ring((await self._online().ask(do="ring", to=called, session_id=session_id, type=type))["ring"])
 
     async def accept(self, ring: Ring, *, settings: Any = None, container: Any = None) -> CallSession:
-        """We come: the call, joined. `NotAllowed` where it rings for us no more."""
+        """We come: the call, joined. `NotAllowed` where it rings for us no more, `SessionActive` while we are in a call
+        already: leave that first."""
+        if self.session is not None:
+            raise SessionActive("a call is under way; leave it first, or reject the ring as busy")
         await self._online().ask(do="accept", id=ring.id)
         return await self.join_session(session_id=ring.session_id, settings=settings, container=container)
 

@@ -173,14 +173,16 @@ class LiveKitMedia:
 
     async def _asked_through(self, request: web.Request) -> web.StreamResponse:
         assert self._http is not None
-        body = await request.content.read(_BODY_MAX + 1)
-        if len(body) > _BODY_MAX:
-            raise web.HTTPRequestEntityTooLarge(_BODY_MAX, len(body))
+        body = bytearray()
+        async for part in request.content.iter_any():
+            body += part
+            if len(body) > _BODY_MAX:
+                raise web.HTTPRequestEntityTooLarge(_BODY_MAX, len(body))
         try:
             async with (
                 asyncio.timeout(ANSWER_S),
                 self._http.request(
-                    request.method, self._address("http", request), data=body or None, headers=_handed(request)
+                    request.method, self._address("http", request), data=bytes(body) or None, headers=_handed(request)
                 ) as answer,
             ):
                 kind = {hdrs.CONTENT_TYPE: answer.headers.get(hdrs.CONTENT_TYPE, "text/plain")}

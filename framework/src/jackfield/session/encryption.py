@@ -124,7 +124,7 @@ class CallEncryption:
             take(self._opened(packet))
         except Sealed as error:
             uid = packet.participant_identity
-            if error.index is None or _data_of(uid) in self._told:
+            if error.index is None:
                 self._say(uid, error)
                 return
             self._waiting.append((packet, take))

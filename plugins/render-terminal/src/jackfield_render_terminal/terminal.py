@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
+import select
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,6 +21,8 @@ from jackfield.values.errors import ContainerError
 _TAKE, _GIVE = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[2J", "\x1b[?7h\x1b[?25h\x1b[0m\x1b[?1049l"
 #: A line that takes no more than this at a time is slow: nothing is drawn until it has taken it.
 _WAITING_MAX = 1 << 18
+#: So long a line may take to take nothing, before its terminal is left as it is.
+GIVE_S = 1.0
 
 
 class Terminal:
@@ -103,8 +106,9 @@ class Terminal:
         import termios
 
         with suppress(OSError, termios.error):
-            if self._waiting:  # a line that takes nothing is not waited for: what is on its way is thrown away
+            if self._waiting:  # what is on its way is thrown away, and a line that is slow is given a moment
                 termios.tcflush(self._fd, termios.TCOFLUSH)
+            select.select([], [self._fd], [], GIVE_S)
             os.write(self._fd, _GIVE.encode())
         with suppress(OSError, termios.error):
             if self._before is not None:

@@ -105,6 +105,8 @@ class CallLog:
             await write(self._store)
         except (OSError, sqlite3.Error) as exc:
             logger.error("the log of calls cannot be written: %s", exc)
+        except Exception:  # whatever it is, who reads the log waits for what is written
+            logger.exception("the log of calls cannot be written")
 
 
 async def _take(batch: Sequence[Happening], store: Store) -> None:

@@ -131,7 +131,7 @@ class Rings:
         if sum(1 for ring in self._rings.values() if ring.uid == uid) >= OWN_MAX:
             raise NotAllowed(f"you have {OWN_MAX} rings under way; cancel one, or wait for an answer")
         if len(self._rings) >= RINGS_MAX:
-            raise NetworkError("too much rings on this server; try again in a minute")
+            raise NetworkError("too many rings on this server; try again in a minute")
         ring = Ring(f"RI_{secrets.token_hex(8)}", session_id, type, uid, name, self._clock())
         ring.answers = {each: "busy" if self._in_call[each] else "ringing" for each in called}
         self._rings[ring.id] = ring

@@ -22,7 +22,7 @@ from jackfield.log_limit import limited_logger
 from jackfield.server.ringing.rings import Ring, Rings
 from jackfield.server.service.issuing import Issuer
 from jackfield.server.settings import one_mistake
-from jackfield.values.errors import CallError, NotAllowed
+from jackfield.values.errors import CallError, NetworkError
 from jackfield.values.people import LogIn
 
 logger = limited_logger("jackfield.server")
@@ -30,6 +30,8 @@ logger = limited_logger("jackfield.server")
 #: A device says who it is within this time, and asks no more than this in a second.
 HELLO_S: Final = 10.0
 ASKS_PER_S: Final = 20
+#: Connections that have not said who they are, at once.
+UNKNOWN_MAX: Final = 256
 #: Messages that a device has not taken; one that falls behind so far is put out.
 UNTAKEN_MAX: Final = 256
 _MESSAGE_MAX: Final = 16 << 10
@@ -43,6 +45,8 @@ class Phone:
         self.user = user
         self._socket = socket
         self._outbox: asyncio.Queue[dict[str, Any]] = asyncio.Queue(UNTAKEN_MAX)
+        #: It takes nothing any more.
+        self.is_lost = asyncio.Event()
 
     def tell(self, message: dict[str, Any]) -> None:
         """A message to it, in turn."""
@@ -50,7 +54,7 @@ class Phone:
             self._outbox.put_nowait(message)
         except asyncio.QueueFull:
             logger.warning("a device of %r takes nothing, and is put out", self.user.uid)
-            asyncio.get_running_loop().create_task(self._socket.close())
+            self.is_lost.set()
 
     async def deliver(self) -> None:
         """Sends what it is told, until it is gone."""
@@ -59,6 +63,11 @@ class Phone:
             with suppress(ConnectionError):
                 await self._socket.send_str(json.dumps(message))
 
+    async def put_out(self) -> None:
+        """Closes its connection once it is lost."""
+        await self.is_lost.wait()
+        await self._socket.close()
+
 
 class RingingApi:
     """The endpoint of one server."""
@@ -66,6 +75,8 @@ class RingingApi:
     def __init__(self, issuer: Issuer, rings: Rings, *, draining: Callable[[], bool]) -> None:
         self._issuer, self._rings, self._draining = issuer, rings, draining
         self._open: set[web.WebSocketResponse] = set()
+        #: Connections whose device has yet to say who it is.
+        self._unknown = 0
 
     def routes(self) -> list[web.RouteDef]:
         """What to add to an application."""
@@ -83,35 +94,46 @@ class RingingApi:
         if not socket.can_prepare(request).ok:
             raise one_mistake("Upgrade", "it is no WebSocket", "open /api/ring as one")
         if self._draining():
-            raise NotAllowed("the server is shutting down; try again when it is back")
+            raise NetworkError("the server is shutting down; try again when it is back")
+        if self._unknown >= UNKNOWN_MAX:
+            raise NetworkError("too many devices come online at once; try again in a moment")
         await socket.prepare(request)
         self._open.add(socket)
         try:
-            await self._serve(socket)
+            if (phone := await self._hello(socket)) is not None:
+                await self._serve(socket, phone)
         finally:
             self._open.discard(socket)
             await socket.close()
         return socket
 
-    async def _serve(self, socket: web.WebSocketResponse) -> None:
+    async def _hello(self, socket: web.WebSocketResponse) -> Phone | None:
+        """Who it is, online from now on; None where it does not say, or may not be."""
+        self._unknown += 1
         try:
             async with asyncio.timeout(HELLO_S):
                 hello = _words(await socket.receive_str())
             phone = Phone(socket, self._issuer.logged_in(hello.get("auth_token")))
             phone.tell({"online": phone.user.uid})
             self._rings.attach(phone.user.uid, phone)
+            return phone
         except (TimeoutError, TypeError):
-            return
+            return None
         except CallError as error:
             await socket.send_str(json.dumps({"error": _error(error)}))
-            return
-        delivering = asyncio.create_task(phone.deliver())
+            return None
+        finally:
+            self._unknown -= 1
+
+    async def _serve(self, socket: web.WebSocketResponse, phone: Phone) -> None:
+        jobs = [asyncio.create_task(phone.deliver()), asyncio.create_task(phone.put_out())]
         try:
             await self._listen(socket, phone)
         finally:
             self._rings.detach(phone.user.uid, phone)
-            delivering.cancel()
-            await asyncio.gather(delivering, return_exceptions=True)
+            for job in jobs:
+                job.cancel()
+            await asyncio.gather(*jobs, return_exceptions=True)
 
     async def _listen(self, socket: web.WebSocketResponse, phone: Phone) -> None:
         since, asked = time.monotonic(), 0
