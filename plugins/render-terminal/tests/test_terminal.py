@@ -197,6 +197,7 @@ async def main():
     await asyncio.sleep(60)
 import signal
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a program that a shell began in the background ignores it
 asyncio.run(main())
 """
     process = await asyncio.create_subprocess_exec(
