@@ -15,6 +15,7 @@ import aiohttp
 import attrs
 
 from jackfield.session.listeners import Listeners
+from jackfield.session.service import error_of
 from jackfield.session.signal_client import tls, unreachable
 from jackfield.values import events
 from jackfield.values.errors import AuthTokenError, CallError, NetworkError, NotAllowed, ResponseError, SessionActive
@@ -30,7 +31,6 @@ logger = logging.getLogger("jackfield.ringing")
 ANSWER_S: Final = 10.0
 PAUSES_S: Final = (0.2, 1.0, 2.0, 5.0)
 HEARTBEAT_S: Final = 20.0
-_KINDS: Final = {"ERROR_AUTH_TOKEN": AuthTokenError, "ERROR_PERMISSION": NotAllowed, "ERROR_NETWORK": NetworkError}
 
 
 class Line:
@@ -235,5 +235,4 @@ def _ring(said: dict[str, Any]) -> Ring:
 
 
 def _error(said: dict[str, Any]) -> CallError:
-    code = str(said.get("code"))
-    return _KINDS.get(code, CallError)(str(said.get("message")), code=code)
+    return error_of(str(said.get("code")), str(said.get("message")))

@@ -12,12 +12,12 @@ import click
 from jackfield.cli.frame import output
 from jackfield.cli.frame.exits import Exit
 from jackfield.cli.frame.group import Frame
+from jackfield.server.happenings import STATUSES
 
 if TYPE_CHECKING:
     from jackfield.plugins import Plugins
     from jackfield.values.people import Place
 
-STATUSES = ["ongoing", "ended", "interrupted", "rejected", "busy", "unanswered", "cancelled"]
 _SPANS = {"m": 60, "h": 3600, "d": 24 * 3600}
 
 EPILOG = """

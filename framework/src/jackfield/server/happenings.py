@@ -79,6 +79,9 @@ class Rang:
         return next((each for each in ("rejected", "busy", "unanswered") if each in found), "cancelled")
 
 
+#: How a call stands in the log: one that was, then those that rang and never were.
+STATUSES = ("ongoing", "ended", "interrupted", "rejected", "busy", "unanswered", "cancelled")
+
 Happening = Came | Went | Over | Kept | Rang
 Listener = Callable[[Happening], None]
 

@@ -79,4 +79,9 @@ def _refusal(status: int, text: str, lacking: str) -> CallError:
         if status in (404, 405):
             return NotAllowed(lacking)
         return ResponseError(f"the server's service answered with HTTP {status}: {text[:200]}")
+    return error_of(code, message)
+
+
+def error_of(code: str, message: str) -> CallError:
+    """What the service said, as an error of ours."""
     return _KINDS.get(code, CallError)(message, code=code)

@@ -8,12 +8,12 @@ from aiohttp import web
 
 from jackfield.server.call_log.call_log import CallLog
 from jackfield.server.call_log.store import PAGE, Wanted
+from jackfield.server.happenings import STATUSES
 from jackfield.server.service.asking import bearer
 from jackfield.server.service.issuing import Issuer
 from jackfield.server.settings import one_mistake
 from jackfield.values.errors import NotAllowed
 
-STATUSES = ("ongoing", "ended", "interrupted", "rejected", "busy", "unanswered", "cancelled")
 _TEXTS = ("session_id", "uid", "status", "before")
 
 
