@@ -25,7 +25,7 @@ class Emulator:
         self.file = os.fdopen(self._inner, "w")
         self.modes: dict[str, bool] = {}
         self.sent = 0
-        self._decoder, self._rest = codecs.getincrementaldecoder("utf-8")(), ""
+        self._decoder, self._rest = codecs.getincrementaldecoder("utf-8")("replace"), ""
 
     def resize(self, rows: int, columns: int) -> None:
         fcntl.ioctl(self._inner, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
@@ -65,6 +65,9 @@ class Emulator:
         while index < len(text):
             if text[index] == "\x1b":
                 found = _SEQUENCE.match(text, index)
+                if found is None and (anew := text.find("\x1b", index + 1)) > 0:  # cut short: what follows stands
+                    index = anew
+                    continue
                 if found is None and len(text) - index < 50:  # the rest of it is still on its way
                     self._rest = text[index:]
                     return

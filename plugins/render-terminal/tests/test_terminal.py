@@ -244,6 +244,15 @@ def test_text_fits_and_moves_no_cursor(text: str, columns: int, expected: str) -
     assert fitted(text, columns) == expected
 
 
+@pytest.mark.parametrize("cut", ["\x1b[38;2;1", "\x1b", "\x1b["])
+def test_the_emulator_takes_a_sequence_cut_short_as_terminals_do(window: Emulator, cut: str) -> None:
+    """What was under way when the line was cleared is dropped; what follows holds."""
+    window.file.write(f"{cut}\x1b[?7h\x1b[?1049l")
+    window.file.flush()
+    window.read()
+    assert window.modes == {"?7": True, "?1049": False}
+
+
 @pytest.mark.parametrize("count", [1, 2, 5, 12, 50])
 def test_tiles_stand_beside_each_other_within_the_area(count: int) -> None:
     """However many: none overlaps another or hangs over, and as many as fit are there."""
