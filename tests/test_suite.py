@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from tests.lab import suite
 from tests.lab.suite import SIDE_BY_SIDE, main, parts
 from tests.test_house_rules import ROOT
 
@@ -27,3 +30,39 @@ def test_a_path_is_run_as_it_is_named(capfd: pytest.CaptureFixture[str]) -> None
     assert parts(["-q", "tests/test_suite.py"]) == [["-q", "tests/test_suite.py"]]
     assert main(["tests/test_suite.py", "-q", "-k", "no_such_test"]) == pytest.ExitCode.NO_TESTS_COLLECTED
     assert "deselected" in capfd.readouterr().out
+
+
+_SHAKY = """
+from pathlib import Path
+import pytest
+
+@pytest.mark.parametrize("number", range({count}))
+def test_shaky(number):
+    seen = Path(__file__).with_name(f"seen{{number}}")
+    if {for_good} or not seen.exists():
+        seen.touch()
+        raise AssertionError("not this time")
+"""
+
+
+@pytest.mark.parametrize(
+    ("count", "for_good", "status", "needed"),
+    [(2, False, 0, 2), (2, True, 1, 0), (suite.FEW + 1, False, 1, 0), (0, True, 0, 0)],
+)
+def test_what_fails_beside_others_counts_as_it_is_alone(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    count: int,
+    for_good: bool,
+    status: int,
+    needed: int,
+) -> None:
+    """A few get a second run and are named; what fails then too has failed; many get none."""
+    (tmp_path / "pytest.ini").write_text("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
+    source = _SHAKY.format(count=count, for_good=for_good) + "\n\ndef test_sound():\n    pass\n"
+    (tmp_path / "test_it.py").write_text(source)
+    monkeypatch.setattr(suite, "ROOT", tmp_path)
+    got, names = suite.run_beside(["test_it.py", "-q"], ["-q"])
+    assert (got, len(names)) == (status, needed)
+    assert ("once more" in capfd.readouterr().out) is (0 < count <= suite.FEW)

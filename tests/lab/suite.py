@@ -1,13 +1,18 @@
 """The whole suite, as `make test` runs it: what may share the machine side by side, then the rest one after another.
 
+A machine with more to do than it can makes a test fail that is right: of what failed beside others, a few are run once
+more by themselves, and that run counts. Which they were is said at the end, so that nobody takes them for sound.
+
 ``python -m tests.lab.suite [pytest's options]``. With a path among the options it is pytest and nothing more.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,10 +35,13 @@ SIDE_BY_SIDE = (
     "tests/test_parity.py",
     "tests/test_docs.py",
     "tests/test_doctor.py",
+    "tests/test_suite.py",
 )
 #: One more than most machines of CI have: half of all tests wait for something.
 WORKERS = max(2, min(4, (os.cpu_count() or 1) + 1))
 NOTHING = pytest.ExitCode.NO_TESTS_COLLECTED
+#: More than so many that fail beside others are no accident of the machine's load.
+FEW = 8
 
 
 def names_paths(options: Sequence[str]) -> bool:
@@ -50,14 +58,40 @@ def parts(options: Sequence[str]) -> list[list[str]]:
     return [[*beside, *options], [*alone, *options]]
 
 
+def run(arguments: Sequence[str]) -> int:
+    """pytest's exit status."""
+    return subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=ROOT, check=False).returncode
+
+
+def failed(cache: Path) -> list[str]:
+    """What pytest, run with this folder for its cache, has noted as failed."""
+    noted = cache / "v" / "cache" / "lastfailed"
+    return sorted(json.loads(noted.read_text())) if noted.exists() else []
+
+
+def run_beside(arguments: Sequence[str], options: Sequence[str]) -> tuple[int, list[str]]:
+    """The status of tests beside each other, a few of which get a second run by themselves; which of them needed it."""
+    with tempfile.TemporaryDirectory() as folder:
+        kept = ["-o", f"cache_dir={folder}"]
+        status = run([*arguments, *kept])
+        again = failed(Path(folder))
+        if status != pytest.ExitCode.TESTS_FAILED or not 0 < len(again) <= FEW:
+            return status, []
+        print(f"\n{len(again)} failed beside others. By themselves, once more; this run counts:", flush=True)
+        status = run([*again, *options, *kept])
+        still = failed(Path(folder))
+        return status, [name for name in again if name not in still]
+
+
 def main(options: Sequence[str]) -> int:
     """0 where every part passed, and something was run."""
-    statuses = []
-    for arguments in parts(options):
-        command = [sys.executable, "-m", "pytest", *arguments]
-        statuses.append(subprocess.run(command, cwd=ROOT, check=False).returncode)
-        if statuses[-1] == pytest.ExitCode.INTERRUPTED:
-            break
+    first, *rest = parts(options)
+    status, needed = run_beside(first, options) if rest else (run(first), [])
+    statuses = [status]
+    if status != pytest.ExitCode.INTERRUPTED:
+        statuses += [run(arguments) for arguments in rest]
+    for name in needed:
+        print(f"failed beside others, passed by itself: {name}", flush=True)
     ran = [status for status in statuses if status != NOTHING]
     return max(ran, default=NOTHING, key=bool)
 
