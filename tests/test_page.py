@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import AsyncIterator
@@ -9,6 +10,7 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Page, expect
 
+from jackfield import tokens
 from jackfield.server.app import Server
 from jackfield.testing import service
 from tests.lab.browser import Chromium, Launch
@@ -86,6 +88,24 @@ async def test_an_invite_that_is_no_good_is_told_and_forgotten(
     assert await stored(page) == {}
     await button(page, "Log in instead").click()
     await expect(page.get_by_label("User id")).to_be_visible()
+
+
+async def test_a_log_in_that_expires_before_joining_is_asked_for_again(server: Server, page: Page) -> None:
+    """The name and the devices were chosen meanwhile: the page says why, and goes on after the log-in."""
+    await page.goto(f"{server.url}/join/stand-up")
+    old = tokens.mint_log_in(service.API_KEY, service.API_SECRET, "ada", ttl_s=-60)
+    kept = json.dumps({"authToken": old.auth_token, "uid": "ada", "name": "Ada"})
+    await page.evaluate("(kept) => sessionStorage.setItem('jackfield.login', kept)", kept)
+    await page.reload()
+    await page.get_by_label("Your name").fill("Ada L.")
+    await button(page, "Join").click()
+    await expect(page.get_by_text("Your log-in has expired. Log in again to join.")).to_be_visible()
+    await page.get_by_label("User id").fill("ada")
+    await page.get_by_label("Log-in key").fill(service.LOGIN_KEY)
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_label("Your name")).to_have_value("Ada L.")
+    await button(page, "Join").click()
+    await button(page, "Leave").wait_for()
 
 
 async def test_a_server_that_went_away_is_told(server: Server, chromium: Chromium) -> None:

@@ -17,7 +17,7 @@ from jackfield import Calls, Place, tokens
 from jackfield.plugins import Config, load
 from jackfield.server.app import Server
 from tests.lab.browser import Chromium, Launch
-from tests.lab.web import KEY, SECRET, button, join, link, serious, serving, tile, watch_picture
+from tests.lab.web import KEY, SECRET, button, flaws, join, link, serious, serving, tile, watch_picture
 
 pytestmark = pytest.mark.needs("chromium")
 SPEAKING = re.compile(r"\bjf-speaking\b")
@@ -82,6 +82,34 @@ async def test_what_one_turns_off_is_off_for_the_other(server: Server, chromium:
     await expect(tile(ada, "Grace").get_by_role("img", name="Microphone off")).to_be_hidden()
     await expect(tile(ada, "Grace").locator(".jf-avatar")).to_be_hidden()
     assert chromium.errors == []
+
+
+async def test_a_name_of_500_emoji_breaks_nothing(server: Server, chromium: Chromium) -> None:
+    """One line on its tile, in the list and in every notice; nothing is wider than the page; and it can be removed."""
+    name = "👩‍🚀🎉" * 250
+    page = await chromium.context.new_page()
+    await join(page, link(server, role="moderator"), "Ada")
+    async with Calls(Place(server.url, KEY, SECRET), plugins=load(Config()), remember=False) as calls:
+        await calls.login("robot")
+        quiet = {"camera": "none", "microphone": "none", "speaker": "none", "display_name": name}
+        call = await calls.join_session(session_id="stand-up", settings=quiet)
+        await expect(page.get_by_role("log", name="Notices")).to_contain_text("… joined")
+        their = tile(page, "👩‍🚀🎉")
+        await expect(their).to_be_visible()
+        box = await their.locator(".jf-name").bounding_box()
+        assert box is not None
+        assert box["height"] < 40
+        await call.send_chat("it is me")
+        await button(page, "Open the chat (1 unread)").click()
+        await expect(page.locator(".jf-toast-message")).to_have_count(0)
+        await page.get_by_role("tab", name="People").click()
+        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert await flaws(page) == []
+        row = page.locator(".jf-row").filter(has_text="👩‍🚀🎉")
+        await row.get_by_role("button", name=re.compile("^Remove")).click()
+        await page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+        assert await call.until_left() == "removed"
+    assert serious(chromium.errors) == []
 
 
 async def test_who_leaves_may_come_back(server: Server, chromium: Chromium) -> None:

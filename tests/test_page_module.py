@@ -15,7 +15,7 @@ from jackfield.plugins import Config, load
 from jackfield.server.app import Server
 from jackfield.testing.service import LOGIN_KEY
 from tests.lab.browser import Chromium
-from tests.lab.meeting import until
+from tests.lab.meeting import QUIET, heard, names, until
 from tests.lab.web import KEY, SECRET, button, flaws, serious, serving, watch_picture
 
 pytestmark = pytest.mark.needs("chromium")
@@ -179,3 +179,76 @@ async def test_a_page_that_may_not_ask_cannot_import_it(chromium: Chromium) -> N
         await page.goto("about:blank")
         found = f"import('{server.url}/jackfield.js').then(() => 'imported', () => 'refused')"
         assert await asyncio.wait_for(page.evaluate(found), 10) == "refused"
+
+
+async def test_a_page_is_rung_and_rings(places: tuple[Server, Page], chromium: Chromium) -> None:
+    """A dialog asks; answered, the call is drawn; declined, the caller hears it; the page rings back."""
+    server, page = places
+    assert await failure(page, "calls.goOnline()") == "ERROR_SDK_NOT_INITIALIZED"
+    await page.evaluate("() => calls.init()")
+    assert await failure(page, "calls.goOnline()") == "ERROR_AUTH_TOKEN_MISSING"
+    assert await failure(page, "calls.ring('bob')") == "ERROR_NETWORK"
+    await page.evaluate("async (key) => calls.login('ada', key)", LOGIN_KEY)
+    listen = "() => { window.told = []; for (const name of ['incoming_ring', 'ring_accepted', 'ring_rejected',"
+    listen += " 'ring_cancelled']) calls.on(name, ({ name, ring, uid, busy }) => told.push([name, ring, uid, busy])); }"
+    await page.evaluate(listen)
+    assert await failure(page, "calls.goOnline({ container: 'x' })") == "ERROR_CONTAINER"
+    settings = "{ startVideoPaused: true }"
+    container = "document.getElementById('call-container')"
+    await page.evaluate(f"() => calls.goOnline({{ container: {container}, callSettings: {settings} }})")
+    dialog = page.get_by_role("dialog", name="Bob is calling")
+    async with Calls(Place(server.url, KEY, SECRET), plugins=load(Config()), remember=False) as calls:
+        await calls.login("bob", name="Bob")
+        answers = heard(calls)
+        await calls.go_online()
+        await calls.ring("ada")
+        await expect(dialog).to_be_visible()
+        assert await page.title() == "Bob is calling"
+        assert await flaws(page) == []
+        await dialog.get_by_role("button", name="Decline").click()
+        await until(lambda: names(answers) == ["ring_rejected"], "the answer")
+        await expect(dialog).to_have_count(0)
+        gone = await calls.ring("ada")
+        await expect(dialog).to_be_visible()
+        await calls.cancel(gone)
+        await expect(dialog).to_have_count(0)
+        ring = await calls.ring("ada")
+        bob = await calls.join_session(session_id=ring.session_id, settings=QUIET)
+        await dialog.get_by_role("button", name="Answer").click()
+        await until(lambda: "ada" in bob.participants, "Ada at Bob's")
+        await expect(dialog).to_have_count(0)
+        await expect(page.locator("#call-container .jf-stage")).to_be_visible()
+        assert await page.title() == "A page of somebody else's"
+        await page.evaluate("() => calls.leaveSession()")
+        await bob.leave()
+        mine = await page.evaluate("() => calls.ring('bob', { type: 'VOICE' })")
+        await until(lambda: "incoming_ring" in names(answers), "the page's ring")
+        rung = next(each.ring for each in answers if each.name == "incoming_ring")
+        assert (rung.id, rung.uid, rung.type) == (mine["id"], "ada", "VOICE")
+        await calls.reject(rung, busy=True)
+        await page.wait_for_function("() => told.at(-1)[0] === 'ring_rejected'")
+        assert await page.evaluate("() => told.at(-1).slice(2)") == ["bob", True]
+        assert await failure(page, f"calls.acceptRing({{ id: 'RI_0', sessionId: 's' }}, {{}}, {container})") == (
+            "ERROR_PERMISSION"
+        )
+        await page.evaluate("() => calls.goOffline()")
+        assert await failure(page, "calls.cancelRing({ id: 'RI_0' })") == "ERROR_NETWORK"
+    assert [each[0] for each in await page.evaluate("() => told")] == [
+        *("incoming_ring", "incoming_ring", "ring_cancelled", "incoming_ring", "ring_rejected")
+    ]
+    assert serious(chromium.errors) == []
+
+
+async def test_a_pages_line_that_breaks_is_opened_anew(places: tuple[Server, Page], chromium: Chromium) -> None:
+    """The network goes and comes; what rings meanwhile is heard."""
+    server, page = places
+    await page.evaluate("async (key) => { await calls.init(); await calls.login('ada', key); }", LOGIN_KEY)
+    await page.evaluate("() => { window.rings = []; calls.on('incoming_ring', ({ ring }) => rings.push(ring.name)); }")
+    await page.evaluate("() => calls.goOnline()")
+    async with Calls(Place(server.url, KEY, SECRET), plugins=load(Config()), remember=False) as calls:
+        await calls.login("bob", name="Bob")
+        await calls.go_online()
+        (line,) = server._rings._devices["ada"]
+        await line._socket.close()  # type: ignore[attr-defined]
+        await calls.ring("ada")
+        await page.wait_for_function("() => rings.length === 1")

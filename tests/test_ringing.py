@@ -68,6 +68,19 @@ async def test_no_is_an_answer_and_so_is_giving_up(people: People) -> None:
     assert [call["status"] for call in logged] == ["cancelled", "rejected"]
 
 
+async def test_what_is_asked_as_the_line_breaks_is_not_waited_for(people: People) -> None:
+    """Nobody sends its answer any more: that is said at once, and not after ten seconds."""
+    (ada, _) = await online(people, "ada")
+    line = ada._line
+    assert line is not None
+    assert line._socket is not None
+    asked = line._asked[99] = asyncio.get_running_loop().create_future()
+    await line._socket.close()
+    async with asyncio.timeout(2):
+        with pytest.raises(NetworkError, match="broke"):
+            await asked
+
+
 async def test_a_line_that_breaks_is_opened_anew_and_still_rings(people: People) -> None:
     """What rings meanwhile is heard once it is back."""
     (ada, _), (bob, his) = [await online(people, uid) for uid in ("ada", "bob")]

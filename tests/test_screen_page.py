@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
 import pytest
-from playwright.async_api import expect
+from aiohttp import web
+from playwright.async_api import Page, expect
 
 from jackfield import Calls, CallSession, Place
 from jackfield.plugins import Config, load
@@ -13,6 +19,40 @@ from tests.lab.web import KEY, SECRET, button, flaws, serious, serving, tile, wa
 
 pytestmark = pytest.mark.needs("chromium")
 SMALL = {"video": {"width": 320, "height": 180, "fps": 15}, "speaker": "none"}
+
+
+@asynccontextmanager
+async def together(
+    *uids: str, config: Config | None = None, **settings: Any
+) -> AsyncIterator[tuple[Sequence[CallSession], str]]:
+    """These in one session, the first with a screen; and the server's address."""
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(serving(drain_s=0.1))
+        sessions = []
+        for index, uid in enumerate(uids):
+            place = Place(server.url, KEY, SECRET)
+            calls = Calls(place, config=config, plugins=load(config or Config()), remember=False)
+            await stack.enter_async_context(calls)
+            await calls.login(uid)
+            quiet = SMALL | {"camera": "none", "microphone": "none"} | (settings if index else {})
+            shown = {"renderers": ["render-web"], "hide_chat_button": False} if index == 0 else {}
+            sessions.append(await calls.join_session(session_id="s", settings=quiet | shown))
+        await until(lambda: all(len(each.participants) == len(uids) - 1 for each in sessions), "everybody")
+        yield sessions, server.url
+
+
+async def looking(chromium: Chromium, session: CallSession) -> Page:
+    """A browser before its screen."""
+    page = await chromium.context.new_page()
+    chromium.watch(page)
+    await page.goto(session.view)
+    await button(page, "Leave").wait_for()
+    return page
+
+
+def keyframes(session: CallSession) -> int:
+    """How many keyframes its camera was asked for."""
+    return sum(track.get("pliCount", 0) + track.get("firCount", 0) for track in session.stats()["tracks"])
 
 
 @pytest.mark.parametrize("codec", ["H264", "VP8"])
@@ -62,6 +102,86 @@ async def test_a_python_session_is_shown_and_acted_on(chromium: Chromium, codec:
         assert tile(page, "bob")
         assert serious(chromium.errors) == []
         await bob.leave()
+
+
+async def test_the_page_and_the_program_look_at_the_same(chromium: Chromium) -> None:
+    """Layout, pin, badge, list and picture-in-picture, whoever chose them."""
+    async with together("ada", "bob") as ((ada, bob), _):
+        page = await looking(chromium, ada)
+        stage = page.locator(".jf-stage")
+        ada.set_layout("SIDEBAR")
+        await expect(stage).to_have_attribute("data-layout", "SIDEBAR")
+        ada.set_layout("TILE")
+        await expect(stage).to_have_attribute("data-layout", "TILE")
+        ada.pin_participant("bob")
+        await expect(page.get_by_role("list", name="Main place")).to_contain_text("bob")
+        await button(page, "Unpin bob").click()
+        await until(lambda: ada.pinned is None, "nobody pinned")
+        await button(page, "Pin bob").click()
+        await until(lambda: ada.pinned is not None and ada.pinned.uid == "bob", "Bob pinned")
+        await bob.send_chat("one")
+        await button(page, "Open the chat (1 unread)").click()
+        await until(lambda: ada.chat_unread_count == 0, "that it is read")
+        await bob.send_chat("two")
+        await expect(page.get_by_role("log", name="Messages")).to_contain_text("two")
+        await until(lambda: len(ada.chat) == 2 and ada.chat_unread_count == 0, "that it is read while it is open")
+        ada.show_participant_list()
+        await expect(page.get_by_role("tab", name="People", selected=True)).to_be_visible()
+        ada.enable_picture_in_picture_layout()
+        await expect(page.locator(".jf-controls")).to_be_hidden()
+        await expect(tile(page, "bob")).to_be_visible()
+        ada.disable_picture_in_picture_layout()
+        await expect(page.locator(".jf-controls")).to_be_visible()
+        assert serious(chromium.errors) == []
+
+
+async def test_a_page_of_another_site_holds_it_in_a_frame(chromium: Chromium) -> None:
+    """Where its origin is named, and there alone; the secret stays out of every address that is shown."""
+    held = web.Application()
+    addresses: list[str] = []
+
+    async def host(_: web.Request) -> web.Response:
+        return web.Response(
+            text=f'<title>Kiosk</title><iframe src="{addresses[0]}" width="900" height="600"></iframe>',
+            content_type="text/html",
+        )
+
+    held.router.add_get("/", host)
+    runner = web.AppRunner(held)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    port = runner.addresses[0][1]
+    config = Config(tables={"render-web": {"origins": [f"http://localhost:{port}"]}})
+    async with together("ada", "bob", config=config) as ((ada, _), _):
+        addresses.append(ada.view)
+        page = await chromium.context.new_page()
+        await page.goto(f"http://localhost:{port}/")
+        frame = page.frame_locator("iframe")
+        await expect(frame.locator(".jf-tile").filter(has_text="bob")).to_be_visible()
+        await frame.get_by_role("button", name="Raise your hand", exact=True).click()
+        await until(lambda: ada.is_hand_raised, "the hand")
+        other = await chromium.context.new_page()
+        await other.goto(f"http://127.0.0.1:{port}/")
+        await asyncio.sleep(1)
+        assert await other.frame_locator("iframe").locator(".jf-tile").count() == 0
+        await page.close()
+        await other.close()
+    await runner.cleanup()
+
+
+async def test_what_the_browser_cannot_decode_is_said_and_asked_for_no_more(chromium: Chromium) -> None:
+    """H.265 in a Chromium without it: initials, words, and no keyframes for nobody."""
+    async with together("ada", "bob", camera="synthetic:card-front", video_codecs=["H265"]) as ((ada, bob), _):
+        page = await chromium.context.new_page()
+        await page.goto(ada.view)
+        supported = "VideoDecoder.isConfigSupported({codec: 'hev1.1.6.L153.B0'}).then(({supported}) => supported)"
+        assert not await page.evaluate(supported)
+        await expect(page.get_by_role("log", name="Notices")).to_contain_text("cannot decode H.265, in which bob sends")
+        await expect(tile(page, "bob").locator(".jf-avatar")).to_be_visible()
+        asked = keyframes(bob)
+        await asyncio.sleep(2)
+        assert keyframes(bob) - asked <= 1
+        assert serious(chromium.errors) == []
 
 
 async def test_a_link_that_is_over_says_so(chromium: Chromium) -> None:

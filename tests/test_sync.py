@@ -22,7 +22,7 @@ from jackfield.server.app import Server
 from jackfield.server.launch import make_sfu
 from jackfield.server.settings import ServerSettings
 from jackfield.sync.thread import LoopThread
-from jackfield.values.errors import NetworkError, NotInitialized
+from jackfield.values.errors import NetworkError, NotAllowed, NotInitialized
 from jackfield.values.events import ParticipantHandRaised
 from tests.lab.embedded import LOGIN_KEY
 from tests.lab.meeting import QUIET
@@ -244,3 +244,33 @@ def test_ctrl_c_ends_a_script_in_order(server: str, tmp_path: Path) -> None:
         assert said == "left: left\n"
         assert failed.rstrip().endswith("KeyboardInterrupt"), failed
         until(lambda: "eve" not in ada.participants, "her leaving")
+
+
+def test_scripts_ring_and_answer(server: str) -> None:
+    """Rung on another thread, answered, met; and somebody who does not come."""
+    with calls(server, "ada") as hers, calls(server, "bob") as his:
+        rings: list[Any] = []
+        his.on("incoming_ring", lambda event: rings.append(event.ring))
+        answers: list[tuple[str, str]] = []
+        hers.on("ring_accepted", lambda event: answers.append(("accepted", event.uid)))
+        hers.on("ring_rejected", lambda event: answers.append(("rejected", event.uid)))
+        hers.go_online()
+        his.go_online()
+        assert his.is_online
+        asked = hers.ring("bob", type="VOICE")
+        until(lambda: rings, "the ring")
+        assert rings[0] == asked
+        his.reject(rings[0])
+        until(lambda: answers == [("rejected", "bob")], "the answer")
+        second = hers.ring(["bob"], session_id="sync-ring")
+        until(lambda: len(rings) == 2, "the second ring")
+        bob = his.accept(rings[1], settings=QUIET)
+        until(lambda: answers[1:] == [("accepted", "bob")], "the second answer")
+        ada = hers.join_session(session_id=second.session_id, settings=QUIET)
+        until(lambda: "bob" in ada.participants and "ada" in bob.participants, "each other")
+        third = hers.ring("carol")
+        hers.cancel(third)
+        with pytest.raises(NotAllowed, match="under way"):
+            hers.cancel(third)
+        his.go_offline()
+        assert not his.is_online

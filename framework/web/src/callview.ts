@@ -6,7 +6,7 @@ import { Controls } from './controls';
 import { el, setText } from './dom';
 import { icon, mark } from './icons';
 import { watchDevices, whyNoMedia } from './media';
-import { clockFace } from './people';
+import { clipped, clockFace } from './people';
 import { PeopleList } from './peoplelist';
 import { IdlePrompt } from './prompt';
 import { EVERYTHING, type Part, type ViewSettings } from './settings';
@@ -26,7 +26,26 @@ export interface CallViewOptions {
   /** Whether the devices are this browser's, to be tried out here; false where they are another machine's. */
   readonly hasDevices?: boolean;
   /** Told of what the person chose to look at. */
-  readonly chosen?: { readonly layout?: (layout: LayoutName) => void; readonly panel?: (panel: string | null) => void };
+  readonly chosen?: Chosen;
+}
+
+interface Chosen {
+  readonly layout?: (layout: LayoutName) => void;
+  readonly panel?: (panel: string | null) => void;
+  /** The person who keeps the main place, by id. */
+  readonly pin?: (id: string | null) => void;
+  /** The chat was open when somebody wrote. */
+  readonly read?: () => void;
+}
+
+/** What whoever holds the call wants to be looked at. */
+export interface Wish {
+  readonly layout: LayoutName;
+  readonly pinned: string | null;
+  readonly unread: number;
+  readonly showsPeople: boolean;
+  /** Nothing but the people. */
+  readonly isSmall: boolean;
 }
 
 /** Draws a call until `close`. It fills its container, whose size is the host's, and never leaves the call by itself. */
@@ -54,6 +73,7 @@ export class CallView {
   private isDue = false;
   private showsCaptions = true;
   private unread = 0;
+  private followed: Wish | null = null;
 
   constructor(
     container: HTMLElement,
@@ -61,7 +81,7 @@ export class CallView {
     private readonly options: CallViewOptions,
   ) {
     this.settings = options.settings ?? EVERYTHING;
-    this.stage = new Stage(this.settings.layout, () => this.redraw());
+    this.stage = new Stage(this.settings.layout, () => this.pinned());
     const attempt = (action: () => Promise<void>): void => this.attempt(action);
     this.people = new PeopleList(call, { attempt, pin: (id) => this.stage.pin(id), pinned: () => this.stage.pinned });
     this.chat = call.chat ? new ChatPanel(call.chat, attempt) : null;
@@ -94,6 +114,22 @@ export class CallView {
     if (id === null ? this.stage.pinned !== null : this.stage.pinned !== id) this.stage.pin(id ?? this.stage.pinned ?? '');
   }
 
+  /** Shows what is wished for where it has changed since; in between, the person at this page chooses. */
+  follow(wish: Wish): void {
+    const before = this.followed;
+    this.followed = wish;
+    if (before?.layout !== wish.layout && this.stage.layout !== wish.layout) this.stage.setLayout(wish.layout);
+    if (before?.pinned !== wish.pinned && wish.pinned !== personOf(this.stage.pinned)) this.pin(wish.pinned);
+    if (before && before.showsPeople !== wish.showsPeople && wish.showsPeople !== (this.side.shown === 'people')) this.side.toggle('people');
+    if (before?.unread !== wish.unread) this.unread = wish.unread;
+    if (this.unread > 0 && this.side.shown === 'chat') {
+      this.unread = 0;
+      this.options.chosen?.read?.();
+    }
+    this.element.classList.toggle('jf-small', wish.isSmall);
+    this.redraw();
+  }
+
   close(): void {
     for (const end of this.ends.splice(0)) end();
     this.devices.close();
@@ -122,11 +158,17 @@ export class CallView {
   }
 
   private hear(event: CallEvent): void {
-    if (event.kind === 'joined') this.toasts.show(`${event.name} joined`);
-    else if (event.kind === 'departed') this.toasts.show(`${event.name} left`);
+    if (event.kind === 'joined') this.toasts.show(`${clipped(event.name)} joined`);
+    else if (event.kind === 'departed') this.toasts.show(`${clipped(event.name)} left`);
     else if (event.kind === 'reconnected') this.toasts.show('Connected again');
     else if (event.kind === 'problem') this.toasts.show(event.text, 'problem');
     else if (event.kind === 'chat') this.wrote(event.message);
+    this.redraw();
+  }
+
+  private pinned(): void {
+    const id = personOf(this.stage.pinned);
+    if (!this.followed || this.followed.pinned !== id) this.options.chosen?.pin?.(id);
     this.redraw();
   }
 
@@ -142,11 +184,14 @@ export class CallView {
   private wrote(message: ChatMessage): void {
     if (message.isOwn || this.side.shown === 'chat' || this.hides('chat_button')) return;
     this.unread += 1;
-    this.toasts.show(`${message.name}: ${message.text.slice(0, 120)}`);
+    this.toasts.show(`${clipped(message.name)}: ${message.text.slice(0, 120)}`, 'message');
   }
 
   private turned(panel: string | null): void {
-    if (panel === 'chat') this.unread = 0;
+    if (panel === 'chat') {
+      this.unread = 0;
+      this.toasts.drop('message');
+    }
     this.options.chosen?.panel?.(panel);
     this.redraw();
   }
@@ -235,6 +280,11 @@ export class CallView {
     draw();
     return button;
   }
+}
+
+/** Whose tile it is: tiles of further pictures have the picture's id behind the person's. */
+function personOf(seat: string | null): string | null {
+  return seat === null ? null : (seat.split(' ')[0] ?? seat);
 }
 
 function soundBar(allow: () => void): HTMLElement {

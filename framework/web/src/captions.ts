@@ -1,6 +1,7 @@
 /** What is said, as text over the pictures: the last two pieces, for a while. */
 
 import { el } from './dom';
+import { clipped } from './people';
 import type { Caption } from './values';
 
 const LINES = 2;
@@ -17,7 +18,7 @@ export class CaptionLines {
     if (!isOn) return this.clear();
     if (as === this.drawn) return;
     this.drawn = as;
-    this.element.replaceChildren(...last.map((line) => el('p', {}, el('b', {}, `${line.name}: `), line.text.slice(-240))));
+    this.element.replaceChildren(...last.map((line) => el('p', {}, el('b', {}, `${clipped(line.name)}: `), line.text.slice(-240))));
     this.element.hidden = last.length === 0;
     window.clearTimeout(this.timer);
     this.timer = window.setTimeout(() => (this.element.hidden = true), SHOWN_MS);

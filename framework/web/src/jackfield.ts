@@ -13,6 +13,8 @@ import { CallView } from './callview';
 import { Differences } from './happened';
 import { joinLiveKit } from './livekit';
 import { listDevices, openDevice, whyNoMedia } from './media';
+import { Phone } from './phone';
+import type { Rang, Ring } from './ringing';
 import { Service, type LogIn } from './service';
 import { readSettings, type CallSettings } from './settings';
 import { Problem, type Button, type Call, type CallEvent, type LayoutName, type LocalMedia, type Person } from './values';
@@ -38,6 +40,9 @@ export interface Happening {
   readonly participant?: Person;
   readonly reason?: string;
   readonly message?: unknown;
+  readonly ring?: Ring;
+  readonly uid?: string;
+  readonly busy?: boolean;
   preventDefault(): void;
 }
 
@@ -52,6 +57,7 @@ interface Active {
 let service: Service | null = null;
 let user: LogIn | null = null;
 let active: Active | null = null;
+let phone: Phone | null = null;
 let isJoining = false;
 const known = new Map<string, string>();
 const listeners = new Map<string, Set<Listener>>();
@@ -66,18 +72,22 @@ export function init(options: { readonly server?: string } = {}): Promise<void> 
 export async function login(uid: string, key: string): Promise<LogIn> {
   if (!uid) throw new CallError('ERROR_INVALID_UID', 'A uid is needed to log in.');
   if (/\s/.test(uid)) throw new CallError('ERROR_UID_WITH_SPACE', `A uid has no spaces; this one is "${uid}".`);
-  user = await told(() => ready().logIn(uid, key));
+  const found = await told(() => ready().logIn(uid, key));
+  goOffline();
+  user = found;
   return user;
 }
 
 /** Takes over a log-in that your own backend made. */
 export function loginWithAuthToken(authToken: string): LogIn {
   if (!authToken.trim()) throw new CallError('ERROR_BLANK_AUTHTOKEN', 'The auth token is blank.');
+  goOffline();
   user = { authToken: authToken.trim(), uid: '', name: '' };
   return user;
 }
 
 export function logout(): void {
+  goOffline();
   user = null;
 }
 
@@ -242,6 +252,68 @@ export const participants = (): readonly Person[] => active?.call.people ?? [];
 /** Leaves the session and empties the container; fine where there is none. */
 export async function leaveSession(): Promise<void> {
   await active?.call.leave();
+}
+
+// --- ringing ------------------------------------------------------------------------------------------------------
+/**
+ * Others can ring us from now on. With a container, a dialog over the page asks whether to come, and a call that is
+ * answered is drawn there; `event.preventDefault()` on `incoming_ring` keeps the dialog away.
+ */
+export async function goOnline(options: { readonly container?: HTMLElement; readonly callSettings?: unknown } = {}): Promise<void> {
+  const { mediaUrl } = ready();
+  if (!user) throw new CallError('ERROR_AUTH_TOKEN_MISSING', 'Nobody is logged in: call login first.');
+  const { container, callSettings } = options;
+  if (container !== undefined && !(container instanceof HTMLElement)) throw new CallError('ERROR_CONTAINER', `The container is to be an element of the page; this is ${typeof container}.`);
+  const desk = {
+    told: ({ event, ...about }: Rang) => tell({ name: event, ...about }),
+    offline: (problem: Problem) => console.warn(`Nobody can ring this page any more: ${problem.message}`),
+    ...(container ? { answer: (ring: Ring) => answered(ring, callSettings, container) } : {}),
+  };
+  goOffline();
+  const made = new Phone(`${mediaUrl}/api/ring`, user.authToken, desk);
+  await told(() => made.open());
+  if (container) dress();
+  phone = made;
+}
+
+/** Nobody rings us here any more; what we ring is given up. */
+export function goOffline(): void {
+  phone?.close();
+  phone = null;
+}
+
+/** Calls these uids for 45 seconds; `ring_accepted`, `ring_rejected` and `ring_unanswered` tell what comes of it. */
+export const ring = (to: string | readonly string[], options: { readonly sessionId?: string; readonly type?: string } = {}): Promise<Ring> =>
+  told(() => online().ring(typeof to === 'string' ? [to] : to, options.sessionId ?? null, options.type ?? 'VIDEO'));
+export const rejectRing = (rung: Ring, options: { readonly busy?: boolean } = {}): Promise<void> => told(() => online().reject(rung, options.busy === true));
+export const cancelRing = (rung: Ring): Promise<void> => told(() => online().cancel(rung));
+
+/** We come: the call, drawn into the container. Answers as `joinSession` does; without settings it is of the ring's type. */
+export async function acceptRing(rung: Ring, callSettings: unknown, container: unknown): ReturnType<typeof joinSession> {
+  try {
+    if (active || isJoining) throw new CallError('ERROR_SESSION_ACTIVE', 'A session is active already: leave it first, or reject the ring as busy.');
+    if (!(container instanceof HTMLElement)) throw new CallError('ERROR_CONTAINER', 'The container is to be an element of the page.');
+    const { token } = await generateToken(rung.sessionId);
+    await told(() => online().accept(rung));
+    const joined = await joinSession(token, callSettings ?? { sessionType: rung.type }, container);
+    if (!joined.error) online().hide(rung.id);
+    return joined;
+  } catch (error) {
+    const { errorCode, errorDescription } = asCallError(error);
+    return { data: undefined, error: { errorCode, errorDescription } };
+  }
+}
+
+/** Answering in the dialog: a call that is under way is left for it. What went wrong, if anything. */
+async function answered(rung: Ring, callSettings: unknown, container: HTMLElement): Promise<string> {
+  await leaveSession();
+  const { error } = await acceptRing(rung, callSettings, container);
+  return error?.errorDescription ?? '';
+}
+
+function online(): Phone {
+  if (!phone) throw new CallError('ERROR_NETWORK', 'This page is not online: call goOnline first.');
+  return phone;
 }
 
 function here(): Call {

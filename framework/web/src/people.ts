@@ -7,6 +7,14 @@ export function initials(name: string): string {
   return letters.map((word) => [...(word ?? '')][0] ?? '').join('').toUpperCase() || '?';
 }
 
+const LONGEST = 60;
+
+/** A name within a sentence: however long it is, the sentence stays one. */
+export function clipped(name: string): string {
+  const letters = [...name];
+  return letters.length > LONGEST ? `${letters.slice(0, LONGEST - 1).join('')}…` : name;
+}
+
 /** One of `count` colours, the same for the same name on every machine. */
 export function colourOf(name: string, count: number): number {
   let sum = 0;

@@ -3,7 +3,7 @@
 import { confirm } from './confirm';
 import { el, freshId, setAttribute, setText } from './dom';
 import { icon, type IconName } from './icons';
-import { colourOf, initials } from './people';
+import { clipped, colourOf, initials } from './people';
 import type { Call, Person } from './values';
 
 const COLOURS = 6;
@@ -116,6 +116,6 @@ export class PeopleList {
     if (!moderator || !person) return;
     if (what === 'mute') this.doings.attempt(() => moderator.mute(id));
     if (what === 'pause') this.doings.attempt(() => moderator.pauseVideo(id));
-    if (what === 'remove') confirm(this.element, `Remove ${person.name} from the session?`, 'Remove', () => this.doings.attempt(() => moderator.remove(id)));
+    if (what === 'remove') confirm(this.element, `Remove ${clipped(person.name)} from the session?`, 'Remove', () => this.doings.attempt(() => moderator.remove(id)));
   }
 }

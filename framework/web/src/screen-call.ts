@@ -1,6 +1,7 @@
 /** A `Call` that a Python session holds: told of over a local WebSocket, acted on through it. */
 
 import { ScreenPicture } from './screen-pictures';
+import type { Wish } from './callview';
 import type { Part } from './settings';
 import { Problem, type Button, type Call, type CallEvent, type CallState, type Caption, type ChatMessage, type Device, type DeviceKind, type LayoutName, type LeaveReason, type Moderator, type Person, type Picture } from './values';
 
@@ -25,6 +26,11 @@ export interface Told {
   readonly mayModerate: boolean;
   readonly idleSecondsLeft: number | null;
   readonly layout: LayoutName;
+  /** Who keeps the main place, by id; empty: nobody. */
+  readonly pinned: string;
+  readonly unread: number;
+  readonly showsPeople: boolean;
+  readonly isSmall: boolean;
   readonly hidden: readonly Part[];
   readonly current: Readonly<Record<DeviceKind, string>>;
   readonly captions: readonly Caption[];
@@ -70,8 +76,9 @@ export class ScreenCall implements Call {
   }
 
   /** Connected, and told how the call stands. */
-  static open(address: string): Promise<ScreenCall> {
-    const socket = new WebSocket(address);
+  static open(address: string, secret: string): Promise<ScreenCall> {
+    // In a frame of another site there is no cookie: the secret goes with the socket.
+    const socket = new WebSocket(address, secret ? ['jackfield', secret] : ['jackfield']);
     socket.binaryType = 'arraybuffer';
     return new Promise((opened, failed) => {
       const early: Said[] = [];
@@ -97,6 +104,12 @@ export class ScreenCall implements Call {
     return this.told.layout;
   }
 
+  /** What the program wants to be looked at. */
+  get wish(): Wish {
+    const { layout, pinned, unread, showsPeople, isSmall } = this.told;
+    return { layout, pinned: pinned || null, unread, showsPeople, isSmall };
+  }
+
   /** The parts that the program leaves out. */
   get hidden(): ReadonlySet<Part> {
     return new Set(this.told.hidden);
@@ -111,7 +124,7 @@ export class ScreenCall implements Call {
   }
 
   get people(): readonly Person[] {
-    return this.told.people.map((person) => ({ ...person, pictures: person.pictures.map((picture) => this.picture(picture, person.isLocal)) }));
+    return this.told.people.map((person) => ({ ...person, pictures: person.pictures.map((picture) => this.picture(picture, person)).filter((picture) => !picture.isUnreadable) }));
   }
 
   get isMuted(): boolean {
@@ -185,11 +198,21 @@ export class ScreenCall implements Call {
   }
 
   setLayout(layout: LayoutName): void {
-    void this.ask('layout', layout);
+    this.hint('layout', layout);
   }
 
   setPanel(panel: string | null): void {
-    void this.ask('people', panel === 'people');
+    this.hint('people', panel === 'people');
+    if (panel === 'chat') this.read();
+  }
+
+  /** The chat is open: nothing in it is unread. */
+  read(): void {
+    this.hint('read');
+  }
+
+  pin(id: string | null): void {
+    this.hint('pin', id ?? '');
   }
 
   listen(listener: (event: CallEvent) => void): () => void {
@@ -200,6 +223,11 @@ export class ScreenCall implements Call {
   // --- over the socket
   private async ask(name: string, ...values: readonly unknown[]): Promise<void> {
     await this.request(name, ...values);
+  }
+
+  /** What the session may refuse without harm: the page goes on looking as it does. */
+  private hint(name: string, ...values: readonly unknown[]): void {
+    this.request(name, ...values).catch(() => undefined);
   }
 
   private request(name: string, ...values: readonly unknown[]): Promise<unknown> {
@@ -246,10 +274,13 @@ export class ScreenCall implements Call {
     this.tell({ kind: 'chat', message });
   }
 
-  private picture({ id, source, name }: ToldPicture, isLocal: boolean): ScreenPicture {
+  private picture({ id, source, name }: ToldPicture, { isLocal, name: whose }: ToldPerson): ScreenPicture {
     const known = this.pictures.get(id);
     if (known) return known;
-    const made = new ScreenPicture(id, source, name, isLocal && source === 'camera', () => this.want(), () => this.socket.send(JSON.stringify({ broken: id })));
+    const made = new ScreenPicture(id, source, name, isLocal && source === 'camera', () => this.want(), () => this.socket.send(JSON.stringify({ broken: id })), (codec) => {
+      this.want();
+      this.tell({ kind: 'problem', text: `This browser cannot decode ${codec}, in which ${whose} sends: their ${source === 'screen' ? 'screen' : 'picture'} is not shown here.` });
+    });
     this.pictures.set(id, made);
     return made;
   }

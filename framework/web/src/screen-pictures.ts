@@ -4,6 +4,7 @@ import type { Picture } from './values';
 
 const HEAD = 16;
 const CODECS: Readonly<Record<number, string>> = { 1: 'vp8', 2: 'avc1.640034', 3: 'vp09.00.50.08', 4: 'av01.0.12M.08', 5: 'hev1.1.6.L153.B0' };
+const NAMES: Readonly<Record<number, string>> = { 1: 'VP8', 2: 'H.264', 3: 'VP9', 4: 'AV1', 5: 'H.265' };
 /** Pictures that wait to be decoded: beyond this the browser does not keep up, and goes on at the next keyframe. */
 const BEHIND = 12;
 
@@ -43,6 +44,8 @@ export class ScreenPicture implements Picture {
   private decoder: VideoDecoder | null = null;
   private codec = 0;
   private waits = true;
+  /** This browser has no decoder for what comes: nothing is asked for. */
+  isUnreadable = false;
 
   constructor(
     readonly id: string,
@@ -51,10 +54,11 @@ export class ScreenPicture implements Picture {
     readonly isMirrored: boolean,
     private readonly changed: () => void,
     private readonly broken: () => void,
+    private readonly unreadable: (codec: string) => void,
   ) {}
 
   get isWanted(): boolean {
-    return this.elements.size > 0;
+    return this.elements.size > 0 && !this.isUnreadable;
   }
 
   attach(video: HTMLVideoElement): void {
@@ -74,6 +78,7 @@ export class ScreenPicture implements Picture {
 
   /** A picture as it crossed the socket. */
   take(data: ArrayBuffer): void {
+    if (this.isUnreadable) return;
     const head = new DataView(data);
     const isKeyframe = (head.getUint8(1) & 1) === 1;
     const codec = head.getUint8(2);
@@ -103,12 +108,23 @@ export class ScreenPicture implements Picture {
     if (this.decoder?.state !== 'closed') this.decoder?.close();
     this.codec = codec;
     const name = CODECS[codec];
-    if (!name) return;
+    if (!name) return this.refuse(codec);
+    const config = { codec: name, optimizeForLatency: true };
+    void VideoDecoder.isConfigSupported(config).then(({ supported }) => {
+      if (supported === false && this.codec === codec) this.refuse(codec);
+    });
     this.decoder = new VideoDecoder({ output: (frame) => (this.sink ? this.sink.show(frame) : frame.close()), error: () => this.fail() });
-    this.decoder.configure({ codec: name, optimizeForLatency: true });
+    this.decoder.configure(config);
+  }
+
+  private refuse(codec: number): void {
+    this.isUnreadable = true;
+    this.close();
+    this.unreadable(NAMES[codec] ?? `codec ${codec}`);
   }
 
   private fail(): void {
+    if (this.isUnreadable) return;
     this.decoder = null;
     this.waits = true;
     this.ask();

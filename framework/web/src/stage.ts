@@ -3,6 +3,7 @@
 import { el, setAttribute, setText } from './dom';
 import { fit } from './grid';
 import { icon } from './icons';
+import { Moves } from './moves';
 import { arrange, capacity, Speaker, type Arrangement } from './layout';
 import { seatsOf, Tile, type Seat } from './tile';
 import type { LayoutName, Person } from './values';
@@ -24,6 +25,7 @@ export class Stage {
   private readonly resized: ResizeObserver;
   private seats: readonly Seat[] = [];
   private talking: string | null = null;
+  private readonly moves = new Moves();
   private page = 0;
   private pages = 1;
   private swipedFrom: number | null = null;
@@ -48,21 +50,23 @@ export class Stage {
     this.seats = seatsOf(people);
     this.talking = this.speaker.follow(people);
     if (this.pinned !== null && !this.seats.some((seat) => seat.id === this.pinned)) this.pinned = null;
+    const before = this.tiles.size;
     for (const [id, tile] of this.tiles) if (!this.seats.some((seat) => seat.id === id)) this.drop(id, tile);
-    this.arrange();
+    if (this.tiles.size === before && this.seats.length === before) this.arrange();
+    else this.move();
   }
 
   setLayout(layout: LayoutName): void {
     this.layout = layout;
     this.page = 0;
-    this.arrange();
+    this.move();
   }
 
   /** This one keeps the main place; asked again, nobody does. */
   pin(id: string): void {
     this.pinned = this.pinned === id ? null : id;
     this.page = 0;
-    this.arrange();
+    this.move();
     this.changed();
   }
 
@@ -75,6 +79,11 @@ export class Stage {
   private drop(id: string, tile: Tile): void {
     tile.close();
     this.tiles.delete(id);
+  }
+
+  /** Arranges anew, and lets the eye follow who goes where. */
+  private move(): void {
+    this.moves.during([...this.tiles.values()].map(({ element }) => element), () => this.arrange());
   }
 
   private arrange(): void {

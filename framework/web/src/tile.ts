@@ -35,6 +35,7 @@ export class Tile {
   private readonly hand = el('span', { class: 'jf-tile-hand', role: 'img', 'aria-label': 'Hand raised', hidden: true }, icon('hand'));
   private readonly pin: HTMLButtonElement;
   private readonly network = el('span', { class: 'jf-name-icon jf-poor', role: 'img', 'aria-label': 'Poor connection' }, icon('network'));
+  private readonly moderator = el('span', { class: 'jf-name-icon jf-moderator', role: 'img', 'aria-label': 'Moderator', title: 'Moderator' }, icon('shield'));
   private picture: Picture | null = null;
 
   constructor(
@@ -44,7 +45,7 @@ export class Tile {
     this.video.muted = true;
     this.pin = el('button', { class: 'jf-button jf-small jf-tile-pin', type: 'button', onclick: () => this.pinned(seat.id) }, icon('pin'));
     for (const moment of ['loadeddata', 'resize', 'emptied'] as const) this.video.addEventListener(moment, () => this.fitPicture());
-    const label = el('div', { class: 'jf-name' }, this.muted, this.network, this.name);
+    const label = el('div', { class: 'jf-name' }, this.muted, this.network, this.moderator, this.name);
     this.element = el('li', { class: 'jf-tile' }, this.avatar, this.video, this.hand, this.pin, label);
     this.show(seat, false);
   }
@@ -58,6 +59,7 @@ export class Tile {
     setAttribute(this.avatar, 'data-colour', colourOf(person.name, COLOURS));
     this.muted.hidden = !person.isMuted || isFurther;
     this.network.hidden = !person.hasPoorNetwork;
+    this.moderator.hidden = person.role !== 'moderator' || isFurther;
     this.hand.hidden = person.raisedHandAt === null || isFurther;
     const pins = `${isPinned ? 'Unpin' : 'Pin'} ${title(person, picture, isFurther)}`;
     if (this.pin.title !== pins) this.pin.title = pins;

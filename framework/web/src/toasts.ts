@@ -10,7 +10,7 @@ export class Toasts {
   private readonly timers = new Set<number>();
 
   /** Show one; problems stay twice as long. */
-  show(text: string, kind: 'notice' | 'problem' = 'notice'): void {
+  show(text: string, kind: 'notice' | 'problem' | 'message' = 'notice'): void {
     const toast = el('p', { class: `jf-toast jf-toast-${kind}` }, text);
     this.element.append(toast);
     while (this.element.childElementCount > MOST) this.element.firstElementChild?.remove();
@@ -19,6 +19,11 @@ export class Toasts {
       this.timers.delete(timer);
     }, kind === 'problem' ? SHOWN_MS * 2 : SHOWN_MS);
     this.timers.add(timer);
+  }
+
+  /** Those of this kind are read already. */
+  drop(kind: 'message'): void {
+    for (const toast of this.element.querySelectorAll(`.jf-toast-${kind}`)) toast.remove();
   }
 
   close(): void {

@@ -135,6 +135,43 @@ async def test_nobody_looks_without_the_links_secret() -> None:
         assert (cookie["httponly"], cookie["samesite"]) == (True, "Strict")
 
 
+async def test_a_frame_of_another_site_brings_the_secret_with_the_socket() -> None:
+    """Browsers keep the cookie from it; half a secret, or the cookie's, opens nothing."""
+    async with shown(FakeCall(), origins=("https://kiosk.example",)) as (_, page):
+        async with page.session.get(page.address) as answer:
+            assert "frame-ancestors 'self' https://kiosk.example" in answer.headers["Content-Security-Policy"]
+        for secret in ("x", page.secret[:-1], ""):
+            with pytest.raises(aiohttp.WSServerHandshakeError, match="403"):
+                await page.session.ws_connect(page.address + "call", protocols=("jackfield", secret or "jackfield"))
+        socket = await page.session.ws_connect(page.address + "call", protocols=("jackfield", page.secret))
+        assert socket.protocol == "jackfield"
+        assert "chat" in await socket.receive_json()
+        await socket.close()
+
+
+async def test_what_the_program_wants_looked_at_is_told_and_what_the_page_chose_is_taken() -> None:
+    """Pins, the badge, the list, the small picture: both ways."""
+    call = FakeCall()
+    call.join("carol")
+    async with shown(call) as (_, page):
+        await page.enter()
+        await until(lambda: page.state.get("people"))
+        assert (page.state["pinned"], page.state["unread"]) == ("", 0)
+        assert (page.state["showsPeople"], page.state["isSmall"]) == (False, False)
+        call.pin_participant("carol")
+        call.write("carol", "hello")
+        call.show_participant_list()
+        call.enable_picture_in_picture_layout()
+        await until(lambda: page.state["isSmall"])
+        assert (page.state["pinned"], page.state["unread"], page.state["showsPeople"]) == ("carol", 1, True)
+        await page.asks("read")
+        await page.asks("pin", "")
+        await until(lambda: (page.state["pinned"], page.state["unread"]) == ("", 0))
+        await page.asks("pin", "carol")
+        assert call.pinned.uid == "carol"
+        assert "error" in await page.asks("pin", "nobody")
+
+
 async def test_two_calls_in_one_browser_keep_their_own_doors_open() -> None:
     """A cookie knows no port; what is no text and no address is refused in words."""
     async with shown(FakeCall()) as (_, page), shown(FakeCall("other")) as (_, other):

@@ -114,6 +114,9 @@ class Line:
     async def _run(self) -> None:
         while True:
             await self._listen()
+            for asked in self._asked.values():
+                if not asked.done():
+                    asked.set_exception(NetworkError("the line to the server broke; try again in a moment"))
             for attempt in itertools.count():
                 await asyncio.sleep(PAUSES_S[min(attempt, len(PAUSES_S) - 1)])
                 try:
@@ -189,12 +192,13 @@ class Ringing:
         return _ring((await self._online().ask(do="ring", to=called, session_id=session_id, type=type))["ring"])
 
     async def accept(self, ring: Ring, *, settings: Any = None, container: Any = None) -> CallSession:
-        """We come: the call, joined. `NotAllowed` where it rings for us no more, `SessionActive` while we are in a call
-        already: leave that first."""
+        """We come: the call, joined; a VOICE ring without a camera, unless settings say otherwise. `NotAllowed` where
+        it rings for us no more, `SessionActive` while we are in a call already: leave that first."""
         if self.session is not None:
             raise SessionActive("a call is under way; leave it first, or reject the ring as busy")
         await self._online().ask(do="accept", id=ring.id)
-        return await self.join_session(session_id=ring.session_id, settings=settings, container=container)
+        wanted = {"type": "VOICE"} if settings is None and ring.type == "VOICE" else settings
+        return await self.join_session(session_id=ring.session_id, settings=wanted, container=container)
 
     async def reject(self, ring: Ring, *, busy: bool = False) -> None:
         """We do not come; ``busy`` says so. `NotAllowed` where it rings for us no more."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import atexit
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 from weakref import WeakSet
@@ -17,6 +17,7 @@ from jackfield.sync.thread import LoopThread
 from jackfield.values.errors import CallError
 from jackfield.values.events import EVENTS
 from jackfield.values.people import CallToken, LogIn, Place
+from jackfield.values.ring_events import Ring
 from jackfield.values.settings import SessionSettings
 
 Answer = TypeVar("Answer")
@@ -165,6 +166,40 @@ class Calls(_Hears):
         if on_success is not None:
             on_success(session)
         return session
+
+    # --- ringing (docs/ringing.md)
+    @property
+    def is_online(self) -> bool:
+        """Whether others can ring us."""
+        return self._wrapped.is_online
+
+    def go_online(self) -> None:
+        """As `jackfield.Calls.go_online`."""
+        self._thread.run(_awaited(self._wrapped.go_online()), what="go_online")
+
+    def go_offline(self) -> None:
+        """As `jackfield.Calls.go_offline`."""
+        self._thread.run(_awaited(self._wrapped.go_offline()), what="go_offline")
+
+    def ring(self, to: str | Sequence[str], *, session_id: str | None = None, type: str = "VIDEO") -> Ring:
+        """As `jackfield.Calls.ring`."""
+        job = self._wrapped.ring(to, session_id=session_id, type=type)
+        return self._thread.run(_awaited(job), what="ring")
+
+    def accept(
+        self, ring: Ring, *, settings: SessionSettings | Mapping[str, Any] | None = None, container: Any = None
+    ) -> CallSession:
+        """As `jackfield.Calls.accept`."""
+        job = self._wrapped.accept(ring, settings=settings, container=container)
+        return CallSession(self._thread, self._thread.run(_awaited(job), limit_s=120.0, what="accept"))
+
+    def reject(self, ring: Ring, *, busy: bool = False) -> None:
+        """As `jackfield.Calls.reject`."""
+        self._thread.run(_awaited(self._wrapped.reject(ring, busy=busy)), what="reject")
+
+    def cancel(self, ring: Ring) -> None:
+        """As `jackfield.Calls.cancel`."""
+        self._thread.run(_awaited(self._wrapped.cancel(ring)), what="cancel")
 
     def close(self) -> None:
         """The call is left, and both threads have ended. Fine to call twice."""

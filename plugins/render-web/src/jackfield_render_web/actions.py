@@ -37,6 +37,15 @@ def actions(call: RenderedCall) -> dict[str, Callable[..., Awaitable[Any]]]:
     async def people(visible: bool) -> None:
         (target.show_participant_list if visible else target.hide_participant_list)()
 
+    async def pin(uid: str) -> None:
+        if uid:
+            target.pin_participant(str(uid))
+        else:
+            target.unpin_participant()
+
+    async def read() -> None:
+        target.set_chat_button_unread_count(0)
+
     return {
         "press": lambda button: target.press(str(button)),
         "devices": devices,
@@ -45,6 +54,8 @@ def actions(call: RenderedCall) -> dict[str, Callable[..., Awaitable[Any]]]:
         "layout": layout,
         "stay": stay,
         "people": people,
+        "pin": pin,
+        "read": read,
         "mute": lambda uid: target.mute_participant(str(uid)),
         "pause": lambda uid: target.pause_participant_video(str(uid)),
         "remove": lambda uid: target.remove_participant(str(uid)),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aiohttp import web
 
 from jackfield.roles import RenderedCall
@@ -55,7 +57,8 @@ class WebRenderer:
             return web.Response(status=403, text="The link that was given opens this page.")
         if len(self._viewers) >= VIEWERS_MAX:
             return web.Response(status=503, text=f"{VIEWERS_MAX} pages look already: close one of them.")
-        socket = web.WebSocketResponse(compress=False, heartbeat=20, max_msg_size=MESSAGE_MAX)
+        options: dict[str, Any] = {"compress": False, "heartbeat": 20, "max_msg_size": MESSAGE_MAX}
+        socket = web.WebSocketResponse(**options, protocols=("jackfield",))
         await socket.prepare(request)
         viewer = Viewer(self._call, socket)
         self._viewers.add(viewer)

@@ -35,6 +35,10 @@ def state_of(call: RenderedCall) -> dict[str, Any]:
         "mayModerate": call.role == "moderator",
         "idleSecondsLeft": call.idle_seconds_left,
         "layout": call.layout.value,
+        "pinned": call.pinned.uid if call.pinned else "",
+        "unread": call.chat_unread_count,
+        "showsPeople": call.is_participant_list_visible,
+        "isSmall": call.is_picture_in_picture,
         "hidden": hidden_by(call.settings),
         "current": {kind: device.id if (device := call.device(kind)) else "" for kind in _KINDS},  # type: ignore[arg-type]
         "captions": [_caption(line) for line in call.captions[-5:]],

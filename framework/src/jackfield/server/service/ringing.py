@@ -2,7 +2,8 @@
 
 A device asks ``{"do": "ring", "to": [uid, …], "session_id": …, "type": "VIDEO", "n": 1}`` (or accept, reject, cancel
 with ``"id"``) and is answered ``{"done": 1, "ring": …}`` or ``{"done": 1, "error": {code, message}}``; what happens
-comes as ``{"event": …, "ring": …}``.
+comes as ``{"event": …, "ring": …}``. ``{"do": "here", "n": 2}`` is answered ``{"done": 2}``: a browser's page cannot
+ping, and asks so whether the line is still there.
 """
 
 from __future__ import annotations
@@ -148,7 +149,7 @@ class RingingApi:
                 return
             words = _words(message.data)
             try:
-                answer: dict[str, Any] = {"ring": self._do(words, phone).said()}
+                answer: dict[str, Any] = {} if words.get("do") == "here" else {"ring": self._do(words, phone).said()}
             except CallError as error:
                 answer = {"error": _error(error)}
             phone.tell({"done": words.get("n"), **answer})
