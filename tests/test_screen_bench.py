@@ -86,7 +86,7 @@ class Process:
         """What it has spent."""
         assert self._process.stdin
         assert self._process.stdout
-        self._process.stdin.write(b"\\n")
+        self._process.stdin.write(b"\n")
         return float(await self._process.stdout.readline())
 
     async def share(self) -> float:
@@ -138,7 +138,7 @@ async def test_a_screen_costs_less_than_decoding(chromium: Chromium) -> None:
         await sender.end()
     made, shown, read = seen.T
     delays = [np.percentile(each + offset - made / 1000, (50, 95, 99)).round(1) for each in (shown, read)]
-    print(f"\\n720p30, {len(seen) / SECONDS:.1f} pictures a second read off the page")
+    print(f"\n720p30, {len(seen) / SECONDS:.1f} pictures a second read off the page")
     print(f"source's clock → presented, p50 p95 p99: {delays[0]} ms; → its pixels in a canvas: {delays[1]} ms")
     print(", ".join(f"{does}: {share:.1%} of a core" for does, share in shares.items()))
     assert len(seen) > SECONDS * 10

@@ -60,6 +60,10 @@ class ScreenCapture:
         self._grabber = Grabber(self._device.label, area, cursor=self._cursor)
         return VideoFormat(area.width, area.height, self._fps, PIXEL_FORMAT)
 
+    #: A window that is minimised gives nothing for as long as it is, and is no lost device; a display that hangs or
+    #: fails is told of.
+    mends_itself = True
+
     def start(self, sink: CaptureSink) -> None:
         """Pictures go to the sink, on a thread of this capture."""
         self._thread = threading.Thread(target=self._run, args=(sink,), name=self._device.id, daemon=True)

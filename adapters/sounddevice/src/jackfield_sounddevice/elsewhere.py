@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from jackfield import own_python
@@ -19,9 +21,13 @@ from jackfield.values.formats import AudioFormat
 from jackfield_sounddevice.border import library_fix
 from jackfield_sounddevice.endpoint import Direction, Endpoint, Target
 
+logger = logging.getLogger("jackfield.sounddevice")
+
 #: The host API that is listed on each platform: the others show the same devices once more, and worse.
 PREFERRED = {"darwin": "Core Audio", "win32": "Windows WASAPI", "linux": "ALSA"}
 LOOK_S = 2.0
+#: A listing process that ended is begun anew after `LOOK_S`, and then after ever longer pauses, up to this.
+_PAUSE_MAX_S = 60.0
 _LIMIT_S = 10.0
 _KINDS: Mapping[Direction, Any] = {"input": "microphone", "output": "speaker"}
 _MONITOR = re.compile(r"monitor|loopback|stereo mix|blackhole|soundflower|vb-audio|cable output", re.IGNORECASE)
@@ -96,7 +102,9 @@ class ListingNews:
     """Waits for the listing process to tell a list that differs."""
 
     def __init__(self, library: str, told: Any) -> None:
-        self._told = told
+        self._told, self._library = told, library
+        self._lock = threading.Lock()
+        self._pause_s = LOOK_S
         self._process = _process(library)
         self._ended = threading.Event()
         self._asking = threading.Thread(target=self._ask, name="sounddevice listing", daemon=True)
@@ -107,14 +115,30 @@ class ListingNews:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            self._ended.wait()
-            return False
+            pause_s, self._pause_s = self._pause_s, min(2 * self._pause_s, _PAUSE_MAX_S)
+            if not self._ended.wait(pause_s):
+                self._begin_anew()
+            return not self._ended.is_set()
         self._told(json.loads(line))
         return True
 
+    def _begin_anew(self) -> None:
+        """It has ended, as it does where PortAudio fails: another one lists."""
+        ended = self._process
+        ended.kill()
+        logger.warning("the process that lists sound devices ended (exit status %s): another begins", ended.wait())
+        for pipe in (ended.stdin, ended.stdout):
+            assert pipe is not None
+            with suppress(OSError):
+                pipe.close()
+        with self._lock:
+            if not self._ended.is_set():
+                self._process = _process(self._library)
+
     def close(self) -> None:
         """The process has ended."""
-        self._ended.set()
+        with self._lock:
+            self._ended.set()
         self._asking.join()
         assert self._process.stdin is not None
         self._process.stdin.close()
@@ -131,12 +155,10 @@ class ListingNews:
         self._process.stdout.close()
 
     def _ask(self) -> None:
-        assert self._process.stdin is not None
         while not self._ended.wait(LOOK_S):
-            try:
+            assert self._process.stdin is not None
+            with suppress(OSError, ValueError):  # it has ended, and another one begins
                 self._process.stdin.write(b"\n")
-            except OSError:
-                return
 
 
 def _process(library: str) -> subprocess.Popen[bytes]:

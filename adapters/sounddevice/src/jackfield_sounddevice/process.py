@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import IO, Any, BinaryIO, cast
@@ -22,6 +21,7 @@ from jackfield_sounddevice.endpoint import Endpoint
 OPEN_LIMIT_S = 9.0
 #: One that says nothing for so long once it runs is ended: it beats ten times a second.
 SILENT_LIMIT_S = 3.0
+_LOOK_S = 0.5
 #: What ending a process may take, less than a second in all: telling it, until it ends by itself, until it ends when
 #: it is killed, and until its listener is through.
 _TELL_S, _END_S, _KILL_S, _JOIN_S = 0.05, 0.5, 0.3, 0.1
@@ -51,7 +51,8 @@ class StreamProcess:
         self._ended = threading.Event()
         self._lock = threading.Lock()
         self._listener: threading.Thread | None = None
-        self._heard = time.monotonic()
+        #: The guard's looks since anything was heard: a machine that slept, and a program that was stopped, count none.
+        self._silent = 0
         self._child = _started(endpoint, request)
         assert self._child.stdin is not None
         assert self._child.stdout is not None
@@ -74,7 +75,6 @@ class StreamProcess:
     def run(self, heard: Callable[[wire.Message], None], failed: Callable[[DeviceError], None]) -> None:
         """Starts the stream; ``heard`` gets its messages on a thread of its own, ``failed`` why it ended by itself."""
         self.send(wire.Message(wire.START))
-        self._heard = time.monotonic()
         name = self._device.id
         self._listener = threading.Thread(target=self._listen, args=(heard, failed), name=name, daemon=True)
         self._listener.start()
@@ -115,7 +115,7 @@ class StreamProcess:
     def _hear(self, heard: Callable[[wire.Message], None]) -> wire.Message | None:
         """Passes on what comes; answers with the last words of a process that ends, if it has any."""
         while (message := wire.received(self._from)) is not None and message.kind != wire.FAILED:
-            self._heard = time.monotonic()
+            self._silent = 0
             if self._ended.is_set():
                 return None
             if message.kind != wire.ALIVE:
@@ -124,8 +124,9 @@ class StreamProcess:
 
     def _guard(self) -> None:
         """Ends a process that stands still; the end of its pipe then tells the listener."""
-        while not self._ended.wait(0.5):
-            if time.monotonic() - self._heard > SILENT_LIMIT_S:
+        while not self._ended.wait(_LOOK_S):
+            self._silent += 1
+            if self._silent * _LOOK_S > SILENT_LIMIT_S:
                 self._child.kill()
                 return
 

@@ -61,13 +61,19 @@ class V4l2Captures:
 
     def watch(self, changed: Callable[[DeviceChange], None]) -> Unwatch:
         """Reports on udev's thread when a camera can be opened, and when it is gone; frozen ones when they are back."""
-        there = {seen.sys_path: device for device, seen in self._listed()}
+        there: dict[str, Device] = {}
+        listed = threading.Event()
 
         def tell(action: Action, seen: Seen) -> None:
+            listed.wait()
             for change in self._changes(there, action, seen):
                 changed(change)
 
-        unwatch = self._nodes.watch(tell)
+        unwatch = self._nodes.watch(tell)  # first: what changes while it is listed is heard of
+        try:
+            there.update({seen.sys_path: device for device, seen in self._listed()})
+        finally:
+            listed.set()
         unrevive = self._revival.watch(lambda device: changed(DeviceChange("changed", device)))
 
         def stop() -> None:

@@ -39,7 +39,7 @@ class Udev:
     def seen(self) -> Sequence[Seen]:
         """See `Nodes`."""
         context = _context()
-        ruled = os.path.exists("/run/udev/control")
+        ruled = _is_ruled()
         found = [
             _seen(device)
             for device in context.list_devices(subsystem=SUBSYSTEM)
@@ -49,18 +49,23 @@ class Udev:
 
     def watch(self, changed: Callable[[Action, Seen], None]) -> Unwatch:
         """See `Nodes`."""
-        monitor = pyudev_of().Monitor.from_netlink(_context(), source="udev")
+        # Where no udevd runs, as in containers, nobody speaks but the kernel itself.
+        source = "udev" if _is_ruled() else "kernel"
+        monitor = pyudev_of().Monitor.from_netlink(_context(), source=source)
         monitor.filter_by(SUBSYSTEM)
         monitor.start()  # from here on nothing is missed
-        return _Watching(monitor, changed).stop
+        return _Watching(monitor, changed, self.seen).stop
 
 
 class _Watching:
     """A thread that waits for udev or for its own end, and never for longer."""
 
-    def __init__(self, monitor: Any, changed: Callable[[Action, Seen], None]) -> None:
+    def __init__(
+        self, monitor: Any, changed: Callable[[Action, Seen], None], listed: Callable[[], Sequence[Seen]]
+    ) -> None:
         self._monitor = monitor
-        self._changed = changed
+        self._changed, self._listed = changed, listed
+        self._known = {seen.sys_path: seen for seen in listed()}
         self._wake, self._end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="jackfield v4l2 udev", daemon=True)
@@ -84,18 +89,38 @@ class _Watching:
         poll.register(self._wake, select.POLLIN | select.POLLHUP)
         try:
             while self._wake not in {fd for fd, _ in poll.poll()}:
-                device = self._monitor.poll(timeout=0)
+                try:
+                    device = self._monitor.poll(timeout=0)
+                except OSError as error:  # ENOBUFS: more came at once than the socket holds, and some of it is lost
+                    logger.warning("news of cameras was lost (%s): they are listed anew", error)
+                    self._catch_up()
+                    continue
                 if device is not None and device.action in ("add", "remove", "change"):
-                    self._tell(device)
+                    self._tell(device.action, _seen(device))
         finally:
             os.close(self._wake)
             self._monitor = None
 
-    def _tell(self, device: Any) -> None:
+    def _catch_up(self) -> None:
+        now = {seen.sys_path: seen for seen in self._listed()}
+        for path in self._known.keys() - now.keys():
+            self._tell("remove", self._known[path])
+        for path in now.keys() - self._known.keys():
+            self._tell("add", now[path])
+
+    def _tell(self, action: Action, seen: Seen) -> None:
+        if action == "remove":
+            self._known.pop(seen.sys_path, None)
+        else:
+            self._known[seen.sys_path] = seen
         try:
-            self._changed(device.action, _seen(device))
+            self._changed(action, seen)
         except Exception:
             logger.exception("a watcher of cameras failed")
+
+
+def _is_ruled() -> bool:
+    return os.path.exists("/run/udev/control")
 
 
 #: What brings the libraries that listing needs.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from hashlib import sha256
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal
 
@@ -56,6 +57,11 @@ class LoadedPlugin:
     options: Any
     hooks: Mapping[str, pluggy.HookImpl]
     offers: Mapping[str, Sequence[Any]] = field(factory=dict)
+
+    @property
+    def options_digest(self) -> str:
+        """The same for the same options; tells nothing of them."""
+        return sha256(repr(self.options).encode()).hexdigest()[:12]
 
     def ask(self, hook: str, **arguments: Any) -> Any:
         """What this plugin answers; whatever it raises comes out."""

@@ -165,6 +165,7 @@ def _key(offer: Offer) -> str:
     thing = offer.thing
     versions = [f"{name} {_version(name)}" for name in _WATCHED]
     parts = [offer.plugin, offer.version, thing.name, thing.makes, thing.codec, thing.backend, *versions]
+    parts += [f"options {offer.options}"] if offer.options else []
     return " | ".join([*parts, platform.python_version(), platform.release(), *_driver(thing)])
 
 

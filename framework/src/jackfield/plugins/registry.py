@@ -282,7 +282,9 @@ class Plugins:
     def offers(self, hook: str) -> list[Offer]:
         """Everything that working plugins offered at one hook."""
         return [
-            Offer(loaded.name, thing, loaded.version) for loaded in self.loaded for thing in loaded.offers.get(hook, ())
+            Offer(loaded.name, thing, loaded.version, loaded.options_digest)
+            for loaded in self.loaded
+            for thing in loaded.offers.get(hook, ())
         ]
 
     def explain(self) -> list[Choice]:

@@ -55,6 +55,8 @@ class Offer:
     plugin: str
     thing: Any
     version: str = ""
+    #: What tells the plugin's options from others: what works with these may not work with those.
+    options: str = ""
 
     @property
     def is_software(self) -> bool:

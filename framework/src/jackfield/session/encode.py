@@ -272,7 +272,8 @@ class EncodeThread:
             return PATIENCE_S
         if not self._hardware():
             return SOFTWARE_S
-        return HUNG_S if self._work.answered else FIRST_S
+        is_beginning = not self._work.answered or getattr(self._work.encoder, "is_opening", False)
+        return FIRST_S if is_beginning else HUNG_S
 
     def _abandon(self) -> None:
         """On the event loop: a processor has not come back, or the encoder. Another thread goes on without it."""

@@ -119,6 +119,9 @@ class Feed:
                     found = f"{what} did not start within {OPEN_TIMEOUT_S:g} s"
                     raise DeviceGone(f"{found}; unplug it and try again") from None
                 raise
+            except Exception:
+                await self.stop()  # it is open, and others may want it
+                raise
 
     async def _bordered(self, job: Awaitable[Answer]) -> Answer:
         device = self.device

@@ -16,9 +16,10 @@ from jackfield.session.hotplug import HotPlug
 from jackfield.session.opening import aside
 from jackfield.session.playback import Playback
 from jackfield.session.recovery import Recovery
+from jackfield.session.supply import FIRST_MEDIA_S
 from jackfield.values import events
 from jackfield.values.devices import Device
-from jackfield.values.errors import CallError, ContainerError, DeviceError, PluginError
+from jackfield.values.errors import CallError, ContainerError, DeviceError, DeviceGone, PluginError
 from jackfield.values.events import Event
 from jackfield.values.settings import AudioMode, SessionSettings
 
@@ -104,6 +105,17 @@ class Outputs:
         self._is_heard = True
         self._mode = self._mode or mode_of(device)
 
+    async def _take_up_speaker(self, device: Device, driver: Any) -> None:
+        """It is open and takes sound: one that is there and hangs has not come back, and the next is tried."""
+        await self._open_speaker(device, driver)
+        playback, waited_s = self._playback, 0.0
+        while playback is not None and not playback.is_heard and not self._broken:
+            if waited_s >= FIRST_MEDIA_S:
+                await self._close_player()
+                raise DeviceGone(f"it opened, and took no sound within {FIRST_MEDIA_S:g} s")
+            await asyncio.sleep(0.02)
+            waited_s += 0.02
+
     def _lost(self, playback: Playback, error: CallError) -> None:
         """The loudspeaker ended by itself: it is waited for, or replaced."""
         if playback is not self._playback:
@@ -119,7 +131,7 @@ class Outputs:
     async def _recover(self, lost: Device, *, was_heard: bool = True) -> None:
         while True:
             await self._close_player()
-            found = await self._recovery.until_back(lost, self._wish, self._open_speaker)
+            found = await self._recovery.until_back(lost, self._wish, self._take_up_speaker)
             if not self._broken:
                 break
         same = was_heard and found.id == lost.id

@@ -43,6 +43,8 @@ class Playback:
         self._failed = failed
         self._call, self._driver = call, driver
         self._player: Player | None = None
+        #: Whether the device has taken any sound yet.
+        self.is_heard = False
         self._latency_ms: Callable[[], float] = lambda: 0.0
         self._mixer = Mixer()
         self._voices: dict[str, MixInput] = {}
@@ -76,7 +78,11 @@ class Playback:
             self._add(track)
         loop = asyncio.get_running_loop()
         self._latency_ms = player.latency_ms if isinstance(player, HasLatency) else lambda: 0.0
-        fill = self._far_end.tap(mixer.fill, mixer.rate, self._latency_ms)
+        tapped = self._far_end.tap(mixer.fill, mixer.rate, self._latency_ms)
+
+        def fill(*asked: Any) -> Any:
+            self.is_heard = True
+            return tapped(*asked)
 
         def failed(error: CallError) -> None:
             with suppress(RuntimeError):  # the loop has ended, and nobody is left to hear of it

@@ -65,6 +65,8 @@ class Supply:
         )
         self._fitting.mute(muted)
         self._adapting: set[asyncio.Task[None]] = set()
+        #: What the largest layer aims at; 0: nothing was asked for. A device that is opened anew knows nothing of it.
+        self._aim_bps = 0
 
     def _heed(self) -> Heed:
         return Heed(
@@ -109,6 +111,12 @@ class Supply:
 
     async def _start(self, feed: Feed) -> None:
         await feed.start(self._intake, lambda error: self.route.on_loop(lambda: self._lost(feed, error)))
+        self._aim(feed)
+
+    def _aim(self, feed: Feed) -> None:
+        capture: object = feed.capture
+        if isinstance(capture, SetsBitrate) and self._aim_bps:
+            capture.set_bitrate_bps(self._aim_bps)
 
     async def choose_again(self, codecs: Sequence[str]) -> None:
         """Another of ``codecs``, the server does not take the one that was ready: a device that encodes by itself is
@@ -156,12 +164,16 @@ class Supply:
 
     async def open_intake(self) -> None:
         """Taken again; `DeviceError` when the camera cannot be opened any more."""
-        if not self.is_away:
-            await self._feed.open()
-            await self._adapt()
-        self._fitting.mute(False)
-        self._intake.open = True
-        await self._start(self._feed)
+        try:
+            if not self.is_away:
+                await self._feed.open()
+                await self._adapt()
+            self._fitting.mute(False)
+            self._intake.open = True
+            await self._start(self._feed)
+        except CallError:
+            await self.close_intake()
+            raise
 
     async def swap(self, feed: Feed) -> None:
         """Takes its media from another device or source; the track stays published. While the source is away, the
@@ -319,9 +331,9 @@ class Supply:
     def steer(self, rid: str, bitrate_bps: int) -> None:
         """This layer's encoder, or the device that encodes, aims at this bitrate; 0: it is not sent."""
         self.route.steer(rid, bitrate_bps)
-        capture: object = self._feed.capture
-        if isinstance(capture, SetsBitrate) and bitrate_bps and rid == self.route.layers[-1].rid:
-            capture.set_bitrate_bps(bitrate_bps)
+        if bitrate_bps and rid == self.route.layers[-1].rid:
+            self._aim_bps = bitrate_bps
+            self._aim(self._feed)
 
     def show(
         self, pictures: Callable[[VideoFrame], None] | None, passed: Callable[[EncodedFrame], None] | None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from typing import Any
 
 from attrs import evolve
 from av.packet import Packet
@@ -38,6 +39,10 @@ class SteeredEncoder:
         self._keyframe_wanted = False
         self._count = 0
         self._changed_ns: int | None = None
+        #: A session of the hardware is being made, which may take longer than any picture. Read on any thread.
+        self.is_opening = False
+        #: A change of bitrate may make another.
+        self.opens_anew = not (tuning.live[0] == 0.0 and tuning.live[1] == float("inf"))
         #: Pictures that went in and are not out yet, by their number: an encoder may work on several.
         self._inside: OrderedDict[int, VideoFrame] = OrderedDict()
         self._open(self._encoding)
@@ -62,6 +67,7 @@ class SteeredEncoder:
             picture.pict_type = PictureType.I if keyframe else PictureType.NONE
             self._remember(media)
             packets = self._context.encode(picture)
+            self.is_opening = self.is_opening and not packets
             if keyframe and not packets and self._tuning.drops:
                 self._keyframe_wanted = True
             return [frame for packet in packets if (frame := self._frame(packet)) is not None]
@@ -109,6 +115,8 @@ class SteeredEncoder:
                 return media
 
     def _open(self, encoding: VideoEncoding) -> None:
+        self._context: Any = None  # given back first: hardware may have but one session to give
+        self.is_opening = True
         self._context = self._tuning.open(encoding)
         uploaded = self._context.sw_format if self._tuning.device else None
         self._format = (uploaded.name if uploaded else self._context.pix_fmt) or "yuv420p"

@@ -33,6 +33,9 @@ class IsolatedEncoder:
 
     def __init__(self, offer: Offer, encoding: VideoEncoding, *, config: Path | None = None, limit_s: float) -> None:
         self._keyframe, self._bitrate_bps, self._limit_s = False, 0, FIRST_S
+        self._sent_bps = 0
+        #: It may be making a session of its hardware anew, which takes longer than a picture.
+        self.is_opening = False
         self._size = encoding.width, encoding.height
         self._memory = memory.PictureMemory()
         asked = {"encoding": asdict(encoding), "key": self._memory.key, "limit_s": limit_s}
@@ -48,6 +51,7 @@ class IsolatedEncoder:
             self._memory.close()
             raise
         self._is_open = True
+        self._opens_anew = "anew" in can
         # What it can do is known now; an ability that the encoder lacks is not there (`isinstance` asks for it).
         if "keyframes" in can:
             self.force_keyframe = self._force_keyframe
@@ -72,6 +76,9 @@ class IsolatedEncoder:
         keyframe = self._keyframe
         if keyframe:  # else another thread may be about to ask for one
             self._keyframe = False
+        if self._opens_anew and self._bitrate_bps not in (0, self._sent_bps):
+            self.is_opening, self._limit_s = True, FIRST_S
+        self._sent_bps = self._bitrate_bps
         question: dict[str, Any] = {
             "picture": _put(self._memory, media),
             "time_ns": media.time_ns,
@@ -83,7 +90,7 @@ class IsolatedEncoder:
         }
         frames = self._child.ask(wire.Message(question), self._limit_s).frames
         if frames:
-            self._limit_s = ANSWER_S
+            self._limit_s, self.is_opening = ANSWER_S, False
         return frames
 
     def close(self) -> None:

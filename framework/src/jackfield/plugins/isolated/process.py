@@ -60,7 +60,9 @@ class Desk:
         self._encoding = VideoEncoding(**asked["encoding"])
         self._encoder = self._factory.open(self._encoding)
         abilities = {"keyframes": ForcesKeyframe, "bitrate": SetsBitrate}
-        return wire.Message({"can": [name for name, role in abilities.items() if isinstance(self._encoder, role)]})
+        can = [name for name, role in abilities.items() if isinstance(self._encoder, role)]
+        anew = ["anew"] if getattr(self._encoder, "opens_anew", False) else []
+        return wire.Message({"can": can + anew})
 
     def _encode(self, asked: Mapping[str, Any]) -> wire.Message:
         self._resize(*asked["size"])
