@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from attrs import evolve
 
+from jackfield.values.errors import DeviceBusy
 from tests.lab.bench import FRONT, H264, RAW, SMART, SPS, Bench, call
 
 
@@ -48,6 +49,8 @@ async def test_an_encoding_camera_that_is_pulled_is_covered_too() -> None:
         await now.opened(2)
         now.capture.give(keyframe=False)
         await now.until(lambda: now.capture.keyframes_asked)
+        await asyncio.sleep(0.1)
+        assert "device_restored" not in now.names()  # others still see the placeholder
         now.capture.give()
         await now.sent(b"camera", b"placeholder", b"camera")
         await now.until(lambda: not now.own.publications[0].encoder)
@@ -55,6 +58,42 @@ async def test_an_encoding_camera_that_is_pulled_is_covered_too() -> None:
             now.capture.give(keyframe=False)
         await now.until(lambda: "device_restored" in now.names())
         assert now.sender.what() == [b"camera", b"placeholder", b"camera"]
+
+
+async def test_a_camera_that_is_opened_anew_aims_where_it_did() -> None:
+    """Muted or pulled, it knows nothing of the bitrate when it is back: it is told again."""
+    bench = Bench(SMART)
+    async with call(bench) as now:
+        now.capture.give()
+        await now.sent(b"camera")
+        now.sender.on_bitrate("", 250_000)
+        (publication,) = now.own.publications
+        await publication.mute()
+        await publication.unmute()
+        assert now.capture.bitrates == [250_000]
+        now.sender.on_bitrate("", 0)
+        await asyncio.to_thread(bench.pull, SMART)
+        await asyncio.to_thread(bench.plug, SMART)
+        await now.opened(3)
+        await now.until(lambda: now.capture.bitrates == [250_000])
+
+
+async def test_a_camera_that_does_not_start_is_given_back() -> None:
+    """Another program may want it; the next unmuting opens it anew, and says so when it fails again."""
+    bench = Bench(SMART)
+    async with call(bench) as now:
+        (publication,) = now.own.publications
+        await publication.mute()
+        bench.start_fails = DeviceBusy("the bus has no room for it; unplug another camera")
+        for _ in range(2):
+            with pytest.raises(DeviceBusy, match="no room"):
+                await publication.unmute()
+            assert publication.muted
+            assert now.capture.stopped
+        bench.start_fails = None
+        await publication.unmute()
+        now.capture.give()
+        await now.sent(b"camera")
 
 
 async def test_a_profile_that_browsers_lack_is_named_and_encoded_anew() -> None:

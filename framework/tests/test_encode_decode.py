@@ -173,6 +173,36 @@ class Resizing(Card):
         self.is_new = True
 
 
+class Reopening(Card):
+    """Hardware that makes another session for another bitrate, which takes a while."""
+
+    is_opening = False
+
+    def slow(self, media: Any) -> Sequence[EncodedFrame]:
+        if self.bitrate_bps != self.before:
+            self.is_opening = True
+            time.sleep(2 * HUNG_S)
+        self.before, self.is_opening = self.bitrate_bps, False
+        return [EncodedFrame(KEY, "VP8", True, media.time_ns)]
+
+    def __init__(self) -> None:
+        super().__init__(0, self.slow)
+        self.before = self.bitrate_bps
+
+
+async def test_an_encoder_that_opens_anew_for_a_bitrate_does_not_hang() -> None:
+    """It says that it is at it, and is waited for as at its beginning."""
+    encoding = Encoding(card=Reopening())
+    for count, bitrate_bps in enumerate((None, None, 300_000, None), 1):
+        if bitrate_bps is not None:
+            encoding.thread.set_bitrate_bps(bitrate_bps)
+        encoding.intake.put(picture(32, 16))
+        await until(lambda c=count: len(encoding.frames) == c)
+    assert len(encoding.codecs) == 1
+    assert encoding.replaced == []
+    await encoding.end()
+
+
 async def test_an_encoder_that_resizes_is_not_opened_anew() -> None:
     """`Resizes`: it is told of the size, and its first picture of that may take as long as any first one."""
     encoding = Encoding(card=Resizing())

@@ -104,6 +104,14 @@ def test_the_child_reads_the_same_configuration(tmp_path: Path, offers: dict[str
     assert Prober(tmp_path / "probes.json", config=file).probe(offers["asks"]) == str(file)
 
 
+def test_other_options_are_asked_again(tmp_path: Path, offers: dict[str, Offer]) -> None:
+    """What does not work with one card may work with another."""
+    prober = Prober(tmp_path / "probes.json")
+    for options in ("gpu 0", "gpu 1", "gpu 0"):
+        prober.probe(Offer("card", offers["lacks"].thing, "1.0", options))
+    assert probed(tmp_path) == ["lacks", "lacks"]
+
+
 def test_a_new_version_is_asked_again(tmp_path: Path, offers: dict[str, Offer]) -> None:
     """What was found holds for the versions it was found with."""
     Prober(tmp_path / "probes.json").probe(offers["works"])

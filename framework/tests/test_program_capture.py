@@ -23,6 +23,7 @@ from jackfield.testing.fakes import FakeSink
 from jackfield.values.devices import Device, DeviceChange
 from jackfield.values.errors import CallError, DeviceDenied, DeviceError, DeviceGone
 from jackfield.values.formats import AudioFormat, VideoFormat
+from jackfield.values.media import EncodedFrame
 
 GREY = VideoFormat(32, 16, 50.0, "gray")
 SIZE = 32 * 16
@@ -230,6 +231,33 @@ def test_one_that_dies_is_started_again(caplog: pytest.LogCaptureFixture) -> Non
     assert sink.errors == []
     assert "status 1; it said: lens fell off; it is started again in 0.05 s" in caplog.text
     assert [item.time_ns for item in media] == sorted({item.time_ns for item in media})
+
+
+def test_what_came_before_the_sink_begins_with_the_newest_keyframe() -> None:
+    """The keyframe that opening waited for is not lost: else nothing could be shown before the next."""
+    capture = ProgramCapture.__new__(ProgramCapture)
+    capture._early = []
+
+    def kept(*said: str) -> str:
+        capture._keep([EncodedFrame(each.encode(), "H264", each.isupper(), 0) for each in said])
+        return b"".join(each.data for each in capture._early).decode()  # type: ignore[union-attr]
+
+    assert kept("a", "b") == ""
+    assert kept("K", "c", "d") == "Kcd"
+    assert kept("L", "e") == "Le"
+    assert kept(*"x" * 62) == "Le" + "x" * 62
+    assert kept("y", "z") == ""
+
+    reader = {"reader": lambda: RawPictures(GREY)}
+    with running(greys(), **reader) as begun:
+        begun.ready()
+        time.sleep(0.2)
+        sink = FakeSink()
+        begun.start(sink)
+        first, second = sink.wait(2)[:2]
+        numbers = [int(each.to_ndarray(format="gray")[0, 0]) for each in (first, second)]  # type: ignore[union-attr]
+        assert numbers[0] > 5  # the newest, and what follows it
+        assert numbers[1] == numbers[0] + 1
 
 
 def test_one_that_hangs_is_ended_and_started_again(caplog: pytest.LogCaptureFixture) -> None:

@@ -48,8 +48,11 @@ class BenchCapture:
         self.stopped = False
         self.keyframes_asked = 0
         self.bitrates: list[int] = []
+        self.start_fails: CallError | None = None
 
     def start(self, sink: CaptureSink) -> None:
+        if self.start_fails is not None:
+            raise self.start_fails
         self.sink = sink
 
     def stop(self) -> None:
@@ -85,6 +88,7 @@ class Bench:
         self.captures: list[BenchCapture] = []
         self.watchers: list[Callable[[DeviceChange], None]] = []
         self.refuse: dict[str, CallError] = {}
+        self.start_fails: CallError | None = None
         self.choices: dict[str, Choice] = {}
         self.config = Config()
         self.encoders = 0
@@ -104,6 +108,7 @@ class Bench:
         if device not in self.there:
             raise DeviceGone(f"{device.id} is not there")
         self.captures.append(BenchCapture(device, format))
+        self.captures[-1].start_fails = self.start_fails
         return self.captures[-1]
 
     def pull(self, device: Device, *, tell: bool = True) -> None:

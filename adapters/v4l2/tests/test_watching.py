@@ -13,7 +13,7 @@ from jackfield_v4l2.options import Options
 from jackfield_v4l2.revival import Revival
 from jackfield_v4l2.testing import FakeCamera, FakeKernel, FakeNodes
 from jackfield_v4l2.testing.nodes import seen_usb
-from jackfield_v4l2.udev import Udev
+from jackfield_v4l2.udev import Udev, _Watching
 
 from jackfield.plugins.config import Config
 from jackfield.plugins.loader import load
@@ -96,6 +96,34 @@ def test_udev_is_listed_and_watched_with_nothing_left() -> None:
     stop()
     stop()
     assert threading.active_count() == before
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="its pipe is Linux's pipe2. To run it: use Linux")
+def test_news_that_were_lost_are_caught_up_with() -> None:
+    """The kernel drops what a full socket has no room for: what differs then is told, and the watch goes on."""
+    here, gone, came = (seen_usb(f"/dev/video{number}") for number in range(3))
+    here, gone, came = (evolve(seen, sys_path=f"/sys/{at}") for at, seen in enumerate((here, gone, came)))
+    lists = [[here, gone], [here, came]]
+    readable, writable = os.pipe()
+
+    class Monitor:
+        def fileno(self) -> int:
+            return readable
+
+        def poll(self, timeout: float) -> None:
+            os.read(readable, 1)
+            raise OSError(105, "No buffer space available")
+
+    told: queue.Queue[tuple[str, str]] = queue.Queue()
+    watching = _Watching(Monitor(), lambda action, seen: told.put((action, seen.sys_path)), lambda: lists.pop(0))
+    os.write(writable, b"x")
+    assert [told.get(timeout=5), told.get(timeout=5)] == [("remove", "/sys/1"), ("add", "/sys/2")]
+    lists.append([here])
+    os.write(writable, b"x")
+    assert told.get(timeout=5) == ("remove", "/sys/2")
+    watching.stop()
+    os.close(writable)
+    os.close(readable)
 
 
 def test_a_missing_libudev_is_a_finding_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,10 +66,10 @@ class Intake:
                 logger.warning("a plugin delivers %s: it is left out", wrong)
             self._is_named = True
             return
-        self.taken += 1
         resumed = self.resumed
         if resumed is not None and not resumed(media):
             return
+        self.taken += 1
         if not isinstance(media, AudioBlock) and media.width:
             self.size = media.width, media.height
         if isinstance(media, EncodedFrame):

@@ -18,7 +18,7 @@ from jackfield.media.program.reader import Reader, Refused, Unreadable
 from jackfield.roles import CaptureSink
 from jackfield.values.errors import CallError, DeviceError, DeviceGone
 from jackfield.values.formats import MediaFormat
-from jackfield.values.media import Media
+from jackfield.values.media import EncodedFrame, Media
 
 logger = logging.getLogger("jackfield.program")
 
@@ -26,6 +26,8 @@ _CHUNK = 1 << 17
 #: What is said on the standard error is read at this rate, in bytes; who says more waits.
 _WORDS_PER_S = 1e6
 _STOP_S = 0.95
+#: Encoded frames that are kept for a sink that is not there yet; more than that is no beginning.
+_EARLY_MAX = 64
 #: A run that was held back for so long, all together, prints faster than it should.
 _HELD_S = 0.5
 #: Whether the program still runs is looked at so often while it is silent.
@@ -84,6 +86,9 @@ class ProgramCapture:
         self._patience = patience or Patience()
         self._given_up = given_up
         self._sink: CaptureSink | None = None
+        #: What came before there was a sink: from the newest keyframe on, since nothing else can be shown before the
+        #: next one; of raw media the newest.
+        self._early: list[Media] = []
         self._begun = False
         self._settled = threading.Event()
         self._error: CallError | None = None
@@ -108,6 +113,9 @@ class ProgramCapture:
     def start(self, sink: CaptureSink) -> None:
         """Media goes to the sink. It hears at once of a capture that was given up since it was `ready`."""
         with self._lock:
+            for item in self._early:
+                sink.deliver(item)
+            self._early.clear()
             self._sink, error = sink, self._error
         if error is not None and not self._stopping.is_set():
             sink.fail(error)
@@ -221,9 +229,21 @@ class ProgramCapture:
         if not self._begun:
             self.format, self._begun = reader.format, True
             self._settled.set()
+        if self._sink is None:
+            with self._lock:  # `start` may be about to take them
+                if self._sink is None:
+                    self._keep(media)
+                    return
         for item in media:
-            if self._sink is not None and not self._over:
+            if not self._over:
                 self._sink.deliver(item)
+
+    def _keep(self, media: Sequence[Media]) -> None:
+        for item in media:
+            if not isinstance(item, EncodedFrame) or item.keyframe or len(self._early) >= _EARLY_MAX:
+                self._early.clear()
+            if not isinstance(item, EncodedFrame) or item.keyframe or self._early:
+                self._early.append(item)
 
     def _hold_back(self) -> None:
         if not self._held_back:
