@@ -142,7 +142,7 @@ async def test_what_was_recorded_is_listed_and_fetched_by_those_who_may(people: 
         async with http.post(
             "/api/recording", json={"action": "start"}, headers={"Authorization": f"Bearer {other}"}
         ) as no:
-            assert (no.status, "nobody is in this session" in await no.text()) == (403, True)
+            assert (no.status, "join it first" in await no.text()) == (403, True)
 
 
 @pytest.mark.parametrize("place", ["embedded"], indirect=True)

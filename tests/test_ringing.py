@@ -68,6 +68,21 @@ async def test_no_is_an_answer_and_so_is_giving_up(people: People) -> None:
     assert [call["status"] for call in logged] == ["cancelled", "rejected"]
 
 
+async def test_who_logs_out_is_rung_no_more(people: People) -> None:
+    """Nor who logs in as somebody else: another person's rings are nobody's to hear or to answer."""
+    (ada, _), (bob, his) = [await online(people, uid) for uid in ("ada", "bob")]
+    await bob.logout()
+    assert not bob.is_online
+    await bob.login("carol", name="Carol")
+    await ada.ring("bob")
+    await bob.go_online()
+    await ada.ring("carol")
+    await until(lambda: his, "her ring")
+    assert [event.ring.answers for event in his] == [{"carol": "ringing"}]
+    await bob.login("dora", name="Dora")
+    assert not bob.is_online
+
+
 async def test_what_is_asked_as_the_line_breaks_is_not_waited_for(people: People) -> None:
     """Nobody sends its answer any more: that is said at once, and not after ten seconds."""
     (ada, _) = await online(people, "ada")
@@ -116,7 +131,7 @@ async def test_mistakes_are_said_in_words(people: People) -> None:
                 assert words in (await socket.receive_json(timeout=5))["error"]["message"]
         async with http.ws_connect("/api/ring") as socket:
             await socket.send_str(json.dumps({"auth_token": ada.auth_token}))
-            assert await socket.receive_json(timeout=5) == {"online": "ada"}
+            assert await socket.receive_json(timeout=5) == {"online": "ada", "ringing": []}
             await socket.send_str('{"do": "burn", "n": 7}')
             answer = await socket.receive_json(timeout=5)
             assert (answer["done"], answer["error"]["code"]) == (7, "VALIDATION_ERROR")

@@ -14,7 +14,7 @@ import pytest
 from jackfield import tokens
 from jackfield.server.call_log.call_log import CallLog
 from jackfield.server.call_log.store import Store, Wanted
-from jackfield.server.happenings import Came, Kept, Over, Told, Went
+from jackfield.server.happenings import Came, Kept, Over, Rang, Told, Went
 from jackfield.testing import service
 from jackfield.values.errors import NetworkError
 
@@ -72,6 +72,34 @@ async def test_a_call_is_told_from_its_first_to_its_last(log: CallLog) -> None:
     ]
     (recording,) = call["recordings"]
     assert (recording["id"], recording["started_by"], recording["ended_at"]) == ("RC_1", "ada", 120.0)
+
+
+async def test_a_ring_that_nobody_answered_is_no_call_to_record(log: CallLog) -> None:
+    """The recording stands with the call, whatever rang into its session since."""
+    log.hear(came("ada", 100.0))
+    log.hear(Rang("RI_1", "stand-up", "ada", "Ada", {"bob": "rejected"}, 105.0, 106.0))
+    log.hear(Kept("stand-up", "RC_1", "ada", 110.0))
+    found = {call["id"]: [each["id"] for each in call["recordings"]] for call in await log.calls(Wanted())}
+    assert found == {"RI_1": [], "RM_1": ["RC_1"]}
+
+
+async def test_a_call_that_outlived_its_service_goes_on(log: CallLog, wall: Wall) -> None:
+    """Before a LiveKit server, calls go on while the service is started anew: who is told of again is in it still."""
+    log.hear(came("ada", 100.0))
+    await log.calls(Wanted())
+    store = log._store
+    assert store is not None
+    wall.now = 190.0
+    await store.beat([])
+    (call,) = await log.calls(Wanted())
+    assert call["status"] == "interrupted"
+    log.hear(came("ada", 100.0))
+    (call,) = await log.calls(Wanted())
+    assert (call["status"], call["ended_at"], call["people"][0]["left_at"]) == ("ongoing", None, None)
+    wall.now = 230.0
+    await store.beat([])
+    (call,) = await log.calls(Wanted())
+    assert call["status"] == "ongoing"
 
 
 async def test_calls_are_found_by_what_is_known_of_them_page_by_page(log: CallLog) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,7 @@ from jackfield.session.chat import KEPT, LEGACY_TOPIC, LINES, Captions, Chat
 from jackfield.session.data.handlers import Handlers
 from jackfield.session.data.incoming import IncomingStreams
 from jackfield.testing import FakeCall
+from jackfield.values.events import Transcription
 
 
 class Words:
@@ -27,10 +29,12 @@ class Words:
         self.captions = Captions(self.call._room, messages, self.told.append)
         self.old = messages.on_topic[LEGACY_TOPIC]
 
-    async def stream(self, topic: str, *texts: str, end: dict[str, str] | None = None, **attributes: str) -> None:
+    async def stream(
+        self, topic: str, *texts: str, end: dict[str, str] | None = None, at_ms: int = 2_000, **attributes: str
+    ) -> None:
         """Ada sends a text, piece by piece."""
         said = {f"lk.{key}": value for key, value in attributes.items()}
-        header = DataStream.Header(stream_id="s", topic=topic, attributes=said, timestamp=2_000)
+        header = DataStream.Header(stream_id="s", topic=topic, attributes=said, timestamp=at_ms)
         header.text_header.SetInParent()
         self.incoming.begin(header, "ada", self.ada, encrypted=False)
         for index, text in enumerate(texts):
@@ -53,6 +57,22 @@ async def test_a_message_is_kept_with_who_wrote_it_and_when() -> None:
     for number in range(KEPT + 10):
         words.chat.add(message.__class__(str(number), words.ada, "again", 3.0))
     assert (len(words.chat.log), words.chat.log[0].id) == (KEPT, "10")
+
+
+@pytest.mark.parametrize("at_ms", [0, -1, 8_640_000_000_000_001, 2**63 - 1])
+async def test_a_message_of_no_time_is_of_now(at_ms: int) -> None:
+    """Whoever shows it can show its time; whoever sent it stops nobody from joining by it."""
+    words = Words()
+    await words.stream("lk.chat", "hello", at_ms=at_ms)
+    assert abs(words.chat.log[0].sent_at - time.time()) < 5
+
+
+async def test_a_caption_overwrites_nobody_elses() -> None:
+    """The id of a line is its sender's: another's of the same id is another line."""
+    words = Words()
+    await words.stream("lk.transcription", "what I said", segment_id="7")
+    words.captions.tell(Transcription("7", words.ada, "what she did not say", True), words.call.join("eve"))
+    assert [line.text for line in words.captions.lines] == ["what I said", "what she did not say"]
 
 
 async def test_a_program_that_handles_the_chat_itself_gets_it() -> None:

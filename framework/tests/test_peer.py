@@ -450,6 +450,24 @@ async def test_a_path_that_carries_nothing_is_told_and_found_again() -> None:
         await send_until(video, frames, count=3)
 
 
+async def test_another_offer_during_a_restart_lets_it_go_on() -> None:
+    """Who restarts may have more to say at once: the same credentials then are those of the restart."""
+    async with pair() as (publisher, subscriber):
+        publisher.add_track("audio", cid="c", stream_id="s", codec="opus")
+        await negotiate(publisher, subscriber)
+        await until(lambda: publisher.state == subscriber.state == "connected")
+        offer = await publisher.create_offer(restart_ice=True)
+        answer = await subscriber.answer(offer)
+        assert subscriber.is_restarting
+        again = await subscriber.answer(offer)
+        assert subscriber.is_restarting
+        ufrags = [sdp.parse(text).media[0].ice_ufrag for text in (answer, again)]
+        assert ufrags[0] == ufrags[1]
+        await publisher.set_answer(again)
+        await until(lambda: not publisher.is_restarting and not subscriber.is_restarting)
+        assert publisher.state == subscriber.state == "connected"
+
+
 async def test_a_restart_that_the_other_end_does_not_take_part_in_changes_nothing() -> None:
     """An answer with the credentials of before: the path stays, and later offers have the credentials of it."""
     async with pair() as (publisher, subscriber):

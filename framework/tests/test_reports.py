@@ -194,6 +194,24 @@ def test_receivers_are_reported_with_their_last_sender_report() -> None:
     assert abs(block.dlsr - 0.7 * 65536) < 100
 
 
+def test_a_sender_report_of_long_ago_is_as_none() -> None:
+    """Its age would not fit after 18 hours, as of a microphone that was muted overnight; reports go on."""
+    end = End()
+    receiver = RtpReceiver("audio", stream_id="s", track_id="t", clock=end.clock, feedback=end.reports)
+    receiver.settle("0", [CodecParameters(111, "opus", 48_000, 2)])
+    receiver.use(77, None)
+    end.router.settle([receiver], frozenset())
+    receiver.receive(RtpPacket(111, 1, 960, 77, b"\xf8"), end.clock.now_ns())
+    end.hear(rtcp.SenderReport(77, 0x1234_5678_9ABC_DEF0, 0, 1, 1))
+    end.clock.advance(66_000)
+    block = receiver.report()
+    assert block is not None
+    assert (block.lsr, block.dlsr) == (0, 0)
+    end.reports.begin()
+    end.clock.advance(3)
+    assert sum(isinstance(each, rtcp.ReceiverReport) for each in end.sent) >= 2
+
+
 def test_arrivals_are_told_within_50_ms() -> None:
     """Once for all that came meanwhile, and nothing while nothing comes."""
     end = End()

@@ -123,6 +123,30 @@ async def test_nobody_answers_and_both_are_told(house: House) -> None:
     assert [each.status for each in house.log] == ["unanswered"]
 
 
+async def test_what_happens_while_a_line_is_down_is_heard_when_it_is_back(house: House) -> None:
+    """An answer, and the end of what rang; for a minute, and what rings still only once."""
+    ring = house.ring("bob", "carol")
+    house.rings.detach("ada", house.ada)
+    house.rings.reject("bob", ring.id, house.bob)
+    house.rings.attach("ada", house.ada)
+    assert house.ada.events == ["ring_rejected"]
+    for device in (house.bob, house.tablet):
+        house.rings.detach("bob", device)
+    again = house.ring()
+    gone = house.ring()
+    house.rings.cancel("ada", gone.id)
+    assert house.rings.ringing("bob") == [again.id]
+    before = len(house.bob.events)
+    house.rings.attach("bob", house.bob)
+    assert house.bob.events[before:] == ["ring_cancelled", "incoming_ring"]
+    house.rings.detach("bob", house.bob)
+    house.timers.fire(ringing.MISSED_S)
+    house.rings.cancel("ada", again.id)
+    before = len(house.bob.events)
+    house.rings.attach("bob", house.bob)
+    assert house.bob.events[before:] == []
+
+
 async def test_a_caller_gives_up_or_vanishes(house: House) -> None:
     """Cancelled, it rings nowhere; a line that breaks is waited for, a caller who stays away is not."""
     house.rings.cancel("ada", house.ring().id)

@@ -373,6 +373,42 @@ def test_keyframe_requests_are_throttled_with_one_after() -> None:
     assert layer.keyframe_requests == 2
 
 
+def test_one_who_wants_keyframes_all_the_time_is_heard_ever_more_seldom() -> None:
+    """Each costs all the others bitrate; a while of quiet, and it is heard at once again."""
+    bench = Bench()
+    layer = bench.track.layer("", 1)
+    bench.frames(layer, 10, 0)
+    asked = bench.asked(rtcp.Pli)
+    for _ in range(200):
+        bench.subscriber.request_keyframe()
+        bench.clock.advance(0.1)
+    assert bench.asked(rtcp.Pli) - asked <= 10  # of 66 that the layer's own limit lets through in 20 s
+    other = bench.subscribe()
+    bench.clock.advance(0.4)
+    asked = bench.asked(rtcp.Pli)
+    other.request_keyframe()
+    assert bench.asked(rtcp.Pli) == asked + 1
+    bench.clock.advance(10)
+    asked = bench.asked(rtcp.Pli)
+    bench.subscriber.request_keyframe()
+    assert bench.asked(rtcp.Pli) == asked + 1
+
+
+@pytest.mark.parametrize("jump", [3000, -5000])
+def test_after_an_outage_that_nobody_can_repair_pictures_go_on_with_a_keyframe(jump: int) -> None:
+    """To subscribers nothing is missing, so nothing else tells them that what follows refers to what never came."""
+    bench = Bench()
+    layer = bench.track.layer("", 1)
+    bench.frames(layer, 20_000, 0)
+    asked = bench.asked(rtcp.Pli)
+    bench.frames(layer, 20_005 + jump, 300_000, 6, key=False)
+    assert len(bench.down) == 5
+    assert bench.asked(rtcp.Pli) > asked
+    bench.frames(layer, 20_011 + jump, 400_000)
+    assert [packet.payload for packet in bench.down[5:]] == [KEY, DELTA, DELTA, DELTA, DELTA]
+    assert bench.out(SEQUENCE)[:6] == list(range(6))
+
+
 def test_nacks_are_answered_from_history_as_rtx() -> None:
     """The retransmission has its own SSRC and numbers, the original's number in front, and the rewritten time."""
     bench = Bench()

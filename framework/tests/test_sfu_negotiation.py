@@ -201,6 +201,8 @@ def test_what_was_not_announced_is_not_taken() -> None:
     offer = rust_offer(sending("MID", "cam"))
     assert answered(offer, Announced("mic", "audio"))[1] == []
     assert answered(offer, Announced("another id", "video"))[1][0].cid == "another id"
+    old = rust_offer(sending("MID", "refused"), sending("MID", "cam"))  # the first is nobody's any more
+    assert [(item.cid, item.mid) for item in answered(old, Announced("cam", "video"))[1]] == [("cam", "14")]
     both = rust_offer(sending("MID", "b"), sending("MID", "a"))
     assert [item.cid for item in answered(both, Announced("a", "video"), Announced("b", "video"))[1]] == ["b", "a"]
 

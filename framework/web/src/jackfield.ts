@@ -133,13 +133,14 @@ async function enter(callToken: string, callSettings: unknown, container: unknow
 }
 
 async function drawn(here: Service, token: string, settings: CallSettings, container: HTMLElement): Promise<void> {
-  const media = await opened(settings);
+  const problems: unknown[] = [];
+  const media = await opened(settings, problems);
   const role = known.get(token) ?? roleIn(token);
   const sessionId = roomIn(token);
   let call: Call;
   try {
     const idle = { beforeS: settings.idleBeforeS, afterS: settings.idleAfterS };
-    call = await joinLiveKit({ url: here.mediaUrl, token, media, origin: here.origin, isModerator: role === 'moderator', idle, lowBandwidth: settings.lowBandwidth, pressed, ...(role === 'moderator' ? { record: (action) => here.record(action, token) } : {}) });
+    call = await joinLiveKit({ url: here.mediaUrl, token, media, origin: here.origin, isModerator: role === 'moderator', idle, lowBandwidth: settings.lowBandwidth, displayName: settings.displayName, pressed, ...(role === 'moderator' ? { record: (action) => here.record(action, token) } : {}) });
   } catch (error) {
     media.camera?.stop();
     media.microphone?.stop();
@@ -159,6 +160,8 @@ async function drawn(here: Service, token: string, settings: CallSettings, conta
   const differences = new Differences(call);
   call.listen((event) => heard(event, differences, place));
   tell({ name: 'session_joined' });
+  if (call.state === 'over') return heard({ kind: 'over', reason: 'network' }, differences, place); // it ended as it began
+  for (const problem of problems) view.attempt(() => Promise.reject(problem));
   // Nobody waits for it; where it cannot be, the call says so.
   if (settings.autoStartRecording) view.attempt(() => recording().start());
 }
@@ -189,10 +192,13 @@ function dress(): void {
 let isDressed = false;
 
 /** A camera or microphone that does not open is no reason not to join: the call says so, and goes on without it. */
-async function opened(settings: CallSettings): Promise<LocalMedia> {
+async function opened(settings: CallSettings, problems: unknown[]): Promise<LocalMedia> {
   const open = async (kind: 'camera' | 'microphone', isWanted: boolean): Promise<MediaStreamTrack | null> => {
     if (!isWanted || whyNoMedia() || (await listDevices(kind)).length === 0) return null;
-    return openDevice(kind, '').catch(() => null);
+    return openDevice(kind, '').catch((problem: unknown) => {
+      problems.push(problem);
+      return null;
+    });
   };
   const camera = await open('camera', settings.type === 'VIDEO' && !settings.startVideoPaused);
   const microphone = await open('microphone', !settings.startAudioMuted);
@@ -292,23 +298,31 @@ export const cancelRing = (rung: Ring): Promise<void> => told(() => online().can
 export async function acceptRing(rung: Ring, callSettings: unknown, container: unknown): ReturnType<typeof joinSession> {
   try {
     if (active || isJoining) throw new CallError('ERROR_SESSION_ACTIVE', 'A session is active already: leave it first, or reject the ring as busy.');
-    if (!(container instanceof HTMLElement)) throw new CallError('ERROR_CONTAINER', 'The container is to be an element of the page.');
-    const { token } = await generateToken(rung.sessionId);
-    await told(() => online().accept(rung));
-    const joined = await joinSession(token, callSettings ?? { sessionType: rung.type }, container);
-    if (!joined.error) online().hide(rung.id);
-    return joined;
+    return await come(rung, callSettings, container);
   } catch (error) {
     const { errorCode, errorDescription } = asCallError(error);
     return { data: undefined, error: { errorCode, errorDescription } };
   }
 }
 
-/** Answering in the dialog: a call that is under way is left for it. What went wrong, if anything. */
-async function answered(rung: Ring, callSettings: unknown, container: HTMLElement): Promise<string> {
+async function come(rung: Ring, callSettings: unknown, container: unknown): ReturnType<typeof joinSession> {
+  if (!(container instanceof HTMLElement)) throw new CallError('ERROR_CONTAINER', 'The container is to be an element of the page.');
+  const { token } = await generateToken(rung.sessionId);
+  await told(() => online().accept(rung));
   await leaveSession();
-  const { error } = await acceptRing(rung, callSettings, container);
-  return error?.errorDescription ?? '';
+  const joined = await joinSession(token, callSettings ?? { sessionType: rung.type }, container);
+  if (!joined.error) online().hide(rung.id);
+  return joined;
+}
+
+/** Answering in the dialog: a call that is under way is left for it, once the ring is taken. What went wrong, if anything. */
+async function answered(rung: Ring, callSettings: unknown, container: HTMLElement): Promise<string> {
+  try {
+    const { error } = await come(rung, callSettings, container);
+    return error?.errorDescription ?? '';
+  } catch (error) {
+    return asCallError(error).errorDescription;
+  }
 }
 
 function online(): Phone {

@@ -9,6 +9,10 @@ const KEPT = 500;
 const LINES = 20;
 /** Characters of one message; a longer one is for a file. */
 export const LONGEST = 100_000;
+/** The end of the year 9999: nothing later is a time. */
+const LATEST_MS = 253_402_300_800_000;
+/** Characters of a caption that are kept: its newest. */
+const LINE = 2_000;
 
 export class LiveKitChat implements Chat {
   readonly longest = LONGEST;
@@ -29,9 +33,14 @@ export class LiveKitChat implements Chat {
 
   private async read(reader: TextStreamReader, identity: string): Promise<void> {
     try {
-      const text = await reader.readAll();
+      let text = '';
+      for await (const piece of reader) {
+        text += piece;
+        if (text.length > 2 * LONGEST) return;
+      }
       const { id, timestamp } = reader.info;
-      this.add({ id, from: identity, name: nameOf(this.room.remoteParticipants.get(identity), identity), isOwn: false, text, at: timestamp });
+      const at = timestamp > 0 && timestamp < LATEST_MS ? timestamp : Date.now();
+      this.add({ id, from: identity, name: nameOf(this.room.remoteParticipants.get(identity), identity), isOwn: false, text, at });
     } catch {
       // Its sender left in the middle of it: there is nothing whole to show.
     }
@@ -56,13 +65,13 @@ export class LiveKitCaptions implements Captions {
 
   private async read(reader: TextStreamReader, identity: string): Promise<void> {
     const attributes = reader.info.attributes ?? {};
-    const id = attributes['lk.segment_id'] ?? reader.info.id;
+    const id = `${identity} ${attributes['lk.segment_id'] ?? reader.info.id}`; // nobody overwrites what others said
     const speaker = this.speaker(attributes['lk.transcribed_track_id']) ?? this.room.remoteParticipants.get(identity);
     const name = nameOf(speaker, identity);
     let text = '';
     try {
       for await (const piece of reader) {
-        text += piece;
+        text = (text + piece).slice(-LINE);
         this.tell({ id, name, text, isFinal: false });
       }
     } catch {

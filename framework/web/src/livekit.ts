@@ -56,6 +56,8 @@ export interface JoinWish {
   /** Seconds alone until the person is asked, and until they are taken out; left out: never. */
   readonly idle?: { readonly beforeS: number; readonly afterS: number };
   readonly lowBandwidth?: boolean;
+  /** What others are to see in place of the token's name. */
+  readonly displayName?: string;
   readonly pressed?: (button: Button) => boolean | Promise<boolean>;
   /** Has the session recorded, or no more, where this person may. */
   readonly record?: (action: 'start' | 'stop') => Promise<void>;
@@ -72,6 +74,7 @@ export async function joinLiveKit(wish: JoinWish): Promise<Call> {
     throw refusal(error);
   }
   call.begin();
+  if (wish.displayName) await room.localParticipant.setName(wish.displayName).catch(() => undefined); // the token may not let us
   await call.publish(wish.media);
   return call;
 }

@@ -29,7 +29,7 @@ export class Phone {
       this.close();
       desk.offline(problem);
     };
-    this.line = new Line(address, authToken, (rang) => this.heard(rang), offline);
+    this.line = new Line(address, authToken, (rang) => this.heard(rang), (ids) => this.keep(ids), offline);
   }
 
   async open(): Promise<void> {
@@ -59,6 +59,11 @@ export class Phone {
     this.line.close();
     for (const id of [...this.dialogs.keys()]) this.hide(id);
     this.place.remove();
+  }
+
+  /** What ended while the line was down is asked about no more. */
+  private keep(ids: readonly string[]): void {
+    for (const id of [...this.dialogs.keys()]) if (!ids.includes(id)) this.hide(id);
   }
 
   private heard(rang: Rang): void {

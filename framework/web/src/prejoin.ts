@@ -214,6 +214,9 @@ export class PreJoinView {
   private busy(isBusy: boolean): void {
     this.isJoining = isBusy;
     this.button.disabled = isBusy;
+    // What is joined with stays as it is until the call has it.
+    for (const each of Object.values(this.switches)) each.disabled = isBusy;
+    for (const { list } of Object.values(this.pickers)) if (isBusy || list.value) list.disabled = isBusy;
     const label = this.lack ? 'Join to watch and listen' : 'Join';
     this.button.replaceChildren(...(isBusy ? [el('span', { class: 'jf-spinner', 'aria-hidden': 'true' }), 'Joining…'] : [label]));
   }

@@ -18,7 +18,7 @@ export class RingDialog {
   private readonly hush = ringing();
 
   /**
-   * Shown over the page that `within` is in. `answer` says what went wrong, if anything, and `done` closes this: after
+   * Neither button has the focus: whoever is typing as it rings answers nothing by it. Shown over the page that `within` is in. `answer` says what went wrong, if anything, and `done` closes this: after
    * the answer, or when somebody has read why there is no call. Escape says no.
    */
   constructor(
@@ -31,7 +31,7 @@ export class RingDialog {
     const who = clipped(ring.name || ring.uid);
     this.words.textContent = ring.type === 'VOICE' ? 'A call with sound alone.' : 'A call with camera and sound.';
     this.buttons.append(button('Decline', 'jf-danger', () => this.answered(false)), button('Answer', 'jf-primary', () => this.answered(true)));
-    this.element = el('dialog', { class: 'jf-dialog jf-ring', 'aria-labelledby': id }, el('h2', { id }, `${who} is calling`), this.words, this.buttons);
+    this.element = el('dialog', { class: 'jf-dialog jf-ring', 'aria-labelledby': id }, el('h2', { id, tabindex: '-1', autofocus: true }, `${who} is calling`), this.words, this.buttons);
     this.element.addEventListener('cancel', (event) => {
       event.preventDefault();
       this.answered(false);
@@ -65,7 +65,7 @@ export class RingDialog {
 }
 
 function button(label: string, kind: string, onclick: () => void): HTMLButtonElement {
-  return el('button', { class: `jf-button ${kind}`, type: 'button', autofocus: kind === 'jf-primary', onclick }, label);
+  return el('button', { class: `jf-button ${kind}`, type: 'button', onclick }, label);
 }
 
 /** A tone until the answer is called. A page that nobody has touched yet makes no sound: browsers keep it from that. */

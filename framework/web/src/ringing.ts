@@ -35,11 +35,14 @@ export class Line {
   private number = 0;
   private timer = 0;
   private isClosed = false;
+  private isConnecting = false;
 
   constructor(
     private readonly address: string,
     private readonly authToken: string,
     private readonly heard: (rang: Rang) => void,
+    /** Told, whenever the line is there, of the ids that ring for us now: no others do any more. */
+    private readonly rings: (ids: readonly string[]) => void,
     private readonly offline: (problem: Problem) => void,
   ) {}
 
@@ -74,7 +77,8 @@ export class Line {
   }
 
   private connect(): Promise<void> {
-    return new Promise((done, failed) => {
+    this.isConnecting = true;
+    return new Promise<void>((done, failed) => {
       const socket = new WebSocket(this.address);
       const refused = (problem: Problem): void => {
         window.clearTimeout(limit);
@@ -90,10 +94,13 @@ export class Line {
         if (!('online' in words)) return refused(problemOf(words['error']));
         window.clearTimeout(limit);
         if (this.isClosed) silence(socket);
-        else this.take(socket);
+        else {
+          this.rings((words['ringing'] as readonly string[] | undefined) ?? []);
+          this.take(socket);
+        }
         done();
       };
-    });
+    }).finally(() => (this.isConnecting = false));
   }
 
   private take(socket: WebSocket): void {
@@ -109,11 +116,11 @@ export class Line {
     this.timer = window.setTimeout(this.look, HERE_MS);
   }
 
-  /** Whether the server still hears us. */
+  /** Whether the server still hears us; where the line is down, this is the moment to try again. */
   private readonly look = (): void => {
     window.clearTimeout(this.timer);
     const { socket } = this;
-    if (!socket) return;
+    if (!socket) return this.again(0);
     void this.sent({ do: 'here' }).then(
       () => {
         if (this.socket === socket) this.timer = window.setTimeout(this.look, HERE_MS);
@@ -127,16 +134,18 @@ export class Line {
   private broken(attempt = 0): void {
     this.drop();
     if (this.isClosed) return;
-    const again = (): void => {
-      this.connect().catch((problem: unknown) => {
-        if (this.isClosed) return;
-        if (problem instanceof Problem && problem.code !== 'ERROR_NETWORK') {
-          this.close();
-          this.offline(problem);
-        } else this.broken(attempt + 1);
-      });
-    };
-    this.timer = window.setTimeout(again, PAUSES_MS[Math.min(attempt, PAUSES_MS.length - 1)]);
+    this.timer = window.setTimeout(() => this.again(attempt), PAUSES_MS[Math.min(attempt, PAUSES_MS.length - 1)]);
+  }
+
+  private again(attempt: number): void {
+    if (this.isConnecting) return;
+    this.connect().catch((problem: unknown) => {
+      if (this.isClosed) return;
+      if (problem instanceof Problem && problem.code !== 'ERROR_NETWORK') {
+        this.close();
+        this.offline(problem);
+      } else this.broken(attempt + 1);
+    });
   }
 
   private drop(): void {

@@ -138,6 +138,7 @@ class Calls(Ringing):
         finally:
             self._logging_in = False
         if current is not None:
+            await self.go_offline()  # nobody hears, or answers, what rings for somebody else
             self._forget()
         self._log_in = log_in
         self._remembered.write(log_in)
@@ -150,6 +151,7 @@ class Calls(Ringing):
     async def _log_out(self) -> None:
         if self._log_in is None:
             raise LogInError("nobody is logged in, so that nobody can log out", code="ERROR_NO_USER_LOGGED_IN")
+        await self.go_offline()
         self._forget()
 
     def _forget(self) -> None:

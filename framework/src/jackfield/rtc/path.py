@@ -46,6 +46,8 @@ class _Way:
         self.agent = IceAgent(controlling=controlling, ice_servers=options.ice_servers, loopback=options.loopback)
         self.gathering = asyncio.get_running_loop().create_task(_gather(self.agent))
         self.trickles_all = False
+        #: The peer's credentials that it works with; None while it has none.
+        self.remote: tuple[str, str] | None = None
 
     async def close(self) -> None:
         if not self.gathering.done():
@@ -163,7 +165,8 @@ class Path:
                 self.transport.channels.start(item.sctp_port or 5000, item.max_message_size or 65536)
         credentials = (section.ice_ufrag, section.ice_pwd)
         if credentials == self._remote:
-            self._give_up_restart()
+            if self._newest.remote != credentials:  # else it is their restart, which is under way
+                self._give_up_restart()
             await self.transport.channels.associate()
             return
         if self._remote is None:
@@ -175,6 +178,7 @@ class Path:
 
     async def _take(self, way: _Way, remote: SessionDescription) -> None:
         assert self._remote is not None
+        way.remote = self._remote
         way.agent.set_remote(*self._remote, lite=remote.ice_lite)
         lines = dict.fromkeys(line for item in remote.media for line in item.candidates)
         for line in [*lines, *self._early]:

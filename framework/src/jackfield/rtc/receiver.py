@@ -199,6 +199,9 @@ class RtpReceiver:
             return None
         reception = self._stream.reception
         lsr, seen_ns = self._report or (0, self._clock.now_ns())
+        delay = (self._clock.now_ns() - seen_ns) * 65536 // 1_000_000_000
+        if delay > 0xFFFFFFFF:  # 18 hours: as long as no report was ever seen (RFC 3550 section 6.4.1)
+            lsr = 0
         return ReportBlock(
             self.ssrc,
             reception.fraction_lost(),
@@ -206,7 +209,7 @@ class RtpReceiver:
             reception.highest,
             reception.jitter,
             lsr,
-            (self._clock.now_ns() - seen_ns) * 65536 // 1_000_000_000 if lsr else 0,
+            delay if lsr else 0,
         )
 
     def stats(self) -> dict[str, Any]:

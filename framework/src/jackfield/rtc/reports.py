@@ -105,6 +105,7 @@ class Reports:
 
     def _send_reports(self) -> None:
         now_ns, now_ntp = self._clock.now_ns(), ntp()
+        self._report_alarm.set(now_ns + REPORT_INTERVAL_MS * _MS)  # first: whatever goes wrong, the next ones go out
         streams = [stream for sender in self._senders for stream in sender.streams]
         sent = [report for stream in streams if (report := stream.report(now_ns, now_ntp)) is not None]
         blocks = [block for receiver in self._router.receivers if (block := receiver.report()) is not None]
@@ -116,7 +117,6 @@ class Reports:
             sources = [(report.ssrc, self._cname) for report in sent] or [(self._ssrc, self._cname)]
             self._put(*reports, rtcp.SourceDescription(tuple(sources[:_BLOCKS_MAX])))
         self.budget.tick()
-        self._report_alarm.set(now_ns + REPORT_INTERVAL_MS * _MS)
 
     # --- in ------------------------------------------------------------------------------------------------------
     def receive(self, data: bytes) -> None:

@@ -26,10 +26,11 @@ from jackfield.server.recording.recordings import Recordings
 from jackfield.server.ringing.rings import Rings
 from jackfield.server.service.api import MAX_BODY, Api
 from jackfield.server.service.call_log import CallLogApi
-from jackfield.server.service.guards import add_page_headers, middlewares
+from jackfield.server.service.guards import add_page_headers, asker, middlewares
 from jackfield.server.service.issuing import Issuer
 from jackfield.server.service.metrics import Metrics
 from jackfield.server.service.recording import RecordingApi
+from jackfield.server.service.ringing import PATH as RINGING_PATH
 from jackfield.server.service.ringing import RingingApi
 from jackfield.server.settings import UDP_PORT, ServerSettings, one_mistake
 from jackfield.web_client import STATIC
@@ -111,7 +112,13 @@ class Server:
             self._told.listen(self._log.hear)
         self._rings = Rings(self._told, clock=clock)
         self._told.listen(self._rings.hear)
-        self._ringing = RingingApi(self._issuer, self._rings, draining=lambda: self._draining)
+        self._ringing = RingingApi(
+            self._issuer,
+            self._rings,
+            draining=lambda: self._draining,
+            address=lambda request: asker(request, settings),
+            known=self._let_in,
+        )
         self._recordings = Recordings(
             Kept(settings.recordings) if settings.recordings else None,
             settings.signing_key,
@@ -143,10 +150,14 @@ class Server:
     async def start(self) -> None:
         """Listening from now on; `SettingsError` names the port that somebody else has."""
         context = _tls(self.settings)
-        self._media = await self._start_media()
-        self._media.listen(self._told)
         if self._log is not None:
             await self._log.start()
+        try:
+            self._media = await self._start_media()
+        except BaseException:
+            if self._log is not None:
+                await self._log.close()
+            raise
         self._runner = web.AppRunner(
             self._app(self._media),
             access_log=None,
@@ -197,6 +208,7 @@ class Server:
         attempts = [UDP_PORT, 0] if wished is None else [wished]
         for port in attempts:
             media = self._make_media(self.settings, port)
+            media.listen(self._told)  # first: before a LiveKit server, calls are under way already
             try:
                 await media.start()
                 return media
@@ -222,7 +234,12 @@ class Server:
         return app
 
     async def _admit(self, request: web.Request, response: web.StreamResponse) -> None:
-        if isinstance(response, web.WebSocketResponse) and self._door is not None:  # its token was looked at before
+        # Its token was looked at before; who comes online says theirs later.
+        if isinstance(response, web.WebSocketResponse) and request.path != RINGING_PATH:
+            self._let_in(request)
+
+    def _let_in(self, request: web.Request) -> None:
+        if self._door is not None:
             self._door.admitted(request.transport)
 
     async def mark(self, session_id: str, uid: str, attributes: Mapping[str, str]) -> bool:

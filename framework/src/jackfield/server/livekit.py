@@ -28,7 +28,7 @@ logger = limited_logger("jackfield.server")
 LOOK_S: Final = 2.0
 ANSWER_S: Final = 10.0
 _MESSAGE_MAX: Final = 4 << 20
-_BODY_MAX: Final = 8 << 20
+_BODY_MAX: Final = 1 << 20
 #: What is handed on of a request; the rest is between us and who asks.
 _HANDED = (hdrs.AUTHORIZATION, hdrs.CONTENT_TYPE)
 _DEPENDENT = (models.ParticipantInfo.Kind.EGRESS, models.ParticipantInfo.Kind.AGENT)
@@ -174,10 +174,14 @@ class LiveKitMedia:
     async def _asked_through(self, request: web.Request) -> web.StreamResponse:
         assert self._http is not None
         body = bytearray()
-        async for part in request.content.iter_any():
-            body += part
-            if len(body) > _BODY_MAX:
-                raise web.HTTPRequestEntityTooLarge(_BODY_MAX, len(body))
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                async for part in request.content.iter_any():
+                    body += part
+                    if len(body) > _BODY_MAX:
+                        raise web.HTTPRequestEntityTooLarge(_BODY_MAX, len(body))
+        except TimeoutError:
+            return web.Response(status=408, text="the request did not come whole")
         try:
             async with (
                 asyncio.timeout(ANSWER_S),

@@ -51,7 +51,7 @@ class Chat:
         except StreamError as error:
             logger.warning("a chat message of %s is lost: %s", person.uid, error.message)
             return
-        self.add(ChatMessage(reader.info.stream_id, person, text, reader.info.timestamp_ms / 1000 or time.time()))
+        self.add(ChatMessage(reader.info.stream_id, person, text, _sent_at(reader.info.timestamp_ms)))
 
     def came_as_data(self, payload: bytes, person: Participant | None) -> None:
         """A message in the form from before text streams. Who sends both forms says that this one is to be ignored."""
@@ -63,7 +63,7 @@ class Chat:
             return
         if person is None or said.get("ignoreLegacy") or not 0 <= at_ms < LATEST_MS:
             return
-        self.add(ChatMessage(str(said.get("id", ""))[:64], person, text, at_ms / 1000 or time.time()))
+        self.add(ChatMessage(str(said.get("id", ""))[:64], person, text, _sent_at(at_ms)))
 
     def sent(self, info: TextStreamInfo, text: str, to: Sequence[str]) -> ChatMessage:
         """Ours is on its way."""
@@ -75,6 +75,11 @@ class Chat:
         """It was written."""
         self.log.append(message)
         self._emit(message)
+
+
+def _sent_at(at_ms: float) -> float:
+    """When its sender says that it was sent, in seconds; now, where they say what can be no time."""
+    return at_ms / 1000 if 0 < at_ms < LATEST_MS else time.time()
 
 
 def checked(text: str) -> str:
@@ -92,7 +97,8 @@ class Captions:
 
     def __init__(self, room: Room, messages: Messages, emit: Callable[[Event], None]) -> None:
         self._room, self._emit = room, emit
-        self._lines: OrderedDict[str, Transcription] = OrderedDict()
+        #: By whoever sent it, and its id: nobody overwrites what others said.
+        self._lines: OrderedDict[tuple[str, str], Transcription] = OrderedDict()
         messages.path.incoming.handle_unless_asked("text", CAPTIONS_TOPIC, self._came)
 
     @property
@@ -111,22 +117,23 @@ class Captions:
                 text += piece
                 if len(text) > LONGEST:
                     return
-                self.tell(Transcription(key, person, text, False))
+                self.tell(Transcription(key, person, text, False), sender)
         except StreamError as error:
             logger.debug("a caption broke off: %s", error.message)
         final = reader.info.attributes.get(FINAL, "true") == "true"  # a sender may know only at the end
-        self.tell(Transcription(key, person, text, final))
+        self.tell(Transcription(key, person, text, final), sender)
 
     def _speaker(self, track: str, sender: Participant | None) -> Participant | None:
         everyone = (self._room.local, *self._room.participants.values())
         return next((person for person in everyone if track and track in person.track_infos), sender)
 
-    def tell(self, line: Transcription) -> None:
+    def tell(self, line: Transcription, sender: Participant | None = None) -> None:
         """It was said, as far as it goes."""
-        if self._lines.get(line.id) == line:
+        key = (sender.uid if sender is not None else "", line.id)
+        if self._lines.get(key) == line:
             return
-        self._lines[line.id] = line
-        self._lines.move_to_end(line.id)
+        self._lines[key] = line
+        self._lines.move_to_end(key)
         while len(self._lines) > LINES:
             self._lines.popitem(last=False)
         self._emit(line)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from html import escape
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer
@@ -31,7 +32,7 @@ class Header(QWidget):
         self.title.setObjectName("title")
         self.title.setTextFormat(Qt.TextFormat.PlainText)
         self.title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.title.setToolTip(self.title.text())
+        self.title.setToolTip(escape(self.title.text()))  # Qt takes what looks like markup for it
         self.recording = QLabel("● REC", self)
         self.recording.setObjectName("recording")
         self.recording.setAccessibleName("This call is being recorded")

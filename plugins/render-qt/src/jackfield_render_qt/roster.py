@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 from PySide6.QtCore import QPoint, Qt, Signal
@@ -103,7 +104,7 @@ class _Row(QWidget):
         metrics = self._name.fontMetrics()
         label = f"{person.label} · moderator" if person.role == "moderator" else person.label
         self._name.setText(metrics.elidedText(label, Qt.TextElideMode.ElideRight, 150))
-        self._name.setToolTip(label)
+        self._name.setToolTip(escape(label))  # Qt takes what looks like markup for it
         self._more.setIcon(icons.icon("more", colours.text))
         self._more.setAccessibleName(f"What can be done with {person.label}")
         self.setAccessibleName(person.spoken())

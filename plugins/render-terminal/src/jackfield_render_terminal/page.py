@@ -34,7 +34,9 @@ def draw(screen: Screen, call: RenderedCall, picture_of: PictureOf, *, typing: s
         _chat(screen, call, area.row + area.rows, typing)
     elif call.captions:
         line = call.captions[-1]
-        screen.text(area.row + area.rows, 0, f" {_name(line.participant)}: {line.text}", screen.columns, colour=INK)
+        who = f" {_name(line.participant)}: "
+        newest = line.text[-max(1, screen.columns - len(who)) :]
+        screen.text(area.row + area.rows, 0, f"{who}{newest}", screen.columns, colour=INK)
     left = call.idle_seconds_left
     if left is not None:
         said = f"Are you still there? Press any key: this call ends in {left:.0f} s."

@@ -11,6 +11,8 @@ from jackfield.values.events import ChatMessage, Transcription
 from jackfield.values.settings import SessionSettings
 
 _KINDS = ("camera", "microphone", "speaker")
+#: Characters of a caption that the page is told: its newest.
+CAPTION_MAX = 500
 _SOURCES = {"camera": "camera", "screen": "screen"}
 
 
@@ -53,7 +55,7 @@ def hidden_by(settings: SessionSettings) -> list[str]:
 
 def _caption(line: Transcription) -> dict[str, Any]:
     name = line.participant.name if line.participant else ""
-    return {"id": line.id, "name": name, "text": line.text, "isFinal": line.final}
+    return {"id": line.id, "name": name, "text": line.text[-CAPTION_MAX:], "isFinal": line.final}
 
 
 def _rests(track: Any) -> bool:

@@ -105,8 +105,10 @@ class Store:
         if who.dependent:
             return
         await self._db.execute(
-            "INSERT OR IGNORE INTO calls (id, session_id, started_at, heard_at, status) VALUES (?, ?, ?, ?, 'ongoing')",
-            (who.call_id, who.session_id, who.at, who.at),
+            "INSERT INTO calls (id, session_id, started_at, heard_at, status) VALUES (?, ?, ?, ?, 'ongoing') "
+            "ON CONFLICT (id) DO UPDATE SET status = 'ongoing', ended_at = NULL, reason = '', "
+            "heard_at = excluded.heard_at",
+            (who.call_id, who.session_id, who.at, self._clock()),
         )
         await self._db.execute(
             "INSERT OR REPLACE INTO presence (call, pid, uid, name, role, joined_at) VALUES (?, ?, ?, ?, ?, ?)",
@@ -128,7 +130,9 @@ class Store:
     async def _kept(self, kept: Kept) -> None:
         await self._db.execute(
             "INSERT INTO recordings (call, id, started_by, started_at, ended_at, reason) "
-            "SELECT id, ?, ?, ?, ?, ? FROM calls WHERE session_id = ? ORDER BY started_at DESC LIMIT 1 "
+            "SELECT id, ?, ?, ?, ?, ? FROM calls "
+            "WHERE session_id = ? AND status IN ('ongoing', 'ended', 'interrupted') "  # else it was a ring
+            "ORDER BY started_at DESC LIMIT 1 "
             "ON CONFLICT (id) DO UPDATE SET ended_at = excluded.ended_at, reason = excluded.reason",
             (kept.recording_id, kept.started_by, kept.started_at, kept.ended_at, kept.reason, kept.session_id),
         )

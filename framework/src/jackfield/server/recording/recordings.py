@@ -72,6 +72,8 @@ class Recordings:
         self._sessions, self._begin, self._clock, self._told = sessions, begin, clock, told
         self._running: dict[str, _Running] = {}
         self._starting: set[Recorder] = set()
+        #: Places that are taken, and not recording yet.
+        self._beginning = 0
         self._turns: dict[str, asyncio.Lock] = {}
 
     def of(self, session_id: str) -> Recording | None:
@@ -85,9 +87,15 @@ class Recordings:
         async with self._turn(session_id):
             if running := self._running.get(session_id):
                 return running.recording
-            if len(self._running) >= MOST:
+            if len(self._running) + self._beginning >= MOST:
                 raise NetworkError(f"this server records {MOST} sessions and takes no more; end one, then try again")
-            running = await self._begun(kept, new_recording(session_id, uid, self._clock()))
+            self._beginning += 1
+            try:
+                if not await self._sessions.mark(session_id, uid, {MARK: ""}):
+                    raise NotAllowed("who records a session is in it: join it first")
+                running = await self._begun(kept, new_recording(session_id, uid, self._clock()))
+            finally:
+                self._beginning -= 1
             return running.recording
 
     async def stop(self, session_id: str) -> Recording:

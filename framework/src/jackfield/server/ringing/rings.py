@@ -26,6 +26,9 @@ logger = limited_logger("jackfield.server")
 RING_S: Final = 45.0
 #: A caller whose last device is gone is waited for so long.
 CALLER_S: Final = 5.0
+#: What whoever was online misses is kept for so long, and so much of it.
+MISSED_S: Final = 60.0
+MISSED_MAX: Final = 32
 #: Bounds: people of one ring, rings of one caller, devices of one user, rings of the server.
 PEOPLE_MAX: Final = 50
 OWN_MAX: Final = 8
@@ -83,6 +86,8 @@ class Rings:
         self._later: Later = later or (lambda after_s, do: asyncio.get_running_loop().call_later(after_s, do))
         self._devices: dict[str, list[Device]] = {}
         self._rings: dict[str, Ring] = {}
+        #: Of those whose last device has just gone: what they miss.
+        self._missed: dict[str, list[dict[str, Any]]] = {}
         #: How many sessions each user is in, and who the participants are.
         self._in_call: Counter[str] = Counter()
         self._people: dict[str, str] = {}
@@ -104,6 +109,8 @@ class Rings:
         if len(devices) >= DEVICES_MAX:
             raise NotAllowed(f"you are online on {DEVICES_MAX} devices already; close one of them")
         devices.append(device)
+        for message in self._missed.pop(uid, ()):
+            device.tell(message)
         for ring in self._rings.values():
             if ring.answers.get(uid) == "ringing":
                 device.tell({"event": "incoming_ring", "ring": ring.said()})
@@ -113,10 +120,19 @@ class Rings:
         devices = self._devices.get(uid, [])
         if device in devices:
             devices.remove(device)
-        if not devices:
-            self._devices.pop(uid, None)
+        if not devices and self._devices.pop(uid, None) is not None:
+            missed = self._missed[uid] = []
+            self._later(MISSED_S, lambda: self._forget(uid, missed))
             if any(ring.uid == uid for ring in self._rings.values()):
                 self._later(CALLER_S, lambda: self._gone(uid))
+
+    def _forget(self, uid: str, missed: list[dict[str, Any]]) -> None:
+        if self._missed.get(uid) is missed:
+            del self._missed[uid]
+
+    def ringing(self, uid: str) -> list[str]:
+        """The ids of what rings for them now."""
+        return [ring.id for ring in self._rings.values() if ring.answers.get(uid) == "ringing"]
 
     def _gone(self, uid: str) -> None:
         for ring in [ring for ring in self._rings.values() if ring.uid == uid and uid not in self._devices]:
@@ -199,8 +215,12 @@ class Rings:
 
     def _tell(self, to: str, event: str, ring: Ring, uid: str = "", **more: Any) -> None:
         about = {"uid": uid} if uid else {}
+        message = {"event": event, "ring": ring.said(), **about, **more}
         for device in list(self._devices.get(to, [])):
-            device.tell({"event": event, "ring": ring.said(), **about, **more})
+            device.tell(message)
+        missed = self._missed.get(to)
+        if missed is not None and event != "incoming_ring" and len(missed) < MISSED_MAX:
+            missed.append(message)
 
     def close(self) -> None:
         """It rings nowhere any more, and no timer is left."""

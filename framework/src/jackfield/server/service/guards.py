@@ -94,6 +94,8 @@ def middlewares(settings: ServerSettings, counted: Counted, touched: Callable[[]
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path.startswith("/twirp/") and _listed(request.headers.get("Origin", ""), settings):
+            return await _moderated(request, handler)
         if not request.path.startswith("/api/"):
             return _readable(request, await handler(request), settings)
         try:
@@ -161,6 +163,13 @@ def _checked_origin(request: web.Request, settings: ServerSettings) -> str | Non
 
 def _listed(origin: str, settings: ServerSettings) -> bool:
     return origin in settings.allow_origins or "*" in settings.allow_origins
+
+
+async def _moderated(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """RoomService for a page of an origin that may ask: browsers ask first whether they may."""
+    response = web.Response(status=204) if request.method == "OPTIONS" else await handler(request)
+    response.headers.update(_cors(request.headers["Origin"]))
+    return response
 
 
 def _readable(request: web.Request, response: web.StreamResponse, settings: ServerSettings) -> web.StreamResponse:

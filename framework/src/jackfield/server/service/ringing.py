@@ -12,6 +12,7 @@ import asyncio
 import json
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
@@ -20,6 +21,7 @@ from aiohttp import WSMsgType, web
 
 from jackfield import tokens
 from jackfield.log_limit import limited_logger
+from jackfield.rtc.link import ignore
 from jackfield.server.ringing.rings import Ring, Rings
 from jackfield.server.service.issuing import Issuer
 from jackfield.server.settings import one_mistake
@@ -33,6 +35,9 @@ HELLO_S: Final = 10.0
 ASKS_PER_S: Final = 20
 #: Connections that have not said who they are, at once.
 UNKNOWN_MAX: Final = 256
+#: And of one address.
+UNKNOWN_OF_ONE: Final = 16
+PATH: Final = "/api/ring"
 #: Messages that a device has not taken; one that falls behind so far is put out.
 UNTAKEN_MAX: Final = 256
 _MESSAGE_MAX: Final = 16 << 10
@@ -73,15 +78,25 @@ class Phone:
 class RingingApi:
     """The endpoint of one server."""
 
-    def __init__(self, issuer: Issuer, rings: Rings, *, draining: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        issuer: Issuer,
+        rings: Rings,
+        *,
+        draining: Callable[[], bool],
+        address: Callable[[web.Request], str],
+        known: Callable[[web.Request], None] = ignore,
+    ) -> None:
+        """``address`` is where a request comes from; ``known`` is told once a device has said whose it is."""
         self._issuer, self._rings, self._draining = issuer, rings, draining
+        self._address, self._known = address, known
         self._open: set[web.WebSocketResponse] = set()
-        #: Connections whose device has yet to say who it is.
-        self._unknown = 0
+        #: Connections whose device has yet to say who it is, by address.
+        self._unknown: Counter[str] = Counter()
 
     def routes(self) -> list[web.RouteDef]:
         """What to add to an application."""
-        return [web.get("/api/ring", self.ring)]
+        return [web.get(PATH, self.ring)]
 
     async def close(self) -> None:
         """Nobody is online any more."""
@@ -96,26 +111,28 @@ class RingingApi:
             raise one_mistake("Upgrade", "it is no WebSocket", "open /api/ring as one")
         if self._draining():
             raise NetworkError("the server is shutting down; try again when it is back")
-        if self._unknown >= UNKNOWN_MAX:
+        address = self._address(request)
+        if self._unknown.total() >= UNKNOWN_MAX or self._unknown[address] >= UNKNOWN_OF_ONE:
             raise NetworkError("too many devices come online at once; try again in a moment")
         await socket.prepare(request)
         self._open.add(socket)
         try:
-            if (phone := await self._hello(socket)) is not None:
+            if (phone := await self._hello(socket, address)) is not None:
+                self._known(request)
                 await self._serve(socket, phone)
         finally:
             self._open.discard(socket)
             await socket.close()
         return socket
 
-    async def _hello(self, socket: web.WebSocketResponse) -> Phone | None:
+    async def _hello(self, socket: web.WebSocketResponse, address: str) -> Phone | None:
         """Who it is, online from now on; None where it does not say, or may not be."""
-        self._unknown += 1
+        self._unknown[address] += 1
         try:
             async with asyncio.timeout(HELLO_S):
                 hello = _words(await socket.receive_str())
             phone = Phone(socket, self._issuer.logged_in(hello.get("auth_token")))
-            phone.tell({"online": phone.user.uid})
+            phone.tell({"online": phone.user.uid, "ringing": self._rings.ringing(phone.user.uid)})
             self._rings.attach(phone.user.uid, phone)
             return phone
         except (TimeoutError, TypeError):
@@ -124,7 +141,9 @@ class RingingApi:
             await socket.send_str(json.dumps({"error": _error(error)}))
             return None
         finally:
-            self._unknown -= 1
+            self._unknown[address] -= 1
+            if not self._unknown[address]:
+                del self._unknown[address]
 
     async def _serve(self, socket: web.WebSocketResponse, phone: Phone) -> None:
         jobs = [asyncio.create_task(phone.deliver()), asyncio.create_task(phone.put_out())]

@@ -5,7 +5,7 @@ The mids, payload types and header extension ids are the offer's. What is sent t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Literal
 
 from attrs import evolve, frozen
@@ -67,8 +67,9 @@ def build_answer(
     taken: list[Taken] = []
     sections: list[MediaSection] = []
     unclaimed = list(announced)
+    named = {track_id(section) for section in offer.media if _sends(section)}
     for section in offer.media:
-        track = _claim(section, unclaimed)
+        track = _claim(section, unclaimed, named)
         found = track and _take(section, track)
         if found:
             taken.append(found)
@@ -91,13 +92,14 @@ def _sends(section: MediaSection) -> bool:
     return section.kind in ("audio", "video") and not section.rejected and section.direction in ("sendonly", "sendrecv")
 
 
-def _claim(section: MediaSection, unclaimed: list[Announced]) -> Announced | None:
+def _claim(section: MediaSection, unclaimed: list[Announced], named: Collection[str]) -> Announced | None:
     """The announced track that this section carries: by its id, else the first of its kind that no section names."""
     if not _sends(section):
         return None
     name = track_id(section)
     of_kind = [track for track in unclaimed if track.kind == section.kind]
-    found = next((track for track in of_kind if track.cid == name), of_kind[0] if of_kind else None)
+    unnamed = next((track for track in of_kind if track.cid not in named), None)
+    found = next((track for track in of_kind if track.cid == name), unnamed)
     if found is not None:
         unclaimed.remove(found)
     return found

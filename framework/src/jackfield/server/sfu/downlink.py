@@ -24,6 +24,8 @@ _RESENT_MAX = 512
 #: Asking for a packet costs too, be it there or not; clients ask again until they have it.
 _ASKED_PER_RESENT = 4
 _SECOND_NS = 1_000_000_000
+#: One subscriber that wants keyframes again and again gets them ever more seldom: each costs all the others bitrate.
+_KEYFRAME_NS, _KEYFRAME_MAX_NS, _QUIET_NS = 300_000_000, 3_000_000_000, 5_000_000_000
 
 
 @frozen
@@ -83,6 +85,7 @@ class DownTrack:
         self._resent: dict[int, int] = {}
         self._allowance = Allowance(retransmissions_per_second)
         self._asked = Allowance(_ASKED_PER_RESENT * retransmissions_per_second)
+        self._keyframe_pause_ns, self._no_keyframe_before_ns = _KEYFRAME_NS, 0
         self._reported: deque[tuple[int, int]] = deque(maxlen=16)
         track.feeds.append(self)
 
@@ -140,9 +143,19 @@ class DownTrack:
                 target.keyframes.request()
 
     def request_keyframe(self) -> None:
-        """The subscriber needs a keyframe."""
+        """The subscriber needs a keyframe. Who asks all the time is heard ever more seldom, down to every 3 s."""
         self.keyframes_asked += 1
-        if self._target is not None and self.track.is_video:
+        now_ns = self._clock.now_ns()
+        if now_ns < self._no_keyframe_before_ns or self._target is None or not self.track.is_video:
+            return
+        is_quiet = now_ns - self._no_keyframe_before_ns > _QUIET_NS
+        pause_ns = _KEYFRAME_NS if is_quiet else min(2 * self._keyframe_pause_ns, _KEYFRAME_MAX_NS)
+        self._keyframe_pause_ns, self._no_keyframe_before_ns = pause_ns, now_ns + pause_ns
+        self._target.keyframes.request()
+
+    def ask_again(self) -> None:
+        """For the keyframe that it waits for, and that has not come."""
+        if self._target is not None and self.starving and self.track.is_video:
             self._target.keyframes.request()
 
     @property

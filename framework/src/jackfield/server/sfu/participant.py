@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from livekit.protocol import models, rtc
@@ -76,6 +76,8 @@ class Participant:
         self.spoke_at = 0.0
         self.joined_at_ms = round(time.time() * 1000)
         self.changes = Allowance(around.limits.changes_per_second)
+        #: What everybody is to hear, by its name, and has not heard yet.
+        self._untold: dict[str, Callable[[Participant], None]] = {}
         self._channels = 0
         self._clock, self._brakes = around.clock, list[Brake]()
         self._version = 0
@@ -272,8 +274,19 @@ class Participant:
             self.end(Reason.SIGNAL_CLOSE)  # it has taken leave of its connection too
 
     # --- what it publishes ---
+    def in_time(self, what: str, tell: Callable[[Participant], None]) -> None:
+        """Does what concerns everybody: now, or within half a second, once, where it is wanted all the time."""
+        if self.changes.take(time.monotonic_ns()):
+            tell(self)
+        else:
+            self._untold[what] = tell
+
     def look_at_demand(self, now_ns: int) -> None:
-        """Its client hears which layers of its tracks anybody takes, where that has changed."""
+        """Its client hears which layers of its tracks anybody takes, where that has changed; everybody, what they have
+        not been told yet."""
+        untold, self._untold = self._untold, {}
+        for tell in untold.values():
+            tell(self)
         for publication in self.publications.values():
             publication.demand.look(now_ns)
 

@@ -89,10 +89,14 @@ def _refusal(participant: Participant, request: rtc.AddTrackRequest) -> tuple[Re
     return None
 
 
+def _tell_of(participant: Participant) -> None:
+    participant.room.tell_of(participant)
+
+
 def _mute(participant: Participant, request: rtc.MuteTrackRequest) -> None:
     publication = participant.publications.get(request.sid)
     if publication is not None and publication.mute(request.muted):
-        participant.room.tell_of(participant)
+        participant.in_time("how it stands", _tell_of)
 
 
 def _sync_state(participant: Participant, state: rtc.SyncState) -> None:
@@ -138,6 +142,11 @@ def _permission(participant: Participant, request: rtc.SubscriptionPermission) -
         # Passed over, it would leave those in whom the publisher wants out.
         raise ValueError(f"who may subscribe is told in over {participant.limits.permission_bytes} bytes")
     participant.allow(request)
+    participant.in_time("who may subscribe", _admit)
+
+
+def _admit(participant: Participant) -> None:
+    """Whoever may not have what it publishes gets it no more, and hears so; whoever may, gets it."""
     for publication in participant.publications.values():
         if publication.track is None:
             continue
@@ -187,17 +196,19 @@ def _update_metadata(participant: Participant, request: rtc.UpdateParticipantMet
 
 def _update_audio(participant: Participant, request: rtc.UpdateLocalAudioTrack) -> None:
     publication = participant.publications.get(request.track_sid)
-    if publication is not None:
+    features = list(request.features[:16])
+    if publication is not None and list(publication.info.audio_features) != features:
         del publication.info.audio_features[:]
-        publication.info.audio_features.extend(request.features[:16])
-        participant.room.tell_of(participant)
+        publication.info.audio_features.extend(features)
+        participant.in_time("how it stands", _tell_of)
 
 
 def _update_video(participant: Participant, request: rtc.UpdateLocalVideoTrack) -> None:
     publication = participant.publications.get(request.track_sid)
-    if publication is not None:
-        publication.info.width, publication.info.height = request.width, request.height
-        participant.room.tell_of(participant)
+    size = request.width, request.height
+    if publication is not None and (publication.info.width, publication.info.height) != size:
+        publication.info.width, publication.info.height = size
+        participant.in_time("how it stands", _tell_of)
 
 
 #: Candidates of clients are not needed: where they are is learnt from their checks.

@@ -192,8 +192,7 @@ class SubscriberConnection(Connection):
         self._share.decide(8 * self.transport.bytes_sent)
         for down in self.downs.values():
             down.retarget()
-            if down.starving:
-                down.request_keyframe()
+            down.ask_again()
 
     @property
     def loss(self) -> float:

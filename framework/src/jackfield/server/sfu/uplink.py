@@ -145,6 +145,7 @@ class Layer:
         self.rid = rid
         self.ssrc = ssrc
         self.window = SequenceWindow()
+        self._jumps = 0
         self.history = History()
         self.keyframes = KeyframeGate(track.clock, self._request_keyframe)
         self.keyframe_requests = 0
@@ -195,6 +196,9 @@ class Layer:
         if window.gap and self.track.is_video:
             window.gap = False
             self.ask_again(arrival_ns)
+        if window.discontinuities != self._jumps:
+            self._jumps = window.discontinuities
+            self._begin_anew()
         if self.track.level_id is not None:
             self._hear(packet)
         if number is None:
@@ -215,6 +219,14 @@ class Layer:
         self.heard_ns = arrival_ns
         for feed in list(self.track.feeds):
             feed.retarget()
+
+    def _begin_anew(self) -> None:
+        """More is gone than anybody could send again, and its place is closed up: pictures go on with a keyframe, for
+        to those who receive them nothing is missing."""
+        if self.track.is_video and self.current:
+            self.waiting += [feed for feed in self.current if feed not in self.waiting]
+            self.current.clear()
+            self.keyframes.request()
 
     def _start_waiting(self, number: int, kept: Kept) -> None:
         """A keyframe begins: those who wait for one are fed from it on, also from what overtook it."""
