@@ -202,3 +202,10 @@ def test_the_public_names_are_at_the_top() -> None:
     for name in ("SessionSettings", "SessionSettingsBuilder", "SessionType", "Layout", "AudioMode", "CameraFacing"):
         assert hasattr(jackfield, name)
     assert module.LayoutType is Layout
+
+
+def test_a_finding_repeats_the_beginning_of_what_is_long() -> None:
+    """Whoever reads it learns what was found, and is not buried in it."""
+    (finding,) = module.check({"display_name": "🎉" * 500})
+    assert "… (502 characters)" in finding.found
+    assert len(str(finding)) < 300

@@ -93,9 +93,11 @@ export class CallView {
     this.controls = new Controls(call, this.doings(), this.settings);
     this.veil = el('div', { class: 'jf-veil', role: 'status' }, el('span', { class: 'jf-spinner', 'aria-hidden': 'true' }), this.veilText);
     this.sound = soundBar(() => attempt(() => call.allowSound()));
-    const above = el('div', { class: 'jf-above' }, this.alone, this.toasts.element);
+    const header = this.header();
+    // Whoever is recorded sees it, header or not.
+    const above = el('div', { class: 'jf-above' }, this.hides('header_panel') && this.recorded, this.alone, this.toasts.element);
     const body = el('div', { class: 'jf-body' }, el('div', { class: 'jf-view' }, this.stage.element, this.captions.element, above, this.veil), this.side.element);
-    this.element = el('section', { class: 'jf-call', 'aria-label': `Session ${options.title}` }, this.header(), this.sound, body, this.controls.element, this.devices.element, this.idle?.element);
+    this.element = el('section', { class: 'jf-call', 'aria-label': `Session ${options.title}` }, header, this.sound, body, this.controls.element, this.devices.element, this.idle?.element);
     container.replaceChildren(this.element);
     const tick = window.setInterval(() => this.tick(), 1000);
     this.ends.push(() => window.clearInterval(tick), call.listen((event) => this.hear(event)), watchDevices(() => this.refresh()));
@@ -182,6 +184,7 @@ export class CallView {
   }
 
   private wrote(message: ChatMessage): void {
+    if (this.side.shown === 'chat') this.options.chosen?.read?.();
     if (message.isOwn || this.side.shown === 'chat' || this.hides('chat_button')) return;
     this.unread += 1;
     this.toasts.show(`${clipped(message.name)}: ${message.text.slice(0, 120)}`, 'message');
@@ -209,7 +212,9 @@ export class CallView {
     if (this.side.shown === 'chat') this.chat?.show();
     this.captions.show(captions?.lines ?? [], this.showsCaptions && captions !== undefined);
     setText(this.count, String(people.length));
-    this.recorded.hidden = !(recording?.isRecording || people.some((person) => person.isRecording));
+    const isRecorded = Boolean(recording?.isRecording) || people.some((person) => person.isRecording);
+    if (isRecorded && this.recorded.hidden) this.toasts.show('This session is being recorded');
+    this.recorded.hidden = !isRecorded;
     this.network.hidden = this.hides('network_indicator') || !people.some((person) => person.isLocal && person.hasPoorNetwork);
     this.alone.hidden = people.length > 1 || state !== 'connected';
     this.sound.hidden = !this.call.isSoundBlocked;

@@ -165,6 +165,7 @@ class Server:
             keepalive_timeout=self._connection_idle_s,
             logger=http_logger(),
             max_line_size=_MAX_LINE,
+            max_field_size=_MAX_LINE,
         )
         try:
             await self._runner.setup()

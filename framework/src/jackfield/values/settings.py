@@ -120,6 +120,8 @@ def _video(value: object) -> VideoWish:
     return VideoWish(**clean)
 
 
+#: Characters of a wrong value that a finding repeats.
+_SHOWN = 100
 _SECONDS = rules.number(0, 86_400, unit="seconds (0 turns it off)")
 _TAG = rules.text(pattern=r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*", allowed="a language tag such as en-US (BCP 47)")
 
@@ -296,16 +298,22 @@ def _read_one(key: str, name: str, value: object, source: str) -> tuple[Any, lis
         return None, [finding]
 
 
+def _short(value: object) -> str:
+    """As it was written; of what is long, the beginning."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text)} characters)"
+
+
 def _refused(key: str, value: object, refusal: rules.Refused, source: str) -> Finding:
     near = f"; did you mean {refusal.near}?" if refusal.near else ""
-    return Finding("error", key, f"found {value!r}", f"allowed is {refusal.allowed}{near}", source)
+    return Finding("error", key, f"found {_short(value)}", f"allowed is {refusal.allowed}{near}", source)
 
 
 def _unknown(key: str, value: object, source: str) -> Finding:
     near = rules.nearest(rules.snake_case(key), [*SETTINGS, *VENDOR_NAMES])
     near = near and _as_written(near, key)
     fix = f"did you mean {near}?" if near else "docs/reference/settings.md has them all"
-    return Finding("error", key, f"is no setting (found {value!r})", fix, source)
+    return Finding("error", key, f"is no setting (found {_short(value)})", fix, source)
 
 
 def _as_written(name: str, key: str) -> str:
