@@ -21,6 +21,7 @@ from jackfield.server.settings import ServerSettings
 from jackfield.testing import service
 from jackfield.testing.service import SilentMedia, settings
 from jackfield.values.errors import SettingsError
+from tests.lab.web import serving
 
 KEY, SECRET, LOGIN_KEY = service.API_KEY, service.API_SECRET, service.LOGIN_KEY
 OTHER_SECRET = "secret-of-other-server-32-letters"
@@ -396,6 +397,20 @@ async def test_listed_origin_may_ask() -> None:
         async with asker.session.options(url, headers={"Origin": "https://else.example"}) as response:
             assert response.status == 403
             assert "Access-Control-Allow-Origin" not in response.headers
+
+
+@pytest.mark.parametrize("allowed", ["https://app.example", "*"])
+async def test_listed_origins_moderate_and_programs_go_on_as_ever(allowed: str) -> None:
+    """A page asks first whether it may; who is no page has no origin, and needs none."""
+    async with serving(allow_origins=(allowed,)) as server, aiohttp.ClientSession() as session:
+        url = server.url + "/twirp/livekit.RoomService/ListRooms"
+        async with session.options(url, headers={"Origin": "https://app.example"}) as response:
+            assert response.status == 204
+            assert "POST" in response.headers["Access-Control-Allow-Methods"]
+        async with session.post(url, json={}, headers={"Origin": "https://app.example"}) as response:
+            assert (response.status, response.headers["Access-Control-Allow-Origin"]) == (401, "https://app.example")
+        async with session.post(url, json={}) as response:
+            assert response.status == 401
 
 
 async def test_other_host_name_is_refused_on_loopback(asker: Asker) -> None:

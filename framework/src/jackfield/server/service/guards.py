@@ -94,8 +94,9 @@ def middlewares(settings: ServerSettings, counted: Counted, touched: Callable[[]
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path.startswith("/twirp/") and _listed(request.headers.get("Origin", ""), settings):
-            return await _moderated(request, handler)
+        asking = request.headers.get("Origin")
+        if request.path.startswith("/twirp/") and asking and _listed(asking, settings):
+            return await _moderated(request, handler, asking)
         if not request.path.startswith("/api/"):
             return _readable(request, await handler(request), settings)
         try:
@@ -165,10 +166,10 @@ def _listed(origin: str, settings: ServerSettings) -> bool:
     return origin in settings.allow_origins or "*" in settings.allow_origins
 
 
-async def _moderated(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def _moderated(request: web.Request, handler: Handler, origin: str) -> web.StreamResponse:
     """RoomService for a page of an origin that may ask: browsers ask first whether they may."""
     response = web.Response(status=204) if request.method == "OPTIONS" else await handler(request)
-    response.headers.update(_cors(request.headers["Origin"]))
+    response.headers.update(_cors(origin))
     return response
 
 
