@@ -26,6 +26,7 @@ def tool(*command: str, limit_s: float = 120) -> str:
     return done.stdout
 
 
+@pytest.mark.soak
 @pytest.mark.needs("v4l-utils")
 def test_vivid_gives_raw_pictures_in_many_formats(vivid: str, tmp_path: Path) -> None:
     """v4l2-ctl lists its formats, and takes five pictures of one of them."""
@@ -60,6 +61,7 @@ def test_the_loopback_card_records_what_is_played_bit_by_bit(aloop: int, tmp_pat
     assert whole in sound * 6
 
 
+@pytest.mark.soak
 @pytest.mark.needs("alsa-utils")
 def test_a_usb_sound_card_is_plugged_in_plays_and_is_pulled_out(usb_audio_card: UsbSoundCard) -> None:
     """Twice: aplay plays to it, and udev and ALSA have forgotten it after it was pulled."""
@@ -81,6 +83,7 @@ def frames_of(camera: FakeCamera, format: str, size: str, count: int, to: Path) 
     return to.read_bytes()
 
 
+@pytest.mark.soak
 @pytest.mark.needs("v4l-utils")
 def test_the_fake_camera_is_a_uvc_camera_to_the_kernel(camera: FakeCamera) -> None:
     """uvcvideo has bound to it: two nodes, three formats in three sizes at two rates, settings, lasting names."""
