@@ -112,8 +112,7 @@ export async function joinSession(callToken: string, callSettings: unknown, cont
     await enter(callToken, callSettings, container);
     return { data: undefined, error: null };
   } catch (error) {
-    const { errorCode, errorDescription } = asCallError(error);
-    return { data: undefined, error: { errorCode, errorDescription } };
+    return refused(error);
   }
 }
 
@@ -300,8 +299,7 @@ export async function acceptRing(rung: Ring, callSettings: unknown, container: u
     if (active || isJoining) throw new CallError('ERROR_SESSION_ACTIVE', 'A session is active already: leave it first, or reject the ring as busy.');
     return await come(rung, callSettings, container);
   } catch (error) {
-    const { errorCode, errorDescription } = asCallError(error);
-    return { data: undefined, error: { errorCode, errorDescription } };
+    return refused(error);
   }
 }
 
@@ -363,6 +361,12 @@ async function told<T>(action: () => Promise<T>): Promise<T> {
   } catch (error) {
     throw asCallError(error);
   }
+}
+
+/** What was raised, as `joinSession` answers it. */
+function refused(error: unknown): Awaited<ReturnType<typeof joinSession>> {
+  const { errorCode, errorDescription } = asCallError(error);
+  return { data: undefined, error: { errorCode, errorDescription } };
 }
 
 function asCallError(error: unknown): CallError {
