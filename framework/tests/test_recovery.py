@@ -98,6 +98,20 @@ async def test_the_next_preference_takes_over_at_once() -> None:
         assert now.own.publications[0].device is REAR
 
 
+async def test_a_frozen_camera_comes_after_the_others_of_the_wish() -> None:
+    """It is plugged in and can be opened, and gives nothing: opening it again first would cost seconds of picture."""
+    bench = Bench(FRONT, REAR)
+    async with call(bench, camera=[FRONT.id, REAR.id]) as now:
+        now.capture.give()
+        await now.sent(b"picture")
+        now.capture.sink.fail(DeviceGone("frozen", details={"frozen": True}))  # type: ignore[union-attr]
+        await now.opened(2)
+        assert now.capture.device is REAR
+        now.capture.give()
+        await now.until(lambda: "camera_changed" in now.names())
+    assert [capture.device for capture in bench.captures] == [FRONT, REAR]
+
+
 async def test_what_was_wished_for_is_explained_after_a_loss_too() -> None:
     """Which was asked for first, what became of it, and that it is in use again."""
     bench = Bench(FRONT, REAR)
@@ -344,15 +358,17 @@ async def test_a_device_that_flaps_is_given_more_time_each_time() -> None:
 
 
 def test_candidates_are_the_lost_device_and_those_the_wish_allows() -> None:
-    """Ready ones alone, the lost one first."""
+    """Ready ones alone, the lost one first; last where it is there and gave nothing."""
 
-    def ids(bench: Bench, lost: Device, wish: Any) -> list[str]:
+    def ids(bench: Bench, lost: Device, wish: Any, *, is_there: bool = False) -> list[str]:
         plugins: Any = Plugged(bench)
-        return [device.id for device, _ in candidates(plugins, lost, wish)]
+        return [device.id for device, _ in candidates(plugins, lost, wish, is_there=is_there)]
 
     assert ids(Bench(FRONT, REAR), FRONT, None) == [FRONT.id]
     assert ids(Bench(REAR), FRONT, None) == []
     assert ids(Bench(REAR), FRONT, [FRONT.id, REAR.id]) == [REAR.id]
+    assert ids(Bench(FRONT, REAR), FRONT, [FRONT.id, REAR.id], is_there=True) == [REAR.id, FRONT.id]
+    assert ids(Bench(FRONT, REAR), FRONT, None, is_there=True) == [FRONT.id]
     assert ids(Bench(MIC, OTHER_MIC, TEST_TONE), MIC, None) == [MIC.id, OTHER_MIC.id]
     assert ids(Bench(OTHER_MIC, TEST_TONE), MIC, MIC.id) == []
     assert ids(Bench(evolve(FRONT, id="bench:front@2")), evolve(FRONT, id="bench:front@1"), "front") == [

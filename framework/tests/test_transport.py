@@ -1,17 +1,19 @@
 """Two transports meet over loopback: media, feedback and data channels flow, and both ends close cleanly."""
 
 import asyncio
+import errno
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from importlib.metadata import version
 
 import pytest
 from aioice import stun
 from aiortc.rtcsctptransport import DataChunk
 
-from jackfield.rtc import ice_lite, rtcp, rtp
+from jackfield.rtc import ice_lite, rtcp, rtp, segments
 from jackfield.rtc.aioice_shim import IceAgent, _Late
 from jackfield.rtc.aiortc_shim import AIORTC_WINDOW, SCTP_WINDOW
 from jackfield.rtc.link import IceServer
@@ -55,6 +57,45 @@ async def until(condition: object, timeout_s: float = 5.0) -> None:
     async with asyncio.timeout(timeout_s):
         while not condition():  # type: ignore[operator]
             await asyncio.sleep(0.005)
+
+
+@pytest.mark.parametrize("refusal", [None, errno.EIO, errno.EMSGSIZE, errno.EAGAIN])
+async def test_what_is_sent_together_arrives_in_order(monkeypatch: pytest.MonkeyPatch, refusal: int | None) -> None:
+    """In few calls, or one by one where that is refused: for good, or until the socket has room again."""
+    really, calls = segments.send, []
+
+    def send(sock: socket.socket, run: Sequence[bytes], address: tuple[str, int]) -> None:
+        calls.append(len(run))
+        if refusal is not None:
+            raise OSError(refusal, "refused")
+        really(sock, run, address)
+
+    monkeypatch.setattr(segments, "send", send)
+    first, second = await connected_agents()
+    arrived: list[bytes] = []
+    second.on_datagram = arrived.append
+    sent = [bytes([0x80, index]) + bytes(size) for index, size in enumerate([900, 900, 900, 300, 1000, 1000, 20])]
+    for _ in range(2):
+        with first.together():
+            for data in sent:
+                first.send(data)
+            assert not arrived
+        await until(lambda: len(arrived) >= len(sent))
+        assert arrived == sent
+        arrived.clear()
+    assert calls == ([4, 3] * 2 if refusal in (None, errno.EAGAIN) else [4])
+    await first.close()
+    await second.close()
+
+
+async def test_what_is_sent_together_before_there_is_a_path_is_dropped() -> None:
+    """As it is when sent alone."""
+    first, second = await connected_agents()
+    await first.close()
+    await second.close()
+    with first.together():
+        first.send(b"\x80")
+    assert first._gathered is None
 
 
 async def test_media_and_feedback_arrive_decrypted(pair: tuple[Transport, Transport]) -> None:

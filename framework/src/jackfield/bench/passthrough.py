@@ -12,6 +12,8 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from attrs import define, field
@@ -38,36 +40,48 @@ ASK_S = 0.7
 
 @define
 class Tap:
-    """Stands before a stream's way to the network, and notes when the packets of a picture leave."""
+    """Stands before a stream's way to the network, and notes when the first packets of a picture have left."""
 
     sink: PacketSink
+    inside: Callable[[], AbstractContextManager[object]]
     pushed_ns: int = 0
     asked_ns: int = 0
     counts: bool = False
+    begun: bool = False
+    answered: bool = False
     delays_ms: list[float] = field(factory=list)
     answers_ms: list[float] = field(factory=list)
     octets: int = 0
 
     def send_packet(self, packet: RtpPacket, transport_cc_extension: int | None, probe: int | None = None) -> bool:
         """Sends; the first packet after a push is that picture's first."""
-        sent = self.sink.send_packet(packet, transport_cc_extension, probe)
-        now_ns = time.monotonic_ns()
         if self.counts:
             self.octets += len(packet.payload)
-            if self.pushed_ns:
-                self.delays_ms.append((now_ns - self.pushed_ns) / 1e6)
-        self.pushed_ns = 0
-        if self.asked_ns and packet.payload and is_keyframe(packet.payload):  # a probe of padding has no payload
-            if self.counts:
-                self.answers_ms.append((now_ns - self.asked_ns) / 1e6)
-            self.asked_ns = 0
-        return sent
+        self.begun = self.begun or bool(self.pushed_ns)
+        # A probe of padding has no payload.
+        self.answered = self.answered or bool(self.asked_ns and packet.payload and is_keyframe(packet.payload))
+        return self.sink.send_packet(packet, transport_cc_extension, probe)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is sent inside has left at its end, and not before."""
+        with self.inside():
+            yield
+        now_ns = time.monotonic_ns()
+        if self.begun and self.counts:
+            self.delays_ms.append((now_ns - self.pushed_ns) / 1e6)
+        if self.answered and self.counts:
+            self.answers_ms.append((now_ns - self.asked_ns) / 1e6)
+        self.pushed_ns = 0 if self.begun else self.pushed_ns
+        self.asked_ns = 0 if self.answered else self.asked_ns
+        self.begun = self.answered = False
 
     @classmethod
     def into(cls, stream: SendStream) -> Tap:
         """Stands in the stream's way from now on, and hears its requests for keyframes."""
-        tap = cls(stream._sink)
-        stream._sink = tap
+        pacer = stream._pacer
+        tap = cls(stream._sink, pacer._together)
+        stream._sink, pacer._together = tap, tap.together
         request = stream.gate.request
 
         def requested() -> None:

@@ -12,12 +12,15 @@ import errno
 import ipaddress
 import socket
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import MappingProxyType
 
 from aioice import Candidate, Connection, stun
 from aioice.ice import CandidatePair, StunProtocol, get_host_addresses, server_reflexive_candidate
 
 from jackfield.log_limit import limited_logger
+from jackfield.rtc import segments
 from jackfield.rtc.drain import drain
 from jackfield.rtc.link import IceServer, ignore
 
@@ -48,7 +51,9 @@ class _Connection(Connection):
     rtt_total_s = 0.0
     _asked: dict[CandidatePair, stun.Message]
     #: A second hold on each socket of ours, to be closed with it.
-    _drained: Sequence[socket.socket] = ()
+    _drained: Mapping[StunProtocol, socket.socket] = MappingProxyType({})
+    #: Whether the kernel cuts messages on the way to the peer.
+    _cuts = True
 
     def build_request(self, pair: CandidatePair, nominate: bool) -> stun.Message:
         request = super().build_request(pair, nominate)
@@ -85,9 +90,9 @@ class _Connection(Connection):
 
     async def close(self) -> None:
         await super().close()
-        for each in self._drained:
+        for each in self._drained.values():
             each.close()
-        self._drained = ()
+        self._drained = {}
 
     def check_complete(self, pair: CandidatePair) -> None:
         super().check_complete(pair)
@@ -104,7 +109,7 @@ class _Connection(Connection):
         self.stun_server = self.turn_server = None
         try:
             self._local_candidates += await self.get_component_candidates(1, addresses)
-            self._drained = [drained for each in self._protocols if (drained := drain(each))]
+            self._drained = {each: drained for each in self._protocols if (drained := drain(each))}
         finally:
             self.stun_server, self.turn_server = servers
         self._local_candidates_end = True
@@ -166,6 +171,28 @@ class _Connection(Connection):
         if pair is not None and pair.protocol.transport is not None:
             pair.protocol.transport.sendto(data, pair.remote_addr)
 
+    def send_together(self, datagrams: Sequence[bytes]) -> None:
+        """The same for many, in order: in few system calls where the kernel cuts messages."""
+        pair = self._nominated.get(1)
+        transport = pair.protocol.transport if pair is not None else None
+        if pair is None or transport is None:
+            return
+        for run in segments.runs(datagrams) if self._cuts else [datagrams]:
+            if len(run) == 1 or not self._send_run(pair, run):
+                for data in run:
+                    transport.sendto(data, pair.remote_addr)
+
+    def _send_run(self, pair: CandidatePair, run: Sequence[bytes]) -> bool:
+        sock = self._drained.get(pair.protocol)  # none of a relay, which wraps each datagram
+        if sock is None or not self._cuts or _waits(pair.protocol.transport):
+            return False
+        try:
+            segments.send(sock, run, pair.remote_addr)
+        except OSError as exc:  # one by one they go, wait in asyncio's buffer, or it says what is wrong
+            self._cuts = exc.errno not in segments.NEVER_CUT
+            return False
+        return True
+
     def pair(self) -> tuple[str, str] | None:
         pair = self._nominated.get(1)
         return (pair.local_candidate.to_sdp(), pair.remote_candidate.to_sdp()) if pair else None
@@ -174,6 +201,11 @@ class _Connection(Connection):
         """The address of this machine that the nominated pair begins at; None where a relay stands between."""
         pair = self._nominated.get(1)
         return pair.local_candidate.host if pair is not None and pair.local_candidate.type == "host" else None
+
+
+def _waits(transport: asyncio.DatagramTransport) -> bool:
+    """Whether something was sent before and has not left: what is sent past it would overtake it."""
+    return bool(transport.get_write_buffer_size())  # type: ignore[attr-defined]
 
 
 class _Late:
@@ -221,6 +253,7 @@ class IceAgent:
         self._asking_consent: dict[asyncio.Task[None], None] = {}
         self._nominated = asyncio.Event()
         self._connection.on_nominated = self._nominated.set
+        self._gathered: list[bytes] | None = None
         self._life: asyncio.Task[None] | None = None
         self._ended = False
         #: Whether there are STUN or TURN servers to be asked.
@@ -340,7 +373,20 @@ class IceAgent:
 
     def send(self, data: bytes) -> None:
         """Sends over the nominated pair; dropped before there is one."""
-        self._connection.send_now(data)
+        if self._gathered is not None:
+            self._gathered.append(data)
+        else:
+            self._connection.send_now(data)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """See `Link`."""
+        gathered = self._gathered = []
+        try:
+            yield
+        finally:
+            self._gathered = None
+            self._connection.send_together(gathered)
 
     async def close(self) -> None:
         """Its sockets are closed. May be called twice."""

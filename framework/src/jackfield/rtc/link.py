@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from attrs import field, frozen
@@ -29,6 +30,9 @@ class Link(Protocol):
 
     def send(self, data: bytes) -> None:
         """Sends without blocking; dropped while there is no path."""
+
+    def together(self) -> AbstractContextManager[object]:
+        """What is sent inside may leave at its end, in order and in fewer system calls."""
 
     async def close(self) -> None:
         """Sockets that are its own are closed."""

@@ -412,8 +412,10 @@ class OwnMedia:
 
         wish = self._wishes.get(publication.source, lost.id) if publication is self.of(publication.source) else lost.id
         while True:
+            error = publication.supply.broken
             await publication.supply.give_back()
-            found = await recovery.until_back(lost, wish, attempt)
+            is_there = error is not None and bool(error.details.get("frozen"))
+            found = await recovery.until_back(lost, wish, attempt, is_there=is_there)
             if publication.supply.broken is None:
                 break  # else it went again before anybody was told that it was back
         self._explain(publication)

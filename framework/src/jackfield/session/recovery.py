@@ -56,11 +56,13 @@ class Recovery:
         except Exception:
             logger.exception("waiting for a device failed")
 
-    async def until_back(self, lost: Device, wish: Wish, attempt: Callable[[Device, Any], Awaitable[None]]) -> Device:
+    async def until_back(
+        self, lost: Device, wish: Wish, attempt: Callable[[Device, Any], Awaitable[None]], *, is_there: bool = False
+    ) -> Device:
         """Returns once ``attempt`` has put a device into use: ``lost`` itself, or one that the wish allows instead.
 
         It is tried at once, at each change that is heard of, and after ever longer pauses; a device that flaps is
-        left alone for a while first.
+        left alone for a while first. ``is_there``: it is plugged in and gave nothing, so the others come before it.
         """
         soon = self._came_ns is not None and self._clock.now_ns() - self._came_ns < FLAP_S * 1e9
         self._flaps = self._flaps + 1 if soon else 0
@@ -74,7 +76,7 @@ class Recovery:
         try:
             for delay_s in self._delays():
                 await self._pause(news, delay_s)
-                for device, driver in await aside(lambda: candidates(self._plugins, lost, wish)):
+                for device, driver in await aside(lambda: candidates(self._plugins, lost, wish, is_there=is_there)):
                     if await _succeeds(attempt, device, driver):
                         await found_again(self._plugins, device, lost, wish)
                         self._came_ns = self._clock.now_ns()
@@ -132,8 +134,11 @@ def following(cameras: Sequence[Device], used: Device | None) -> Device:
     return next((each for each in in_line if used is None or each.id > used.id), in_line[0])
 
 
-def candidates(plugins: Plugins, lost: Device, wish: Wish) -> list[tuple[Device, Any]]:
-    """The lost device if it is there again, then those that may stand in for it, best first; all of them ready."""
+def candidates(plugins: Plugins, lost: Device, wish: Wish, *, is_there: bool = False) -> list[tuple[Device, Any]]:
+    """The lost device if it is there again, then those that may stand in for it, best first; all of them ready.
+
+    One that ``is_there`` and gave nothing comes last.
+    """
     wishes: list[str] = [lost.id]
     if isinstance(wish, str):
         wishes.append(wish)  # in another port a device may have another id, and still be what was wished for
@@ -150,4 +155,6 @@ def candidates(plugins: Plugins, lost: Device, wish: Wish) -> list[tuple[Device,
             continue
         if device is not None:
             found.setdefault(device.id, (device, driver))
+    if is_there and lost.id in found:
+        found[lost.id] = found.pop(lost.id)
     return list(found.values())

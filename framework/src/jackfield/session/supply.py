@@ -269,7 +269,8 @@ class Supply:
         device, mends_itself = self._feed.device, isinstance(self._feed.capture, MendsItself)
         if device is not None and self.broken is None and not mends_itself:
             found = f"{device.label} ({device.id}) gives nothing any more"
-            self._lost(self._feed, DeviceGone(f"{found}; it is opened anew, and unplugging it may help"))
+            fix = "it is opened anew, and unplugging it may help"
+            self._lost(self._feed, DeviceGone(f"{found}; {fix}", details={"device": device.id, "frozen": True}))
 
     async def stand_in(self) -> None:
         """Others see a placeholder, or hear silence, until media comes again."""

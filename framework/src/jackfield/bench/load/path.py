@@ -6,6 +6,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 
 from aioice import stun
 
@@ -97,6 +98,10 @@ class LoadPath:
             self._socket.send(data)
         except OSError:
             pass
+
+    def together(self) -> AbstractContextManager[object]:
+        """Each leaves at once."""
+        return nullcontext()
 
     async def close(self) -> None:
         """The socket is gone."""

@@ -12,9 +12,10 @@ import socket
 from collections.abc import Callable
 from typing import Protocol
 
+from jackfield.rtc.segments import SEGMENTS_MAX, segments
 from jackfield.rtc.srtp_shim import TRAILER_MAX, Memory, Seal
 from jackfield.server.sfu import sendmmsg_shim
-from jackfield.server.sfu.sendmmsg_shim import SEGMENTS_MAX, Messages
+from jackfield.server.sfu.sendmmsg_shim import Messages
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ class BatchOutbox:
     """``wake`` is called when something waits; `flush` has to follow soon."""
 
     def __init__(self, sock: socket.socket, wake: Callable[[], object], *, segmenting: bool | None = None) -> None:
-        self._segments = SEGMENTS_MAX if (sendmmsg_shim.segments(sock) if segmenting is None else segmenting) else 1
+        self._segments = SEGMENTS_MAX if (segments(sock) if segmenting is None else segmenting) else 1
         self._wake = wake
         self._memory = Memory(_TRAINS * _TRAIN_BYTES)
         self._messages = Messages(sock, self._memory.bytes, _TRAINS, _TRAIN_BYTES)

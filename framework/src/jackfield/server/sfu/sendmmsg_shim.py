@@ -1,8 +1,7 @@
 """Many datagrams to many addresses in one system call: Linux's sendmmsg(2) with UDP segmentation, through ctypes.
 
 The structures are those of 64-bit Linux (``struct msghdr``, ``mmsghdr``, ``iovec``, ``cmsghdr``); anywhere else
-`SUPPORTED` is False. UDP_SEGMENT (Linux 4.18, udp(7)): the kernel cuts one large datagram into many of equal size, of
-which the last may be smaller, and goes through its layers once for all of them.
+`SUPPORTED` is False.
 """
 
 from __future__ import annotations
@@ -14,11 +13,8 @@ import socket
 import struct
 import sys
 
-UDP_SEGMENT = 103
-#: A message is cut into at most so many datagrams (UDP_MAX_SEGMENTS), of together at most so many bytes.
-SEGMENTS_MAX, MESSAGE_BYTES_MAX = 64, 65507
+from jackfield.rtc.segments import SOL_UDP, UDP_SEGMENT
 
-_SOL_UDP = 17
 _ADDRESS_BYTES = 32
 _MMSGHDR = struct.Struct("=QIxxxxQQQQixxxxIxxxx")
 _IOVEC = struct.Struct("=QQ")
@@ -44,15 +40,6 @@ def _bound() -> ctypes._NamedFuncPointer | None:
 _SENDMMSG = _bound()
 #: Whether this machine has the call and the structures.
 SUPPORTED = _SENDMMSG is not None
-
-
-def segments(sock: socket.socket) -> bool:
-    """Whether the kernel cuts messages of this socket."""
-    try:
-        sock.getsockopt(_SOL_UDP, UDP_SEGMENT)
-    except OSError:
-        return False
-    return SUPPORTED
 
 
 def encode_address(address: tuple[str, int] | tuple[str, int, int, int]) -> bytes:
@@ -81,7 +68,7 @@ class Messages:
         )
         for index in range(count):
             _IOVEC.pack_into(self._vectors, index * _IOVEC.size, data + index * spacing, 0)
-            _CMSG.pack_into(self._controls, index * _CMSG.size, _CMSG_LENGTH, _SOL_UDP, UDP_SEGMENT, 0)
+            _CMSG.pack_into(self._controls, index * _CMSG.size, _CMSG_LENGTH, SOL_UDP, UDP_SEGMENT, 0)
             header = (names + index * _ADDRESS_BYTES, name_size, vectors + index * _IOVEC.size, 1)
             _MMSGHDR.pack_into(self._headers, index * _MMSGHDR.size, *header, controls + index * _CMSG.size, 0, 0, 0)
         self._lengths = memoryview(self._vectors).cast("Q")
