@@ -1,7 +1,8 @@
 /** The buttons under a call. Each is told to the call before it acts, and may be kept from it. */
 
+import { BLURS } from './background';
 import { confirm } from './confirm';
-import { el, setAttribute, setText } from './dom';
+import { el, pickFile, setAttribute, setText } from './dom';
 import { icon, type IconName } from './icons';
 import { Menu, type Choice, type Section } from './menu';
 import { LAYOUTS, type Part, type ViewSettings } from './settings';
@@ -82,7 +83,7 @@ export class Controls {
     };
     this.switches = switches;
     const sound = new Menu('Choose microphone and speaker', 'chevron', () => this.devices(['microphone', 'speaker']));
-    const sight = new Menu('Choose camera', 'chevron', () => this.devices(['camera']));
+    const sight = new Menu('Choose camera', 'chevron', async () => [...(await this.devices(['camera'])), ...this.backgrounds()]);
     const more = new Menu('More', 'more', () => Promise.resolve(this.more()), 'jf-round');
     more.element.classList.add('jf-more');
     this.menus = [sound, sight, more];
@@ -204,6 +205,25 @@ export class Controls {
       moderator && { label: 'End for everyone', isChosen: null, choose: ends },
     ];
     return choices.filter((choice) => choice !== undefined && choice !== false);
+  }
+
+  /** What is to be behind the person, where the call can change it. */
+  private backgrounds(): readonly Section[] {
+    const { background } = this.call;
+    if (!background || this.hides('virtual_background_button')) return [];
+    const { current } = background;
+    const act = (action: () => Promise<void>) => (): void => this.doings.attempt(action);
+    const picture = (): void => pickFile('image/*', (file) => this.doings.attempt(() => background.image(URL.createObjectURL(file))));
+    return [
+      {
+        title: 'Background',
+        choices: [
+          { label: 'As it is', isChosen: current.kind === 'none', choose: act(() => background.clear()) },
+          ...BLURS.map(({ label, level }) => ({ label, isChosen: current.kind === 'blur' && current.level === level, choose: act(() => background.blur(level)) })),
+          { label: 'A picture…', isChosen: current.kind === 'image', choose: picture },
+        ],
+      },
+    ];
   }
 
   private async devices(kinds: readonly DeviceKind[]): Promise<readonly Section[]> {

@@ -37,3 +37,10 @@ export function freshId(stem: string): string {
   count += 1;
   return `jf-${stem}-${count}`;
 }
+
+/** Asks the person for a file of theirs; nothing happens where they choose none. */
+export function pickFile(accept: string, chosen: (file: File) => void): void {
+  const field = el('input', { type: 'file', accept });
+  field.addEventListener('change', () => field.files?.[0] && chosen(field.files[0]));
+  field.click();
+}

@@ -243,6 +243,10 @@ export const lowerHand = (): Promise<void> => told(async () => here().hand?.rais
 export const sendChat = (text: string): Promise<void> => told(async () => here().chat?.send(text));
 export const startScreenSharing = (): Promise<void> => told(async () => here().screen?.start());
 export const stopScreenSharing = (): Promise<void> => told(async () => here().screen?.stop());
+/** What is behind us is blurred, from 0, a little, to 1; or this picture is there; or it is seen as it is. */
+export const setBackgroundBlur = (level: number): Promise<void> => told(() => behind().blur(level));
+export const setBackgroundImage = (address: string): Promise<void> => told(() => behind().image(address));
+export const clearBackground = (): Promise<void> => told(async () => here().background?.clear());
 export const startRecording = (): Promise<void> => told(() => recording().start());
 export const stopRecording = (): Promise<void> => told(() => recording().stop());
 export const muteParticipant = (id: string): Promise<void> => told(() => moderating().mute(id));
@@ -342,6 +346,12 @@ function moderating(): NonNullable<Call['moderator']> {
   const { moderator } = here();
   if (!moderator) throw new CallError('ERROR_PERMISSION', 'Only a moderator may do this; this token makes none.');
   return moderator;
+}
+
+function behind(): NonNullable<Call['background']> {
+  const { background } = here();
+  if (!background) throw new CallError('ERROR_INTERNAL', 'This browser cannot change what is behind a person: it has no WebAssembly, or its canvases cannot be sent.');
+  return background;
 }
 
 function recording(): NonNullable<NonNullable<Call['recording']>['may']> {

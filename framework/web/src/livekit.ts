@@ -17,7 +17,9 @@ import {
   type TrackPublication,
   type VideoCodec,
 } from 'livekit-client';
+import { treatsPictures } from './background';
 import { Idle } from './idle';
+import { LiveKitBackground } from './livekit-background';
 import { LiveKitModerator } from './livekit-moderator';
 import { LiveKitCaptions, LiveKitChat, watchAttributes } from './livekit-words';
 import { listDevices, whyNoMedia } from './media';
@@ -102,6 +104,7 @@ class LiveKitCall implements Call {
   readonly hand = { raise: (isUp: boolean): Promise<void> => this.raise(isUp) };
   readonly chat: LiveKitChat;
   readonly captions: LiveKitCaptions;
+  readonly background?: LiveKitBackground;
   readonly moderator?: LiveKitModerator;
   readonly idle?: Idle;
   readonly pressed?: (button: Button) => boolean | Promise<boolean>;
@@ -115,6 +118,8 @@ class LiveKitCall implements Call {
   ) {
     this.chat = new LiveKitChat(room, (message) => this.tell({ kind: 'chat', message }));
     this.captions = new LiveKitCaptions(room, () => this.tell({ kind: 'changed' }));
+    const trouble = (text: string): void => this.tell({ kind: 'problem', text });
+    if (treatsPictures()) this.background = new LiveKitBackground(room, wish.media.background, () => this.tell({ kind: 'changed' }), trouble);
     if (wish.isModerator && wish.origin) this.moderator = new LiveKitModerator(room, wish.origin, () => wish.token);
     if (wish.idle) this.idle = new Idle(wish.idle.beforeS, wish.idle.afterS, () => void this.leave('idle'));
     if (wish.pressed) this.pressed = wish.pressed;
@@ -185,7 +190,7 @@ class LiveKitCall implements Call {
   }
 
   async setCamera(isOn: boolean): Promise<void> {
-    await this.act('camera', () => this.room.localParticipant.setCameraEnabled(isOn));
+    await this.act('camera', () => this.room.localParticipant.setCameraEnabled(isOn, this.background?.options));
   }
 
   devices(kind: DeviceKind): Promise<readonly Device[]> {
@@ -262,6 +267,7 @@ class LiveKitCall implements Call {
   private async publishOne(track: LocalVideoTrack | LocalAudioTrack): Promise<void> {
     const source = track.kind === Track.Kind.Video ? Track.Source.Camera : Track.Source.Microphone;
     try {
+      if (track instanceof LocalVideoTrack) await this.background?.treat(track);
       await this.room.localParticipant.publishTrack(track, { source });
     } catch (error) {
       track.stop();

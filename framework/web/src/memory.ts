@@ -61,6 +61,14 @@ export class Memory {
     this.visits.set('jackfield.name', name);
   }
 
+  get blur(): string {
+    return this.visits.get('jackfield.blur');
+  }
+
+  set blur(level: string) {
+    this.visits.set('jackfield.blur', level);
+  }
+
   device(kind: DeviceKind): string {
     return this.visits.get(`jackfield.${kind}`);
   }

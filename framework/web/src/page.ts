@@ -62,6 +62,10 @@ export class JoinPage {
       loggedIn: logIn && { uid: logIn.uid, logOut: () => this.forgetLogIn('') },
       device: (kind) => memory.device(kind),
       keepDevice: (kind, id) => memory.keepDevice(kind, id),
+      blur: memory.blur,
+      keepBlur: (level) => {
+        memory.blur = level;
+      },
       join: (name, media) => this.enter(name, media),
     }));
   }

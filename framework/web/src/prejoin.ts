@@ -1,5 +1,6 @@
 /** Before joining: name, a look at oneself, and which camera, microphone and speaker to use. */
 
+import { BLURS, treatsPictures, Treated, type BackgroundWish } from './background';
 import { el, freshId, setAttribute, setText } from './dom';
 import { icon, mark, type IconName } from './icons';
 import { listDevices, openBoth, openDevice, watchDevices, whyNoMedia } from './media';
@@ -18,6 +19,9 @@ export interface PreJoinOptions {
   readonly loggedIn: { readonly uid: string; readonly logOut: () => void } | null;
   readonly device: (kind: DeviceKind) => string;
   readonly keepDevice: (kind: DeviceKind, id: string) => void;
+  /** By how much what is behind the person is blurred; empty: not at all. */
+  readonly blur: string;
+  readonly keepBlur: (level: string) => void;
   /** Joins, and says whether it took the tracks for its own. What it raises is shown, and the person may try again. */
   readonly join: (name: string, media: LocalMedia) => Promise<boolean>;
 }
@@ -61,6 +65,9 @@ export class PreJoinView {
   private readonly tracks: Record<Input, MediaStreamTrack | null> = { camera: null, microphone: null };
   private readonly isWanted: Record<Input, boolean> = { camera: true, microphone: true };
   private readonly lack = whyNoMedia();
+  private readonly background: HTMLSelectElement;
+  /** What the camera's picture is shown as where its background is another one. */
+  private treated: Treated | null = null;
   private readonly unwatch: () => void;
   private isClosed = false;
   private isJoining = false;
@@ -76,6 +83,7 @@ export class PreJoinView {
       microphone: new Picker('microphone', (id) => void this.choose('microphone', id), this.meter.element),
       speaker: new Picker('speaker', (id) => options.keepDevice('speaker', id)),
     };
+    this.background = this.blurs();
     this.switches = { camera: this.makeSwitch('camera'), microphone: this.makeSwitch('microphone') };
     this.element = el('div', { class: 'jf-prejoin' }, this.look(), this.form());
     container.replaceChildren(this.element);
@@ -116,6 +124,7 @@ export class PreJoinView {
       this.lack && el('p', { class: 'jf-notice', role: 'note' }, icon('warning'), el('span', {}, NO_MEDIA_WORDS[this.lack])),
       el('div', { class: 'jf-field' }, el('label', { for: this.name.id }, 'Your name'), this.name),
       ...(this.lack ? [] : KINDS.map((kind) => this.pickers[kind].element)),
+      !this.lack && treatsPictures() && el('div', { class: 'jf-field' }, el('label', { for: this.background.id }, 'Background'), this.background),
       this.failure,
       this.button,
     );
@@ -166,8 +175,55 @@ export class PreJoinView {
     if (this.isClosed || !this.isWanted[kind]) return track.stop();
     this.tracks[kind] = track;
     track.addEventListener('ended', () => this.lost(kind, track));
-    if (kind === 'camera') this.video.srcObject = new MediaStream([track]);
+    if (kind === 'camera') void this.show(track);
     else this.meter.listen(track);
+  }
+
+  private blurs(): HTMLSelectElement {
+    const choices = [el('option', { value: '' }, 'As it is'), ...BLURS.map(({ label, level }) => el('option', { value: String(level) }, label))];
+    const list = el('select', { id: freshId('background'), class: 'jf-select' }, ...choices);
+    list.value = choices.some((choice) => choice.value === this.options.blur) ? this.options.blur : '';
+    list.addEventListener('change', () => {
+      this.options.keepBlur(list.value);
+      if (this.tracks.camera) void this.show(this.tracks.camera);
+    });
+    return list;
+  }
+
+  private get wish(): BackgroundWish | undefined {
+    return this.background.value ? { kind: 'blur', level: Number(this.background.value) } : undefined;
+  }
+
+  /** The person sees themselves as others will. */
+  private async show(camera: MediaStreamTrack): Promise<void> {
+    const { wish } = this;
+    const chosen = this.background.value;
+    this.untreat();
+    if (!wish) {
+      this.video.srcObject = new MediaStream([camera]);
+      return;
+    }
+    this.video.srcObject = null;
+    try {
+      const treated = await Treated.of(camera, wish, (error) => this.unblurred(error));
+      if (this.tracks.camera !== camera || this.background.value !== chosen) return treated.close();
+      this.treated = treated;
+      this.video.srcObject = new MediaStream([treated.track]);
+    } catch (error) {
+      if (this.tracks.camera === camera) this.unblurred(error);
+    }
+  }
+
+  /** It cannot be blurred: the person is told before anybody sees them. */
+  private unblurred(error: unknown): void {
+    this.background.value = '';
+    this.pickers.camera.tell(`The background cannot be blurred here: ${error instanceof Error ? error.message : 'unknown reason'}.`);
+    if (this.tracks.camera) void this.show(this.tracks.camera);
+  }
+
+  private untreat(): void {
+    this.treated?.close();
+    this.treated = null;
   }
 
   private lost(kind: Input, track: MediaStreamTrack): void {
@@ -180,8 +236,10 @@ export class PreJoinView {
   private release(kind: Input): void {
     this.tracks[kind]?.stop();
     this.tracks[kind] = null;
-    if (kind === 'camera') this.video.srcObject = null;
-    else this.meter.listen(null);
+    if (kind === 'camera') {
+      this.untreat();
+      this.video.srcObject = null;
+    } else this.meter.listen(null);
   }
 
   private releaseAll(): void {
@@ -227,7 +285,8 @@ export class PreJoinView {
     this.busy(true);
     this.failure.hidden = true;
     try {
-      const isTaken = await this.options.join(name, { ...this.tracks, wishes: this.wishes() });
+      const isTaken = await this.options.join(name, { ...this.tracks, wishes: this.wishes(), ...(this.wish ? { background: this.wish } : {}) });
+      if (isTaken) this.untreat();
       if (isTaken) this.tracks.camera = this.tracks.microphone = null;
     } catch (error) {
       setText(this.failure, sentence(error));

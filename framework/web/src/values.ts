@@ -5,6 +5,8 @@
  * say) is drawn by the same components.
  */
 
+import type { BackgroundWish } from './background';
+
 export type DeviceKind = 'camera' | 'microphone' | 'speaker';
 
 /** A device that the browser listed. `id` is the browser's own and lasts as long as its permission does. */
@@ -118,7 +120,8 @@ export interface Captions {
 
 /** What is behind the person in their own picture. */
 export interface Background {
-  readonly current: { readonly kind: 'none' | 'blur' | 'image'; readonly image?: string };
+  readonly current: BackgroundWish | { readonly kind: 'none' };
+  /** From 0, a little, to 1. */
   blur(level: number): Promise<void>;
   image(address: string): Promise<void>;
   clear(): Promise<void>;
@@ -178,6 +181,8 @@ export interface LocalMedia {
   readonly camera: MediaStreamTrack | null;
   readonly microphone: MediaStreamTrack | null;
   readonly wishes: Readonly<Partial<Record<DeviceKind, string>>>;
+  /** What is to be behind the person from the first picture on. */
+  readonly background?: BackgroundWish;
 }
 
 /** What went wrong, in words for the person at the machine. `code` is one of Jackfield's, `reason` the server's own word. */

@@ -33,7 +33,7 @@ PAGE_HEADERS: Final = {
     "X-Frame-Options": "SAMEORIGIN",
     "Permissions-Policy": "camera=(self), microphone=(self), display-capture=(self), fullscreen=(self)",
     "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
+        "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
         "media-src 'self' blob: mediastream:; worker-src 'self' blob:; connect-src 'self' {connect}; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'self'; object-src 'none'"
     ),
