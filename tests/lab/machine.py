@@ -89,10 +89,26 @@ _QT_LIBRARIES |= {"dbus-1": "libdbus-1-3", "glib-2.0": "libglib2.0-0", "X11": "l
 _QT_PACKAGES = " ".join(_QT_LIBRARIES.values())
 
 
+#: What Qt's way to an X server loads beside (doc.qt.io, "Qt for X11 Requirements").
+_XCB_LIBRARIES = {"xcb-cursor": "libxcb-cursor0", "xcb-icccm": "libxcb-icccm4", "xcb-image": "libxcb-image0"}
+_XCB_LIBRARIES |= {"xcb-keysyms": "libxcb-keysyms1", "xcb-render-util": "libxcb-render-util0"}
+_XCB_LIBRARIES |= {"xcb-xkb": "libxcb-xkb1", "xkbcommon-x11": "libxkbcommon-x11-0", "xcb-shape": "libxcb-shape0"}
+_XCB_PACKAGES = " ".join(_XCB_LIBRARIES.values())
+
+
 @cache
 def _lack_of_qt() -> str:
-    missing = [name for name in _QT_LIBRARIES if not ctypes.util.find_library(name)]
-    return f"Qt's widgets need lib{missing[0]}" if missing else ""
+    return _lacking(_QT_LIBRARIES, "Qt's widgets need")
+
+
+@cache
+def _lack_of_xcb() -> str:
+    return _lacking(_XCB_LIBRARIES, "Qt's way to an X server needs")
+
+
+def _lacking(libraries: dict[str, str], needing: str) -> str:
+    missing = [name for name in libraries if not ctypes.util.find_library(name)]
+    return f"{needing} lib{missing[0]}" if missing else ""
 
 
 #: The system's own Python: what Debian's packages put their modules into.
@@ -156,6 +172,7 @@ NEEDS = {
         ),
         Need("tun", _lack_of_tunnels, "modprobe tun; in a container: --device /dev/net/tun --cap-add NET_ADMIN"),
         Need("qt", _lack_of_qt, _apt(_QT_PACKAGES), _QT_PACKAGES),
+        Need("qt-xcb", _lack_of_xcb, _apt(_XCB_PACKAGES), _XCB_PACKAGES),
         Need("ffmpeg", _missing("ffmpeg"), _apt("ffmpeg"), "ffmpeg"),
         Need("gst-launch", _missing("gst-launch-1.0"), _apt(_GSTREAMER), _GSTREAMER),
         Need("rtsp-server", _lack_of_rtsp_server, _apt(_RTSP_PACKAGES), _RTSP_PACKAGES),
