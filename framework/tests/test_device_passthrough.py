@@ -7,8 +7,8 @@ import asyncio
 import pytest
 from attrs import evolve
 
-from jackfield.values.errors import DeviceBusy
-from tests.lab.bench import FRONT, H264, RAW, SMART, SPS, Bench, call
+from jackfield.values.errors import DeviceBusy, DeviceGone
+from tests.lab.bench import FRONT, H264, RAW, REAR, SMART, SPS, Bench, call
 
 
 @pytest.fixture(autouse=True)
@@ -58,6 +58,21 @@ async def test_an_encoding_camera_that_is_pulled_is_covered_too() -> None:
             now.capture.give(keyframe=False)
         await now.until(lambda: "device_restored" in now.names())
         assert now.sender.what() == [b"camera", b"placeholder", b"camera"]
+
+
+async def test_a_swap_that_fails_leaves_the_old_camera_alone() -> None:
+    """It was never stopped, so its stream goes on where it is, and waits for no keyframe."""
+    bench = Bench(SMART, REAR)
+    async with call(bench, camera=SMART.id) as now:
+        now.capture.give()
+        await now.sent(b"camera")
+        first, bench.refuse[REAR.id] = now.capture, DeviceGone("no such camera")
+        asked, sent = first.keyframes_asked, len(now.sender.frames)
+        with pytest.raises(DeviceGone, match="no such camera"):
+            await now.own.set_device("camera", REAR.id)
+        first.give(keyframe=False)
+        await now.until(lambda: len(now.sender.frames) > sent)
+        assert (now.capture, first.stopped, first.keyframes_asked) == (first, False, asked)
 
 
 async def test_a_camera_that_is_opened_anew_aims_where_it_did() -> None:

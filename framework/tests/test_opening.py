@@ -7,6 +7,7 @@ import threading
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from jackfield.plugins import Choice
 from jackfield.session.feed import Feed
@@ -197,6 +198,33 @@ async def test_a_loudspeaker_that_breaks_is_told_and_closed(step: str, steps: li
     await out.close()
     if step == "starts":
         await all_closed(slow)
+
+
+async def test_a_loudspeaker_that_cannot_be_had_leaves_the_former_one_playing() -> None:
+    """Whether there is none of the name, or it does not open; and `explain` goes on telling what plays."""
+    first, other = Slow(held=False), Slow(held=False, opens=OSError("no such card"))
+    out, failed = outputs(first)
+    await out.set_speaker(None)
+    plugins: Any = out._plugins
+    plugins.choices["speaker"] = playing = Choice("speaker", SPEAKER.id)
+    elsewhere = evolve(SPEAKER, id="slow:other")
+
+    def device(kind: str, wish: Any, *, failed: Any = None) -> tuple[Device, Slow, None]:
+        plugins.choices["speaker"] = Choice(f"speaker {wish}")
+        if wish == "bogus":
+            raise DeviceGone("no speaker matches 'bogus'")
+        return elsewhere, other, None
+
+    plugins.device = device
+    with pytest.raises(DeviceGone, match="bogus"):
+        await out.set_speaker("bogus")
+    assert (out.speaker, first.steps.count("stop")) == (SPEAKER, 0)
+    with pytest.raises(PluginError, match="no such card"):
+        await out.set_speaker("other")
+    assert out.speaker == SPEAKER
+    assert first.steps[-2:] == ["open", "start"]
+    assert (plugins.choices["speaker"], failed) == (playing, [])
+    await out.close()
 
 
 async def test_a_loudspeaker_that_cannot_be_closed_is_told() -> None:

@@ -306,6 +306,15 @@ def test_a_device_that_is_missing_says_what_is_there_and_what_to_install(tmp_pat
         plugins.device("camera", "C930")
 
 
+def test_words_tell_what_kind_of_device_is_meant(tmp_path: Path) -> None:
+    """Where nobody says whether a camera or a screen is meant: what is called so, or like it, or is of that plugin."""
+    plugins = cameras(tmp_path, camera("cams:one"), Device("cams:slides", "screen", "My slides"))
+    for wish, kind in [("cams:one", "camera"), ("slides", "screen"), ("My slides", "screen"), ("nothing", "camera")]:
+        assert plugins.kind_of(wish) == kind
+    none = Driver("only", [], frozenset({"screen"}))
+    assert registry(tmp_path, only={"register_captures": [none]}).kind_of("only:what") == "screen"
+
+
 @pytest.mark.parametrize(
     ("wish", "meant"), [("cam:frnt", "cam:front"), ("Rear camra", "Rear camera"), ("cam:other", ""), ("Screen", "")]
 )

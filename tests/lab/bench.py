@@ -172,6 +172,9 @@ class Plugged:
         self._bench = bench
         self.captures, self.playbacks = [bench], bench.playbacks
 
+    def kind_of(self, wish: str) -> DeviceKind:
+        return next((device.kind for device in self._bench.there if wish in (device.id, device.label)), "camera")
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._bench, name)
 

@@ -130,7 +130,7 @@ def test_names_and_passwords_reach_the_camera_as_they_are():
     [
         ({"url": "http://hidden@cam/"}, "has to begin with rtsp://"),
         ({"url": "rtsp://"}, "has to begin with rtsp://"),
-        ({"url": "rtsp://cam:hidden/"}, "has to begin with rtsp://"),
+        ({"url": "rtsp://cam:hidden/"}, "a port is a number"),
         ({"url": "rtsp://cam/", "password": "hidden"}, "needs a user"),
         ({"url": "rtsp://cam/", "user": "a", "password": 4711}, "allowed is text"),
         ({"url": "rtsp://cam/", "transport": "http"}, "one of tcp, udp"),
@@ -461,6 +461,22 @@ def test_every_failure_has_words(kind):
         reader.feed(record(ERROR, content), 1)
     assert "{" not in str(caught.value)
     assert ";" in str(caught.value)
+
+
+def test_a_forgotten_password_is_named():
+    """It is mostly left to the environment, and so is where it was forgotten."""
+    reader = CameraReader(
+        "Door (rtsp:front-door)", "rtsp.front-door", Camera(url="rtsp://cam/x", user="ada"), PASSED_ON
+    )
+    with pytest.raises(Refused) as caught:
+        reader.feed(record(ERROR, json.dumps({"kind": "denied", "said": ""}).encode()), 1)
+    assert "no password is set: export JACKFIELD_RTSP_FRONT_DOOR_PASSWORD" in str(caught.value)
+
+
+def test_a_port_that_cannot_be_is_named():
+    """And not the scheme, which is right."""
+    with pytest.raises(ValueError, match="a port is a number from 1 to 65535"):
+        Camera(url="rtsp://cam:99999/x")
 
 
 def test_the_plugin_offers_one_driver():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from jackfield_processing.plugin import plugin
 
 from jackfield import Device
-from jackfield.testing import AudioProcessorContract, PluginContract, SettingsCheckContract, VideoProcessorContract
+from jackfield.testing import AudioProcessorContract, PluginContract, VideoProcessorContract
 
 CAMERA = Device("synthetic:card-front", "camera", "A camera")
 OPTIONS = {"rotate": {CAMERA.id: 90}, "crop": {"*": "640x480+16+16"}, "mirror": [CAMERA.id]}
@@ -24,8 +24,3 @@ class TestPictures(VideoProcessorContract):
     plugin = plugin
     options = OPTIONS
     device = CAMERA
-
-
-class TestSettings(SettingsCheckContract):
-    plugin = plugin
-    refused = ((OPTIONS, {"passthrough": True}, "passthrough"),)

@@ -75,7 +75,7 @@ class PipeDevice:
     #: So many seconds with no picture or sound are taken for a hang: the command is ended and started anew.
     timeout_s: float = field(default=5.0, validator=validators.gt(0))
     #: A command that fails again and again for so many seconds is given up, and tried anew later.
-    give_up_s: float = field(default=30.0, validator=validators.ge(0))
+    give_up_s: float = field(default=3.0, validator=validators.ge(0))
 
     def __attrs_post_init__(self) -> None:
         words = self.words

@@ -40,6 +40,8 @@ def translated(connected: bool, limit_s: float) -> Iterator[None]:
         yield
     except (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError) as error:
         raise Failure("denied", error.strerror or "") from error
+    except av.error.HTTPServerError as error:
+        raise Failure("trouble", error.strerror or "") from error
     except av.error.HTTPNotFoundError as error:
         raise Failure("absent", error.strerror or "") from error
     except socket.gaierror as error:

@@ -44,11 +44,13 @@ class Camera:
     #: So many seconds without an answer or a packet are a failure.
     timeout_s: float = field(default=5.0, validator=validators.and_(validators.gt(0), validators.le(60)))
     #: A camera that cannot be reached for so many seconds is given up, and tried anew later.
-    give_up_s: float = field(default=60.0, validator=validators.ge(0))
+    give_up_s: float = field(default=6.0, validator=validators.ge(0))
 
     def __attrs_post_init__(self) -> None:
         parts = _split(self.url)
-        if parts is None or parts.scheme not in SCHEMES or not parts.hostname:
+        if parts is None:
+            raise ValueError("url has an address or a port that cannot be: a port is a number from 1 to 65535")
+        if parts.scheme not in SCHEMES or not parts.hostname:
             raise ValueError("url has to begin with rtsp:// or rtsps:// and an address")
         if self.password and not (self.user or parts.username):
             raise ValueError("a password needs a user")
@@ -79,6 +81,11 @@ class Camera:
         place = parts.netloc.rpartition("@")[2]
         who = quote(user, safe="") + (f":{quote(password, safe='')}" if password else "") + "@" if user else ""
         return urlunsplit((parts.scheme, who + place, parts.path, parts.query, ""))
+
+    @property
+    def has_password(self) -> bool:
+        """Whether a password goes with the name."""
+        return bool(self.password or urlsplit(self.url).password)
 
     @property
     def logs_in(self) -> bool:

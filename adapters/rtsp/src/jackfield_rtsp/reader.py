@@ -80,9 +80,17 @@ class CameraReader:
         place = f"{camera.host}:{camera.port}"
         found = found.format(said=words, place=place, host=camera.host, timeout_s=camera.timeout_s)
         if said["kind"] == "denied":
-            fix = f"{fix} in [{self._table}]" if camera.logs_in else f"set user and password in [{self._table}]"
+            fix = self._let_in(fix)
             raise Refused(DeviceDenied(f"{self._what} cannot be used: {found}; {fix}"))
         raise Unreadable(f"{found}; {fix}")
+
+    def _let_in(self, fix: str) -> str:
+        if not self._camera.logs_in:
+            return f"set user and password in [{self._table}]"
+        if self._camera.has_password:
+            return f"{fix} in [{self._table}]"
+        variable = f"JACKFIELD_{self._table.replace('.', '_').replace('-', '_').upper()}_PASSWORD"
+        return f"no password is set: export {variable}, or set password in [{self._table}]"
 
 
 class _Pictures:

@@ -13,6 +13,10 @@ _HEAD = struct.Struct(">cI")
 KINDS = {
     "denied": ("it refuses the name and password{said}", "correct user and password"),
     "absent": ("there is a server at {place}, and no such stream on it{said}", "correct the path of url"),
+    "trouble": (
+        "{place} is there, and has trouble of its own{said}",
+        "see to the camera: it may be busy, or want a restart",
+    ),
     "unknown": ("there is no host of the name {host}{said}", "correct url"),
     "refused": ("{place} refuses the connection", "switch the camera on, or correct the port of url"),
     "silent": ("{place} does not answer within {timeout_s:g} s", "switch the camera on, or correct url"),

@@ -31,7 +31,9 @@ def error_of(found: Mapping[str, str], device: Device) -> CallError:
         case "gone":
             return DeviceGone(f"{who} is not plugged in any more: {text}", details=details)
         case "stalled":
-            return DeviceGone(f"{who} gives and takes no more sound ({text}): plug it in again", details=details)
+            is_server = device.id.startswith("sounddevice:pulse-")
+            fix = "see to the sound server, which may have ended" if is_server else "plug it in again"
+            return DeviceGone(f"{who} gives and takes no more sound ({text}): {fix}", details=details)
         case "busy":
             return DeviceBusy(f"{who} is in use by another program: close that, and try again", details=details)
         case "denied":

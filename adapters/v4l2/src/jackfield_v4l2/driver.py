@@ -83,13 +83,16 @@ class V4l2Captures:
         return stop
 
     def diagnose(self) -> Sequence[Finding]:
-        """Cameras that this user may not open; libudev, where it is missing and none is found."""
+        """Cameras that this user may not open, that there is none, or that libudev is missing."""
         group = self._kernel.group
         try:
             listed = self.devices()
         except NoUdev as error:
             found, _, fix = error.message.rpartition("; ")
             return [Finding("error", "udev", found, fix)]
+        if not listed:
+            fix = "plug one in; in a container, pass it: --device /dev/video0"
+            return [Finding("warning", "cameras", "no camera is attached", fix)]
         return [
             Finding("error", device.address, f"{device.label} may not be opened", allow(group(device.address)))
             for device in listed

@@ -52,6 +52,8 @@ class Wish:
         return self._in_order(wish)
 
     def _in_order(self, wishes: Sequence[str]) -> tuple[Found | None, Choice]:
+        if len(wishes) == 1 and wishes[0] != "none":  # as it is said of the one
+            return self._one(wishes[0])
         passed: list[PassedOver] = []
         for wish in wishes:
             if wish == "none":
@@ -140,6 +142,10 @@ class Wish:
             if near:  # a name that looks mistyped is not one to install
                 return f"plugin {plugin} is not installed; did you mean {near}:{wish.partition(':')[2]}?"
             return f"plugin {plugin} is not installed: pip install jackfield-{plugin}"
+        if ":" in wish and plugin and plugin not in plugins:
+            there = "; ".join(item.device.id for item in self.found)
+            others = f"; of others there are {there}" if there else ""
+            return f"{plugin} finds no {self.kind} here: `jackfield doctor` says what it lacks{others}"
         if not self.found:
             reasons = "".join(f"; {driver}" for driver in self.broken)
             return f"none is there: `jackfield doctor` says what is missing{reasons}"
@@ -193,6 +199,6 @@ def _raise_unless_ready(device: Device) -> None:
     if device.state == "ready":
         return
     kinds: dict[str, type[CallError]] = {"busy": DeviceBusy, "denied": DeviceDenied, "gone": DeviceGone}
-    note = f": {device.note}" if device.note else ""
-    kind = kinds.get(device.state, DeviceError)
-    raise kind(f"{device.label} ({device.id}) is {device.state}{note}", details={"device": device.id})
+    who, note = f"{device.label} ({device.id})", device.note
+    said = note if note.startswith(who) else f"{who} is {device.state}" + (f": {note}" if note else "")
+    raise kinds.get(device.state, DeviceError)(said, details={"device": device.id})

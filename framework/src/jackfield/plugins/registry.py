@@ -160,6 +160,22 @@ class Plugins:
         self.choices[kind] = choice
         return (taken.device, taken.driver, choice) if taken else (None, None, choice)
 
+    def kind_of(self, wish: str) -> DeviceKind:
+        """What kind of device is meant where none is said: the one that is called so, else one whose label or id has
+        the words in it, else one of the plugin that it names; a camera where nothing tells."""
+        found, _ = self._found(None)
+        word, plugin = wish.casefold(), wish.partition(":")[0]
+        named = [each.device for each in found if wish in (each.device.id, each.device.label, each.device.address)]
+        like = [
+            each.device for each in found if word in each.device.label.casefold() or word in each.device.id.casefold()
+        ]
+        kinds: set[str] = {device.kind for device in named} or {device.kind for device in like}
+        if not kinds and ":" in wish:
+            offers = [*self.offers("register_captures"), *self.offers("register_playbacks")]
+            kinds = {kind for offer in offers if offer.plugin == plugin for kind in _kinds(offer)}
+        order: tuple[DeviceKind, ...] = ("camera", "microphone", "screen", "speaker")
+        return next((kind for kind in order if kind in kinds), "camera")
+
     def _found(self, kind: DeviceKind | None, limit_s: float | None = None) -> tuple[list[Found], list[PassedOver]]:
         offers = [*self.offers("register_captures"), *self.offers("register_playbacks")]
         found, broken = find_devices([offer for offer in offers if kind is None or kind in _kinds(offer)], limit_s)
@@ -340,7 +356,8 @@ def _refused(
     """Why no device could be taken; those that are there keep what ails them."""
     asked = kind
     if wish is not None:
-        asked += f" {wish}" if isinstance(wish, str) else f" {', '.join(wish)}"
+        is_list = isinstance(wish, list | tuple) and all(isinstance(each, str) for each in wish)
+        asked += f" {', '.join(wish)}" if is_list else f" {wish}"
     ailing = [each for each in found if each.device.state != "ready"]
     passed = [PassedOver(each.device.id, each.plugin, ailment(each.device)) for each in ailing]
     return Choice(asked, why=error.message, passed_over=(*passed, *broken))

@@ -48,7 +48,7 @@ from jackfield.session.stage import Stage
 from jackfield.session.statistics import CallStatistics
 from jackfield.session.subscriptions import Subscriptions, sparing
 from jackfield.values import events
-from jackfield.values.devices import Device, DeviceKind
+from jackfield.values.devices import Device, DeviceKind, DeviceRequest, wish_of
 from jackfield.values.errors import CallError, NetworkError
 from jackfield.values.events import Event, LeaveReason
 from jackfield.values.findings import Finding
@@ -276,20 +276,22 @@ class CallSession(Moderating, Served, Sharing, Background, Meeting):
         self._check_active()
         await self._own.set_muted("camera", False)
 
-    async def set_camera(self, wish: str | Sequence[str] | None) -> Device | None:
-        """The camera is this one from now on (id, label, address, a list in order, None for the best)."""
+    async def set_camera(self, wish: DeviceRequest) -> Device | None:
+        """The camera is this one from now on (id, label, address, a device, a list in order, None for the best).
+        `DeviceError` where it cannot be had; then all stays as it was."""
         self._check_active()
-        return await self._own.set_device("camera", wish)
+        return await self._own.set_device("camera", wish_of(wish))
 
-    async def set_microphone(self, wish: str | Sequence[str] | None) -> Device | None:
+    async def set_microphone(self, wish: DeviceRequest) -> Device | None:
         """The microphone is this one from now on."""
         self._check_active()
-        return await self._own.set_device("microphone", wish)
+        return await self._own.set_device("microphone", wish_of(wish))
 
-    async def set_speaker(self, wish: str | Sequence[str] | None) -> Device | None:
-        """The loudspeaker is this one from now on. `DeviceError` or `PluginError` when it cannot; then none plays."""
+    async def set_speaker(self, wish: DeviceRequest) -> Device | None:
+        """The loudspeaker is this one from now on. `DeviceError` or `PluginError` when it cannot; then the former one
+        plays on."""
         self._check_active()
-        return await self._outputs.set_speaker(wish)
+        return await self._outputs.set_speaker(wish_of(wish))
 
     async def controls(self, kind: DeviceKind = "camera") -> Sequence[Control]:
         """What can be adjusted on the device in use: exposure, focus, zoom. Empty where it has nothing of the kind.

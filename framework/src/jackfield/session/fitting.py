@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Literal
 
@@ -17,6 +18,8 @@ from jackfield.session.processing import Treatment
 from jackfield.values.devices import Device
 from jackfield.values.errors import CallError
 from jackfield.values.settings import SessionSettings
+
+logger = logging.getLogger("jackfield.devices")
 
 
 @frozen
@@ -75,11 +78,15 @@ class Fitting:
 
     def _explain_passthrough(self, device: Device, codec: str) -> None:
         why = f"{device.id} is sent in {codec} as it encodes, and not decoded for this: set passthrough to false"
+        left: list[str] = []
         for offer in self._plugins.offers("register_processors"):
             for what in offer.thing.does if offer.thing.kind == self._kind else ():
                 if offer.thing.unsuited(what, device, self._settings) is None:
                     asked = f"processor {what.replace('_', ' ')}"
                     self._plugins.choices[asked] = Choice(asked, why=why)
+                    left.append(what.replace("_", " "))
+        if left:
+            logger.warning("no %s: %s", ", ".join(left), why)
 
     def mute(self, muted: bool) -> None:
         """Sound is heard and not sent, or sent again."""

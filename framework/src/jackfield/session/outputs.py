@@ -141,19 +141,35 @@ class Outputs:
             self._changed(found)
 
     async def set_speaker(self, wish: Wish) -> Device | None:
-        """Another loudspeaker plays from now on. `DeviceError` or `PluginError` when it cannot; then none does."""
+        """Another loudspeaker plays from now on. `DeviceError` or `PluginError` when it cannot; then the former one
+        plays on."""
         async with self._turn:
             await self._opened_first()
-            device, driver, _ = await aside(lambda: self._plugins.device("speaker", wish))
+            choice = self._plugins.choices.get("speaker")
+            try:
+                return await self._set_speaker(wish)
+            except BaseException:
+                if choice is not None:
+                    self._plugins.choices["speaker"] = choice
+                raise
+
+    async def _set_speaker(self, wish: Wish) -> Device | None:
+        device, driver, _ = await aside(lambda: self._plugins.device("speaker", wish))
+        former = self._playback if self._is_heard and not self._broken else None
+        if device is not None and former is not None and device.id == former.device.id:
             self._wish = wish
-            before = self.speaker
-            if device is not None and before is not None and device.id == before.id and not self._broken:
-                return device
-            await self._silence()
+            return device
+        await self._silence()
+        try:
             if device is not None:
                 await self._open_speaker(device, driver)
-            self._changed(device)
-            return device
+        except CallError:
+            if former is not None:
+                await self._try_speaker(former.device, former.driver)
+            raise
+        self._wish = wish
+        self._changed(device)
+        return device
 
     def _changed(self, speaker: Device | None) -> None:
         self._emit(events.SpeakerChanged(speaker))

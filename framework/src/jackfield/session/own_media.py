@@ -111,7 +111,7 @@ class OwnMedia:
             except (DeviceError, PluginError) as error:
                 await publication.end()
                 failed[device.id] = error.message
-                if isinstance(wish, str):
+                if isinstance(wish, str) or (wish is not None and len(wish) == 1):
                     none_opened(self._plugins, kind, wish, failed)
                     raise
             except BaseException:
@@ -242,9 +242,7 @@ class OwnMedia:
         if isinstance(what, Device):
             kind, wish = what.kind, what.id
         else:
-            there = await aside(self._plugins.devices)
-            kinds = [each.kind for each in there if what in (each.id, each.label, each.address)]
-            kind, wish = next(iter(kinds), "camera"), what
+            kind, wish = await aside(lambda: self._plugins.kind_of(what)), what
         if kind == "speaker":
             raise DeviceGone("a loudspeaker cannot be published")
         device, driver, _ = await aside(lambda: self._plugins.device(kind, wish))
@@ -306,7 +304,7 @@ class OwnMedia:
                 changed = await self._use(kind, device, driver)
                 break
             except DeviceError as error:
-                if device is None or wish is None or isinstance(wish, str):
+                if device is None or wish is None or isinstance(wish, str) or len(wish) == 1:
                     raise
                 failed[device.id] = error.message
         if kind in self._wishes:  # a screen that goes is waited for: nobody has asked that another be seen instead

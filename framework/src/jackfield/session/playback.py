@@ -38,10 +38,10 @@ class Playback:
         failed: Callable[[CallError], None] = lambda error: None,
         far_end: FarEnd | None = None,
     ) -> None:
-        self.device = device
+        self.device, self.driver = device, driver
         self._far_end = far_end or FarEnd()
         self._failed = failed
-        self._call, self._driver = call, driver
+        self._call = call
         self._player: Player | None = None
         #: Whether the device has taken any sound yet.
         self.is_heard = False
@@ -63,7 +63,7 @@ class Playback:
             raise
 
     async def _opened(self) -> None:
-        driver, device = self._driver, self.device
+        driver, device = self.driver, self.device
         wanted = AudioFormat(self._mixer.rate, self._mixer.channels)
         player = await opened(
             lambda: driver.open(device, wanted), lambda player: player.stop(), timeout_s=OPEN_TIMEOUT_S

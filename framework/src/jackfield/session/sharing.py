@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from jackfield.plugins import Plugins
@@ -12,7 +11,7 @@ from jackfield.session.outputs import Outputs
 from jackfield.session.own_media import OwnMedia
 from jackfield.session.publication import Publication
 from jackfield.session.recovery import LEAST_RANK
-from jackfield.values.devices import Device
+from jackfield.values.devices import Device, DeviceRequest, wish_of
 from jackfield.values.errors import DeviceError, DeviceGone
 from jackfield.values.settings import AudioMode
 
@@ -30,23 +29,23 @@ class Sharing:
 
         def _check_active(self) -> None: ...
 
-        async def set_speaker(self, wish: str | Sequence[str] | None) -> Device | None: ...
+        async def set_speaker(self, wish: DeviceRequest) -> Device | None: ...
 
     @property
     def is_screen_sharing(self) -> bool:
         """Whether others see our screen."""
         return self._own.of("screen") is not None
 
-    async def start_screen_sharing(self, screen: str | Sequence[str] | None = None) -> Publication:
-        """Others see this screen or window (id, label, address, a list in order, None for the first screen) beside our
-        camera; made-up screens only where they are named.
+    async def start_screen_sharing(self, screen: DeviceRequest = None) -> Publication:
+        """Others see this screen or window (id, label, address, a device, a list in order, None for the first one)
+        beside our camera; made-up screens only where they are named.
 
         Another one takes the place of one that is shared already, in the same track, and where it cannot be had the
         former is shared on. `DeviceError` says why it cannot be seen; `NotAllowed` when the token does not let us
         publish.
         """
         await self._reachable()
-        wish = screen if screen is not None else await aside(lambda: first_screen(self._plugins))
+        wish = wish_of(screen) if screen is not None else await aside(lambda: first_screen(self._plugins))
         await self._own.set_device("screen", wish)
         shared = self._own.of("screen")
         if shared is None:

@@ -202,8 +202,9 @@ class Supply:
     async def _put_back(self, old: Feed, feed: Feed, *, was_open: bool) -> None:
         """The new source could not be taken: the old one goes on where it was before, or is lost."""
         await feed.stop()
+        is_untouched = self._feed is old and old.capture is not None
         self._feed = old
-        if not was_open:
+        if is_untouched or not was_open:
             return
         try:
             await old.open()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from attrs import frozen
@@ -48,3 +49,14 @@ class DeviceChange:
 
     change: Literal["added", "removed", "changed"]
     device: Device
+
+
+#: How a device is asked for: an id, a label, an address or a part of one; a device itself; several in order; the best.
+DeviceRequest = str | Device | Sequence[str | Device] | None
+
+
+def wish_of(wish: DeviceRequest) -> str | Sequence[str] | None:
+    """The same with each device by its id. What is no wish goes through: whoever grants it says so."""
+    if isinstance(wish, list | tuple):
+        return [each.id if isinstance(each, Device) else each for each in wish]
+    return wish.id if isinstance(wish, Device) else wish  # type: ignore[return-value]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from fractions import Fraction
 from typing import cast
 
@@ -12,6 +13,8 @@ from av.filter.context import FilterContext
 from jackfield.values.errors import PluginError
 from jackfield.values.media import VideoFrame
 from jackfield_processing.options import Crop
+
+logger = logging.getLogger("jackfield.processing")
 
 _TICK = Fraction(1, 90_000)
 #: What turns a picture clockwise by so much (https://ffmpeg.org/ffmpeg-filters.html#transpose-1).
@@ -72,6 +75,13 @@ class Framing:
         steps: list[tuple[str, str]] = []
         if self._crop is not None:
             steps.append(("crop", _within(self._crop, picture.width, picture.height)))
+            if not self._crop.fits(picture.width, picture.height):
+                logger.warning(
+                    "crop %s does not fit in pictures of %dx%d: what they have of it is shown",
+                    self._crop,
+                    picture.width,
+                    picture.height,
+                )
         steps += _TURNS[(self._rotate + rotation) % 360]
         if self._mirror:
             steps.append(("hflip", ""))

@@ -15,14 +15,14 @@ _CROP = re.compile(r"(\d+)x(\d+)\+(\d+)\+(\d+)")
 def _rotations(options: Any, attribute: Attribute[Any], value: dict[str, int]) -> None:
     wrong = {device: degrees for device, degrees in value.items() if degrees not in (0, 90, 180, 270)}
     if wrong:
-        raise ValueError(f"rotate: {wrong} is no rotation; allowed are 0, 90, 180 and 270 degrees, clockwise")
+        raise ValueError(f"{wrong} is no rotation; allowed are 0, 90, 180 and 270 degrees, clockwise")
 
 
 def _crops(options: Any, attribute: Attribute[Any], value: dict[str, str]) -> None:
     for device, text in value.items():
         found = _CROP.fullmatch(text)
         if found is None or min(int(found[1]), int(found[2])) < 16:
-            raise ValueError(f'crop: {text!r} for {device} is no "WIDTHxHEIGHT+LEFT+TOP", 16 pixels or more each way')
+            raise ValueError(f'{text!r} for {device} is no "WIDTHxHEIGHT+LEFT+TOP", 16 pixels or more each way')
 
 
 @frozen
@@ -33,6 +33,13 @@ class Crop:
     height: int
     left: int
     top: int
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}+{self.left}+{self.top}"
+
+    def fits(self, width: int, height: int) -> bool:
+        """Whether pictures of this size have all of it."""
+        return self.left + self.width <= width and self.top + self.height <= height
 
 
 @frozen(kw_only=True)

@@ -48,7 +48,7 @@ class Patience:
     #: A run that gave media for so long makes up for all the failures before it.
     steady_s: float = 10.0
     #: It is given up once it has failed for so long with nothing in between.
-    give_up_s: float = 30.0
+    give_up_s: float = 3.0
 
 
 @frozen
