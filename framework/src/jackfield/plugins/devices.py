@@ -55,6 +55,7 @@ class Wish:
         if len(wishes) == 1 and wishes[0] != "none":  # as it is said of the one
             return self._one(wishes[0])
         passed: list[PassedOver] = []
+        told: set[str] = set()
         for wish in wishes:
             if wish == "none":
                 return None, Choice(self.kind, why="none of those before is there", passed_over=tuple(passed))
@@ -62,8 +63,9 @@ class Wish:
                 taken, choice = self._one(wish)
             except DeviceError as exc:
                 passed.append(PassedOver(wish, wish.partition(":")[0], exc.message))
+                told |= {wish, exc.details.get("device", wish)}
                 continue
-            others = tuple(other for other in choice.passed_over if other.name != wish)
+            others = tuple(other for other in choice.passed_over if other.name not in told)
             why = f"first in order that works: {choice.why}"
             return taken, Choice(choice.asked, choice.chosen, choice.plugin, why, (*passed, *others))
         reasons = "; ".join(other.reason for other in passed)

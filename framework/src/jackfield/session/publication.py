@@ -77,6 +77,9 @@ class Publication:
         self._seen_again: asyncio.Task[None] | None = None
         self._told_muted: bool | None = None
 
+    def __repr__(self) -> str:
+        return f"<Publication {self.sid or 'unpublished'}: {self.name or self.source}, {self.codec}>"
+
     @property
     def device(self) -> Device | None:
         """The device in use; None for a program's source."""
