@@ -1,14 +1,17 @@
 """Draws the pictures of docs/the-call-on-screen.md: ``python -m scripts.pictures [FOLDER]``.
 
-The page's own components in Chromium, over the painted call of framework/web/test/gallery, put together in sheets.
+The page's own components in Chromium, over the painted call of framework/web/test/gallery, and the page itself before a
+made-up camera, put together in sheets.
 Needs Chromium and what `make setup` installs; takes about a minute.
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import functools
 import http.server
+import io
 import subprocess
 import sys
 import tempfile
@@ -18,10 +21,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+import av
+from playwright.sync_api import Browser, Page, Playwright, ViewportSize, sync_playwright
 
+from jackfield.server.app import Server
+from tests.lab.browser import FLAGS
 from tests.lab.machine import ROOT, find_chromium
-from tests.lab.web import WEB, build
+from tests.lab.web import WEB, build, link, serving
 
 IMAGES = ROOT / "docs" / "images"
 DESKTOP: ViewportSize = {"width": 1280, "height": 800}
@@ -62,6 +68,15 @@ SHEET = """async ({shots, columns, cell, ground, ink}) => {
 }"""
 
 
+#: The made-up devices by names that people know.
+NAMED = """
+const list = navigator.mediaDevices.enumerateDevices.bind(navigator.mediaDevices);
+const names = {videoinput: 'Webcam', audioinput: 'Microphone', audiooutput: 'Loudspeaker'};
+navigator.mediaDevices.enumerateDevices = async () => (await list()).map(
+  ({deviceId, groupId, kind}) => ({deviceId, groupId, kind, label: names[kind]}));
+"""
+
+
 def main(folder: Path = IMAGES) -> None:
     """Every sheet, into this folder."""
     with sync_playwright() as playwright, served_gallery() as address:
@@ -81,6 +96,12 @@ def main(folder: Path = IMAGES) -> None:
             )
         )
         sheet(browser, folder / "call-moments-phone.webp", shots(browser, address, short, PHONE, "light"), 6, PHONE)
+        person = painted(browser, address)
+        with real_page() as server:
+            before = at_the_page(playwright, link(server, "stand-up"), person, DESKTOP, "light")
+            sheet(browser, folder / "call-devices.webp", before, 3, DESKTOP)
+            small = at_the_page(playwright, link(server, "review"), person, PHONE, "dark")
+            sheet(browser, folder / "call-devices-phone.webp", small, 3, PHONE)
         browser.close()
 
 
@@ -138,6 +159,73 @@ def shot(page: Page, address: str) -> bytes:
         page.get_by_role("button", name="More", exact=True).click()
     page.wait_for_timeout(SETTLED_MS)
     return page.screenshot()
+
+
+# --- the real page, before a made-up camera -------------------------------------------------------------------------
+def painted(browser: Browser, address: str) -> bytes:
+    """A painted person, as a film of one picture that Chromium takes for its camera's (YUV4MPEG2)."""
+    page = browser.new_page(viewport={"width": 1280, "height": 720}, reduced_motion="reduce")
+    page.goto(f"{address}?people=1")
+    page.locator(".jf-tile video").first.wait_for()
+    page.wait_for_timeout(SETTLED_MS)
+    page.add_style_tag(
+        content="body * { visibility: hidden !important } .jf-tile video { visibility: visible !important }"
+    )
+    picture = page.locator(".jf-tile video").first.screenshot()
+    page.close()
+    with av.open(io.BytesIO(picture)) as file:
+        frame = next(file.decode(video=0)).reformat(1280, 720, "yuv420p")
+    return b"YUV4MPEG2 W1280 H720 F30:1 C420jpeg\n" + 2 * (b"FRAME\n" + frame.to_ndarray().tobytes())
+
+
+@contextmanager
+def real_page() -> Iterator[Server]:
+    """A server on this machine, which serves the page."""
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, daemon=True).start()
+    serving_it = serving(drain_s=0.1)
+    server = asyncio.run_coroutine_threadsafe(serving_it.__aenter__(), loop).result(30)
+    try:
+        yield server
+    finally:
+        asyncio.run_coroutine_threadsafe(serving_it.__aexit__(None, None, None), loop).result(30)
+        loop.call_soon_threadsafe(loop.stop)
+
+
+def at_the_page(
+    playwright: Playwright, address: str, film: bytes, size: ViewportSize, scheme: Any
+) -> list[tuple[str, bytes]]:
+    """Before joining; then the camera's menu and the settings, in the call."""
+    is_phone = size is PHONE
+    with tempfile.NamedTemporaryFile(suffix=".y4m", prefix="Camera") as file:
+        file.write(film)
+        file.flush()
+        flags = [*FLAGS, f"--use-file-for-fake-video-capture={file.name}"]
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=flags)
+        context = browser.new_context(
+            viewport=size, color_scheme=scheme, reduced_motion="reduce", is_mobile=is_phone, has_touch=is_phone,
+            permissions=["camera", "microphone"],
+        )  # fmt: skip
+        context.add_init_script(NAMED)
+        page, taken = context.new_page(), []
+        page.goto(address)
+        page.get_by_label("Your name").fill("Ada Lovelace")
+        page.get_by_label("Background").select_option("A little blurred")
+        shown = "() => document.querySelector('.jf-preview video').getVideoPlaybackQuality().totalVideoFrames > 9"
+        page.wait_for_function(shown)
+        taken.append(("Before joining", page.screenshot()))
+        page.get_by_role("button", name="Join", exact=True).click()
+        page.locator(".jf-tile video").first.wait_for()
+        page.get_by_role("button", name="Choose camera").click()
+        page.wait_for_timeout(2 * SETTLED_MS)
+        taken.append(("Camera and background", page.screenshot()))
+        page.keyboard.press("Escape")
+        page.get_by_role("button", name="More", exact=True).click()
+        page.get_by_role("menuitem", name="Settings").click()
+        page.wait_for_timeout(2 * SETTLED_MS)
+        taken.append(("Settings", page.screenshot()))
+        browser.close()
+    return taken
 
 
 def sheet(browser: Browser, path: Path, taken: list[tuple[str, bytes]], columns: int, size: ViewportSize) -> None:

@@ -112,6 +112,9 @@ async def test_what_is_behind_a_person_is_blurred_replaced_and_seen_again(
             await choose(page, "A picture…")
         await (await asked.value).set_files(blue(tmp_path / "blue.png"))
         await seen(call, is_blue)
+        await button(page, "Choose camera").click()
+        await expect(page.get_by_role("menuitemradio", checked=True)).to_have_count(2)  # the camera is still named
+        await page.keyboard.press("Escape")
         await button(page, "Turn camera off").click()
         await button(page, "Turn camera on").click()
         again = await seen(call, lambda pixels: True)

@@ -201,7 +201,7 @@ class LiveKitCall implements Call {
     const source = kind === 'camera' ? Track.Source.Camera : Track.Source.Microphone;
     const publication = kind === 'speaker' ? undefined : this.room.localParticipant.getTrackPublication(source);
     // A muted track still names the device that it had; what was chosen since is opened when it is turned on again.
-    const inUse = publication?.isMuted ? undefined : publication?.track?.mediaStreamTrack.getSettings().deviceId;
+    const inUse = publication?.isMuted ? undefined : publication?.track?.getSourceTrackSettings().deviceId; // not of the picture with another background
     return inUse ?? this.room.getActiveDevice(BROWSER_KIND[kind]) ?? 'default';
   }
 
