@@ -1,4 +1,4 @@
-"""Where the built web client is: the pages and modules that servers and renderers hand to browsers."""
+"""Where the built web client is: the pages and modules that servers and renderers hand to browsers, and a model."""
 
 from __future__ import annotations
 
@@ -18,3 +18,16 @@ def folder() -> Path:
     if not (STATIC / "screen.html").is_file():
         raise PluginError("the web client has not been built; in the checkout run `make setup`")
     return STATIC
+
+
+def segmentation_model() -> Path:
+    """The model that tells a person from what is behind them, beside the page, which uses it too.
+
+    TensorFlow Lite, MediaPipe's selfie segmentation for landscape pictures: float32 RGB of 0 to 1, shape
+    (1, 144, 256, 3), becomes how sure it is of a person, 0 to 1, shape (1, 144, 256, 1). `PluginError` where the web
+    client was never built, or by an older checkout.
+    """
+    model = STATIC / "background/selfie.tflite"
+    if not model.is_file():
+        raise PluginError(f"{model} is not there: it is built with the web client; in the checkout run `make setup`")
+    return model
