@@ -249,12 +249,43 @@ class VideoProcessor(Protocol):
         """Gives back what it holds."""
 
 
+#: What a factory of `ShowsBackdrop` names in ``does``: done last, and only while somebody asked for a backdrop.
+BACKGROUND = "background"
+
+
+@frozen(eq=False)
+class Backdrop:
+    """What others see behind a person: ``picture``, or where that is None the camera's own picture, blurred.
+
+    ``blur`` is above 0, a little, to 1, much. ``picture`` is rgb24, upright, of any size; it is shared and not written
+    to, and whoever shows it scales it to cover the camera's picture and crops it centrally.
+    """
+
+    blur: float = 1.0
+    picture: VideoFrame | None = None
+
+
+@runtime_checkable
+class ShowsBackdrop(Protocol):
+    """A video processor that tells people from what is behind them; its factory ``does`` `BACKGROUND`."""
+
+    def show_backdrop(self, backdrop: Backdrop) -> None:
+        """Shows this behind people, from the first picture on; `PluginError` says why it cannot.
+
+        Called once, before ``process``, on the thread that opened it: another backdrop gets another processor. What
+        ``process`` answers has the size, pixel layout or yuv420p, colours and instant of what it was given. Where it
+        cannot tell a person from what is behind them it raises, and never answers with the camera's picture: the call
+        then covers what the camera gives until another backdrop is asked for, or none.
+        """
+
+
 class ProcessorFactory(Protocol):
     """One way to change sound or pictures.
 
     ``does`` names what it can do, in the order in which it is done: a name that is a setting (``echo_cancellation``,
-    ``noise_suppression``, ``auto_gain_control``) is done where the setting is true, any other wherever it suits. For
-    each name the highest rank that can be used is taken; one that is taken for several is opened once.
+    ``noise_suppression``, ``auto_gain_control``) is done where the setting is true, `BACKGROUND` where somebody asked
+    for one, any other wherever it suits. For each name the highest rank that can be used is taken; one that is taken
+    for several is opened once.
     """
 
     kind: Literal["audio", "video"]

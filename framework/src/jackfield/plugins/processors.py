@@ -13,6 +13,7 @@ from attrs import define
 from jackfield.plugins.patience import started
 from jackfield.plugins.registry import Plugins
 from jackfield.plugins.selection import Choice, Offer, Preference, Search, Unusable
+from jackfield.roles import BACKGROUND, Backdrop
 from jackfield.values.devices import Device
 from jackfield.values.settings import SETTINGS, SessionSettings
 
@@ -35,33 +36,49 @@ class OpenProcessor:
 
 
 def open_processors(
-    plugins: Plugins, kind: Literal["audio", "video"], device: Device | None, settings: SessionSettings
+    plugins: Plugins,
+    kind: Literal["audio", "video"],
+    device: Device | None,
+    settings: SessionSettings,
+    backdrop: Backdrop | None = None,
+    *,
+    treated: bool = True,
 ) -> list[OpenProcessor]:
     """What a source's media goes through, opened, in order; ``device`` is None for a program's source. Blocks.
 
-    Nothing that fails is raised: it is passed over, and the choices in `Plugins.explain` say why.
+    With a ``backdrop``, what shows it comes last; what is not ``treated`` goes through nothing else. Nothing that
+    fails is raised: it is passed over, and the choices in `Plugins.explain` say why.
     """
     offers = [offer for offer in plugins.offers("register_processors") if offer.thing.kind == kind]
+    names = _names(plugins, kind, offers) if treated else []
+    if backdrop is not None:
+        names.append(BACKGROUND)
     failed: dict[str, str] = {}
     while True:
-        taken = dict(_taken(plugins, offers, kind, device, settings, failed))
-        made = _opened(taken, device, settings, failed)
+        taken = dict(_taken(plugins, offers, names, device, settings, failed))
+        made = _opened(taken, device, settings, failed, backdrop)
         if made is not None:
             return made
+
+
+def _names(plugins: Plugins, kind: str, offers: Sequence[Offer]) -> list[str]:
+    """What may be done to any source, in order."""
+    ordered = Preference((), plugins.config.plugins.prefer).order(offers)
+    of_settings = OF_SETTINGS if kind == "audio" else ()
+    names = dict.fromkeys([*of_settings, *(what for offer in ordered for what in offer.thing.does)])
+    return [name for name in names if name != BACKGROUND]
 
 
 def _taken(
     plugins: Plugins,
     offers: Sequence[Offer],
-    kind: str,
+    names: Sequence[str],
     device: Device | None,
     settings: SessionSettings,
     failed: dict[str, str],
 ) -> Iterator[tuple[str, Offer]]:
     """What is done → by whom; each choice is kept for `Plugins.explain`."""
-    ordered = Preference((), plugins.config.plugins.prefer).order(offers)
-    of_settings = OF_SETTINGS if kind == "audio" else ()
-    for what in dict.fromkeys([*of_settings, *(what for offer in ordered for what in offer.thing.does)]):
+    for what in names:
         asked = f"processor {what.replace('_', ' ')}"
         reason = _not_wanted(what, device, settings)
         if reason:
@@ -93,7 +110,11 @@ def _usable(what: str, device: Device | None, settings: SessionSettings) -> Call
 
 
 def _opened(
-    taken: dict[str, Offer], device: Device | None, settings: SessionSettings, failed: dict[str, str]
+    taken: dict[str, Offer],
+    device: Device | None,
+    settings: SessionSettings,
+    failed: dict[str, str],
+    backdrop: Backdrop | None,
 ) -> list[OpenProcessor] | None:
     """Each offer opened once for all that it was taken for; None, and a reason in ``failed``, where one does not."""
     offers = {id(offer.thing): offer for offer in taken.values()}
@@ -102,11 +123,13 @@ def _opened(
         does = tuple(what for what, by in taken.items() if id(by.thing) == key)
         try:
             processor = offer.thing.open(does, device, settings)
+            made.append(OpenProcessor(offer.thing.name, offer.plugin, does, processor))
+            if BACKGROUND in does:
+                processor.show_backdrop(backdrop)
         except Exception as exc:
             failed[offer.thing.name] = f"opening it failed: {type(exc).__name__}: {exc}"
             close_processors(made)
             return None
-        made.append(OpenProcessor(offer.thing.name, offer.plugin, does, processor))
     return made
 
 

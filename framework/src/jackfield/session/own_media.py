@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Coroutine, Sequence
+from contextlib import suppress
 from typing import Any
 
 from livekit.protocol.rtc import TrackPublishedResponse
@@ -12,12 +13,13 @@ from livekit.protocol.rtc import TrackPublishedResponse
 from jackfield.media.encryption import frames
 from jackfield.media.far_end import FarEnd
 from jackfield.plugins import Plugins
-from jackfield.roles import Control, HasControls
+from jackfield.roles import BACKGROUND, Backdrop, Control, HasControls
 from jackfield.rtc import codecs, signalling
 from jackfield.session.connection import Connection
 from jackfield.session.encryption import CallEncryption
 from jackfield.session.explaining import Wish, none_opened, passed_through
 from jackfield.session.feed import Feed
+from jackfield.session.fitting import try_backdrop
 from jackfield.session.hotplug import HotPlug
 from jackfield.session.opening import aside
 from jackfield.session.own_track import OwnTracks
@@ -74,6 +76,7 @@ class OwnMedia:
         self.shown = OwnTracks(plugins, emit, lambda error, source: emit(events.Error(error, source)))
         #: Devices whose own encoding nobody could decode: they are asked for raw pictures from then on.
         self._unfit_devices: set[str] = set()
+        self._backdrop: Backdrop | None = None
 
     # --- at the join
     async def prepare(self) -> None:
@@ -195,6 +198,7 @@ class OwnMedia:
         try:
             await publication.supply.prepare(self._codecs(publication))
             self.publications.append(publication)
+            await self._clothe(publication)
             await self._announce(publication)
             if publication.source == "screen":
                 self._emit(events.ScreenShareStarted())
@@ -220,6 +224,7 @@ class OwnMedia:
             feed, kind, source, name, self.settings, self._plugins, muted=muted, far_end=self.far_end
         )
         supply, route = publication.supply, publication.supply.route
+        supply.begins_before(self._backdrop if source == "camera" else None)
         publication.on_refused = lambda error: self._refused(publication, error)
         supply.on_lost = lambda error: self._lost(publication, error)
         supply.on_processor_failed = lambda error, name: self._emit(events.Error(error, name))
@@ -259,8 +264,38 @@ class OwnMedia:
             driver=driver,
             find=lambda: self._plugins.device(device.kind, device.id)[0],
             modes=self._plugins.modes,
-            codecs=codecs if self.settings.passthrough and device.id not in self._unfit_devices else (),
+            codecs=codecs if self._may_pass(device) else (),
         )
+
+    def _may_pass(self, device: Device) -> bool:
+        """Whether what the device encodes itself may be sent as it is."""
+        seen_anew = self._backdrop is not None and device.kind == "camera"
+        return self.settings.passthrough and not seen_anew and device.id not in self._unfit_devices
+
+    # --- the background
+    async def set_backdrop(self, backdrop: Backdrop | None) -> None:
+        """This is seen behind us, whatever is our camera from now on; None for what is there. A `CallError` says why it
+        cannot be, and all stays as it was."""
+        async with self._turns["camera"]:
+            if backdrop is not None and self.of("camera") is None:
+                await aside(lambda: try_backdrop(self._plugins, self.settings, backdrop))
+            before, self._backdrop = self._backdrop, backdrop
+            try:
+                for each in list(self.publications):
+                    await self._clothe(each)
+            except BaseException:
+                self._backdrop = before
+                for each in list(self.publications):
+                    with suppress(CallError):
+                        await self._clothe(each)
+                raise
+            if backdrop is None:
+                self._plugins.choices.pop(f"processor {BACKGROUND}", None)
+
+    async def _clothe(self, publication: Publication) -> None:
+        """A camera's pictures are seen before what was asked for last."""
+        if publication.source == "camera":
+            await publication.supply.put_behind(self._backdrop)
 
     # --- the camera and the microphone
     def of(self, source: str) -> Publication | None:

@@ -10,9 +10,9 @@ from typing import TypeVar
 from jackfield.media.far_end import RATE, FarEnd
 from jackfield.media.reblock import Reblocker
 from jackfield.plugins import OpenProcessor, close_processors
-from jackfield.roles import DetectsSpeech
+from jackfield.roles import BACKGROUND, DetectsSpeech
 from jackfield.session.listening import MicrophoneWatch
-from jackfield.session.placeholder import Placeholder
+from jackfield.session.placeholder import Placeholder, picture
 from jackfield.session.stall import Left, Stall
 from jackfield.values.errors import CallError, PluginError
 from jackfield.values.media import AudioBlock, VideoFrame
@@ -29,7 +29,8 @@ Dropped = Callable[[CallError, str], None]
 
 
 class Treatment:
-    """The processors of one publication, which `use` replaces. One that raises is dropped, and media goes on without.
+    """The processors of one publication, which `use` replaces. One that raises is dropped, and media goes on without:
+    but for pictures that are to be seen with another background, which are covered where nothing gives them one.
 
     Sound with no processor passes as it came, bit for bit; with some it is 10 ms blocks of 48 kHz, mono. With a
     ``watch``, sound is also listened to; while that is muted nothing comes out.
@@ -41,27 +42,31 @@ class Treatment:
         self._dropped, self._watch = dropped, watch
         #: Gets each picture as well; None while nobody looks.
         self.shown: Callable[[VideoFrame], None] | None = None
-        self._next: list[OpenProcessor] | None = None
+        self._next: tuple[list[OpenProcessor], bool] | None = None
         self._changing = threading.Lock()
         self._processors: list[OpenProcessor] = []
+        self._covers = False
+        self._cover: VideoFrame | None = None
         self._detector: DetectsSpeech | None = None
         self._stall: Stall | None = None
         self._inside: OpenProcessor | None = None
         self._far = far_end.reader() if far_end else None
         self._blocks = Reblocker(RATE, 1, PTIME_MS)
 
-    def use(self, processors: Sequence[OpenProcessor]) -> None:
-        """These from the next block or picture on; the former are closed. Any thread."""
+    def use(self, processors: Sequence[OpenProcessor], *, covers: bool = False) -> None:
+        """These from the next block or picture on; the former are closed. With ``covers`` no picture comes out that
+        nothing has given another background. Any thread."""
         with self._changing:
-            unused, self._next = self._next, list(processors)
-        close_processors(unused or ())
+            unused, self._next = self._next, (list(processors), covers)
+        close_processors(unused[0] if unused is not None else ())
 
     def _change(self) -> None:
         with self._changing:
             taken, self._next = self._next, None
         if taken is not None:
             close_processors(self._processors)
-            self._set(taken)
+            self._covers = taken[1]
+            self._set(taken[0])
             self._blocks = Reblocker(RATE, 1, PTIME_MS)
 
     def _set(self, processors: list[OpenProcessor]) -> None:
@@ -101,7 +106,17 @@ class Treatment:
                 raise
             except BaseException as exc:
                 self._drop(each, exc)
-        return frame
+        return self._covered(frame) if self._covers and not self._is_clad() else frame
+
+    def _is_clad(self) -> bool:
+        """Whether what comes out has another background; what fails at it is left out by then."""
+        return any(BACKGROUND in each.does for each in self._processors)
+
+    def _covered(self, frame: VideoFrame) -> VideoFrame:
+        """A placeholder of this picture's size in its stead, of its instant."""
+        if self._cover is None or (self._cover.width, self._cover.height) != (frame.width & ~1, frame.height & ~1):
+            self._cover = picture(frame.width, frame.height)
+        return VideoFrame(self._cover.picture, frame.time_ns, frame.rotation)
 
     def _block(self, near: AudioBlock) -> AudioBlock:
         far, delay_ms = None, 0
@@ -164,7 +179,13 @@ class Treatment:
         found = f"processor {broken.name} ({broken.plugin}) failed and is left out: {type(exc).__name__}: {exc}"
         logger.warning("%s", found, exc_info=exc)
         lost = ", ".join(each.replace("_", " ") for each in broken.does)
-        self._dropped(PluginError(f"{found}; the call goes on without its {lost}"), broken.name)
+        goes_on = f"the call goes on without its {lost}"
+        if self._covers and BACKGROUND in broken.does:
+            goes_on = (
+                "what the camera gives is covered: ask for a background again, or show the camera as it is with "
+                "clear_background()"
+            )
+        self._dropped(PluginError(f"{found}; {goes_on}"), broken.name)
 
     def close(self) -> None:
         """The processors have given back what they hold. Call it once nothing is applied any more."""

@@ -9,7 +9,7 @@ from typing import Literal
 
 from jackfield.media.far_end import FarEnd
 from jackfield.plugins import Plugins
-from jackfield.roles import ForcesKeyframe, MendsItself, SetsBitrate
+from jackfield.roles import Backdrop, ForcesKeyframe, MendsItself, SetsBitrate
 from jackfield.session.absence import Absence, stalls
 from jackfield.session.adaptation import Keeps
 from jackfield.session.encode import Encoded
@@ -238,6 +238,48 @@ class Supply:
             except CallError as error:
                 self._loop.call_soon(self._lost, feed, error)
         self.force_keyframe()
+
+    def begins_before(self, backdrop: Backdrop | None) -> None:
+        """This is behind us from its first picture on; call it before `prepare`."""
+        self._fitting.backdrop = backdrop
+
+    async def put_behind(self, backdrop: Backdrop | None) -> None:
+        """This is behind us from the next picture on; a device that encodes by itself is asked for raw pictures. A
+        `CallError` says why it cannot be, and all stays as it was."""
+        async with self.turn:
+            feed, codecs, before = self._feed, self._feed.codecs, self._fitting.backdrop
+            if self.ended or backdrop is before:
+                return
+            is_open, is_raw = feed.capture is not None, feed.codec is None
+            self._fitting.backdrop = backdrop
+            try:
+                await self._clothe(feed)
+            except BaseException:
+                self._fitting.backdrop, feed.codecs = before, codecs
+                if not is_raw:
+                    await self._put_back(feed, feed, was_open=is_open)
+                raise
+            self.route.forget_picture()
+        self.force_keyframe()
+
+    async def _clothe(self, feed: Feed) -> None:
+        """The feed is fitted to another backdrop, and raw where there is one."""
+        if self._fitting.backdrop is None or feed.device is None:
+            await self._fitting.to(feed)
+            return
+        feed.codecs = ()
+        if feed.codec is None:
+            await self._fitting.to(feed)
+            return
+        is_open = feed.capture is not None
+        await feed.stop()
+        if is_open:
+            await feed.open()
+        else:
+            feed.turned_raw()
+        await self._adapt()
+        if is_open:
+            await self._start(feed)
 
     async def _adapt(self) -> None:
         """An encoder where the feed is raw, none where it is encoded and nothing stands in for it."""
