@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from jackfield import AudioMode, CallSession, Layout
-from jackfield.values.errors import DeviceGone, PluginError
+from jackfield.values.errors import DeviceGone, PluginError, SettingsError
 from tests.lab.meeting import LIMIT_S, People, heard, names, until
 
 SMALL = {"video": {"width": 320, "height": 180, "fps": 10}}
@@ -233,11 +235,56 @@ async def test_who_stays_alone_is_taken_out_of_the_call(people: People) -> None:
     assert told == ["idle_prompt", "session_timed_out", "session_left"]
 
 
-async def test_a_background_that_no_plugin_can_change_is_refused_in_words(people: People) -> None:
-    """What was asked for, and where it is said why; to clear what was never set is fine."""
+async def test_a_background_that_no_plugin_can_change_is_refused_in_words(
+    people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was asked for, and what to install; to clear what was never set is fine."""
     ada = await people.join("ada")
-    with pytest.raises(PluginError, match=r"a blur of 0\.5 was asked for.*virtual-background\.md"):
+    monkeypatch.setattr(ada._plugins, "loaded", [each for each in ada._plugins.loaded if each.name != "background"])
+    assert not ada.can_set_background
+    with pytest.raises(
+        PluginError, match=r"a blur of 0\.5 was asked for.*pip install jackfield-background.*background\.md"
+    ):
         await ada.set_background_blur(0.5)
     with pytest.raises(PluginError, match=r"beach\.jpg as background"):
         await ada.set_background_image("beach.jpg")
     await ada.clear_background()
+
+
+async def test_what_is_behind_us_is_changed_in_a_call(people: People, tmp_path: Path) -> None:
+    """Of a real call, as another sees it: blurred, a picture, and as it is; what is wrong changes nothing."""
+    ada = await people.join(
+        "ada", {"camera": "synthetic:card-front", "video": {"width": 320, "height": 180, "fps": 15}}
+    )
+    assert ada.can_set_background
+    bob = await people.join("bob")
+    await until(lambda: bob.participants["ada"].video is not None)
+    shown: list[Any] = []
+    bob.participants["ada"].video.take_decoded(shown.append)  # type: ignore[union-attr]
+
+    def grain() -> float:
+        """How much neighbours in the newest picture differ."""
+        pixels = shown[-1].to_ndarray(format="gray").astype(int)
+        return float(np.abs(np.diff(pixels, axis=1)).mean())
+
+    await until(lambda: bool(shown))
+    sharp = grain()
+    await ada.set_background_blur(1.0)
+    await until(lambda: grain() < sharp / 3)
+    for level in (7, -1, float("nan"), True, "much"):
+        with pytest.raises(SettingsError, match="give a level from 0"):
+            await ada.set_background_blur(level)  # type: ignore[arg-type]
+    (tmp_path / "text.png").write_text("no picture")
+    for name in ("nowhere.png", "text.png"):
+        with pytest.raises(SettingsError, match=rf"background image: .*{name}.*; name a picture"):
+            await ada.set_background_image(tmp_path / name)
+    assert grain() < sharp / 3
+    (tmp_path / "white.ppm").write_bytes(b"P6 16 9 255\n" + b"\xff" * (16 * 9 * 3))
+    await ada.set_background_image(tmp_path / "white.ppm")
+    await until(lambda: int(np.median(shown[-1].to_ndarray(format="gray"))) > 225)
+    assert "selfie (background)" in next(str(each) for each in ada.explain() if each.asked == "processor background")
+    await ada.set_background_blur(0)
+    await until(lambda: grain() > sharp * 0.7)
+    await ada.set_background_blur(0.5)
+    await ada.clear_background()
+    assert not [each for each in ada.explain() if each.asked == "processor background"]

@@ -55,7 +55,7 @@ BUTTONS = (
         "hide_virtual_background_button",
         "blur",
         "Background",
-        needs="set_background_blur",
+        needs="can_set_background",
         of_pictures=True,
     ),
     Button("recording_toggle", "hide_recording_button", "record", "Record", "", "Stop recording"),
@@ -84,7 +84,7 @@ def shown_buttons(call: Any) -> list[Button]:
         for each in BUTTONS
         if not getattr(settings, each.hide)
         and not (each.of_pictures and is_voice)
-        and (not each.needs or hasattr(call, each.needs))
+        and (not each.needs or bool(getattr(call, each.needs, False)))
     ]
 
 

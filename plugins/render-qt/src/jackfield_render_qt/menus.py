@@ -60,8 +60,8 @@ class Menus:
         """Blurred a little or much, a picture, or as it is."""
         call, menu = self._call, QMenu(self._parent)
         self._add(menu, "As it is", "", colours, lambda: self._do(call.clear_background))
-        self._add(menu, "Blurred a little", "", colours, lambda: self._do(lambda: call.set_background_blur(1)))
-        self._add(menu, "Blurred much", "", colours, lambda: self._do(lambda: call.set_background_blur(3)))
+        self._add(menu, "Blurred a little", "", colours, lambda: self._do(lambda: call.set_background_blur(0.3)))
+        self._add(menu, "Blurred much", "", colours, lambda: self._do(lambda: call.set_background_blur(1.0)))
         if hasattr(call, "set_background_image"):
             self._add(menu, "A picture …", "", colours, choose_image)
         return menu
