@@ -132,6 +132,14 @@ def _lack_of_rtsp_server() -> str:
     return f"GStreamer's RTSP server: {done.stderr.strip().splitlines()[-1]}" if done.returncode else ""
 
 
+#: "Go forward ten meters": mono, 16 bits, 16 kHz.
+SPEECH = Path("/usr/share/pocketsphinx/test/data/goforward.raw")
+
+
+def _lack_of_speech() -> str:
+    return "" if SPEECH.exists() else "no recording of somebody who speaks is installed"
+
+
 def _apt(package: str) -> str:
     return f"apt-get install {package}   (or APT=1 make test)"
 
@@ -173,6 +181,7 @@ NEEDS = {
         Need("tun", _lack_of_tunnels, "modprobe tun; in a container: --device /dev/net/tun --cap-add NET_ADMIN"),
         Need("qt", _lack_of_qt, _apt(_QT_PACKAGES), _QT_PACKAGES),
         Need("qt-xcb", _lack_of_xcb, _apt(_XCB_PACKAGES), _XCB_PACKAGES),
+        Need("speech", _lack_of_speech, _apt("pocketsphinx-testdata"), "pocketsphinx-testdata"),
         Need("ffmpeg", _missing("ffmpeg"), _apt("ffmpeg"), "ffmpeg"),
         Need("gst-launch", _missing("gst-launch-1.0"), _apt(_GSTREAMER), _GSTREAMER),
         Need("rtsp-server", _lack_of_rtsp_server, _apt(_RTSP_PACKAGES), _RTSP_PACKAGES),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         ProcessorFactory,
         RendererFactory,
         TokenProviderFactory,
+        TranscriberFactory,
     )
     from jackfield.values.findings import Finding
     from jackfield.values.people import Place
@@ -74,4 +75,10 @@ def register_renderers(options: Any) -> Sequence[RendererFactory]:
 @hookspec
 def register_playbacks(options: Any) -> Sequence[PlaybackDriver]:
     """Loudspeakers."""
+    return ()
+
+
+@hookspec
+def register_transcribers(options: Any) -> Sequence[TranscriberFactory]:
+    """What makes text of speech, each for some languages."""
     return ()

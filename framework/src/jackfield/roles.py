@@ -417,6 +417,60 @@ class DecoderFactory(Protocol):
         """A running decoder, or ``EncoderError``. ``channels`` matters to sound alone."""
 
 
+# --- what writes down what is said --------------------------------------------------------------------------------
+@frozen
+class Words:
+    """What was understood of one piece of speech, from ``began_ns`` to ``ended_ns`` by the blocks' instants.
+
+    Pieces are numbered by ``segment``, growing. Answers for a segment replace each other until one is ``final``; after
+    that comes no more of it. ``text`` is never blank.
+    """
+
+    segment: int
+    text: str
+    final: bool
+    began_ns: int
+    ended_ns: int
+
+
+class Transcriber(Protocol):
+    """Writes down what one speaker says. Used on one thread of its own, never the event loop: it may take its time, and
+    whoever feeds it drops sound where it does not keep up. What it raises ends it; another is opened in its place."""
+
+    def hear(self, block: AudioBlock) -> Sequence[Words]:
+        """What is understood by now that was not told before; mostly nothing.
+
+        ``block`` follows the block before it: mono, int16, shape (samples, 1), at the factory's ``rate``, some 10 ms;
+        it is not changed. Answers may come at any later block.
+        """
+
+    def finish(self) -> Sequence[Words]:
+        """The speaker is silent from here on, or muted: what is open still becomes final. `hear` may follow later,
+        after a gap in the blocks' instants."""
+
+    def close(self) -> None:
+        """Gives back what it holds, a process too, within a second. Called once; on another thread where `hear` has not
+        come back, which then raises or returns."""
+
+
+class TranscriberFactory(Protocol):
+    """One engine that makes text of speech. The highest rank that knows the language and can be used is taken."""
+
+    name: str
+    rank: int
+    #: Of the blocks it takes, in Hz: 16 000 or 48 000.
+    rate: int
+    #: BCP 47 tags of what it understands (``en-US``); one without a region (``en``) is every region's.
+    languages: tuple[str, ...]
+
+    def probe(self) -> str | None:
+        """Why it cannot be used here (a missing library: what to install); None when it works. Takes milliseconds, and
+        loads no model."""
+
+    def open(self, language: str) -> Transcriber:
+        """A transcriber for this one of ``languages``, or `PluginError`. May take seconds: runs in a thread."""
+
+
 # --- where media goes ---------------------------------------------------------------------------------------------
 class Renderer(Protocol):
     """One open output of a call."""

@@ -16,7 +16,6 @@ from jackfield.calls.ringing import Line, Ringing
 from jackfield.calls.token_cache import TokenCache, check_token, read_call_token
 from jackfield.plugins import Config, Plugins, load, load_config
 from jackfield.roles import TokenProvider, Unwatch
-from jackfield.session.auto_start import ACTIONS
 from jackfield.session.call import CallSession
 from jackfield.session.join import Join
 from jackfield.session.listeners import Callback, EventStream, Listeners
@@ -35,7 +34,7 @@ ACTED_ON = frozenset(
         "display_name", "type", "layout", "start_audio_muted", "start_video_paused", "camera_facing", "camera",
         "microphone", "speaker", "video", "video_codecs", "low_bandwidth", "encoders", "passthrough", "renderers",
         "record_to", "reconnect_s", "simulcast", "e2ee_key", "audio_mode", "idle_timeout_before_prompt_s",
-        "idle_timeout_after_prompt_s", *(each for each, action in ACTIONS.items() if hasattr(CallSession, action)),
+        "idle_timeout_after_prompt_s", "auto_start_recording",
     }
 )  # fmt: skip
 

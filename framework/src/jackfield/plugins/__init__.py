@@ -6,10 +6,12 @@ from jackfield.plugins.prober import Prober
 from jackfield.plugins.processors import OpenProcessor, close_processors, open_processors
 from jackfield.plugins.registry import Plugins, load
 from jackfield.plugins.selection import Choice, PassedOver
+from jackfield.plugins.transcribers import Engine, engine
 
 __all__ = [
     "Choice",
     "Config",
+    "Engine",
     "OpenProcessor",
     "PassedOver",
     "PluginOptions",
@@ -18,6 +20,7 @@ __all__ = [
     "Prober",
     "ServerOptions",
     "close_processors",
+    "engine",
     "load",
     "load_config",
     "open_processors",

@@ -14,6 +14,9 @@ from jackfield.values.settings_rules import nearest
 #: Settings without which a call is less safe than its caller believes, and why.
 UNSAFE: Mapping[str, str] = {"e2ee_key": "the call would not be encrypted end to end"}
 
+#: Settings on which only a plugin that makes text of speech acts.
+OF_TRANSCRIPTION = ("auto_start_transcription", "caption_language")
+
 
 def plugins_findings(loaded: Sequence[LoadedPlugin], settings: SessionSettings, place: Place) -> list[Finding]:
     """What every plugin that checks settings says of these."""
@@ -24,11 +27,12 @@ def plugins_findings(loaded: Sequence[LoadedPlugin], settings: SessionSettings, 
 def idle(settings: SessionSettings, active: Collection[str]) -> list[Finding]:
     """Changed settings on which nobody acts, ``active`` being those on which somebody does."""
     fix = "leave it out, or install a plugin that acts on it"
+    of_transcription = "leave it out, or install a plugin that makes text of speech (jackfield-transcribe-…)"
     found = "nothing in this installation acts on it"
     return [
         Finding("error", name, f"{found}: {UNSAFE[name]}", fix)
         if name in UNSAFE
-        else Finding("warning", name, found, fix)
+        else Finding("warning", name, found, of_transcription if name in OF_TRANSCRIPTION else fix)
         for name in settings.changed()
         if name not in active
     ]
@@ -53,6 +57,27 @@ def unknown_renderers(wanted: Sequence[str], offers: Sequence[Offer]) -> list[Fi
             fix = _instead(name, known, f"render-{name.removeprefix('render-')}")
             findings.append(Finding("error", "renderers", f"no renderer here is called {name!r}", fix))
     return findings
+
+
+def unknown_language(settings: SessionSettings, offers: Sequence[Offer]) -> list[Finding]:
+    """A language of captions that no engine here understands, where some understands any."""
+    known = list(dict.fromkeys(tag for offer in offers for tag in offer.thing.languages))
+    is_asked = any(name in OF_TRANSCRIPTION for name in settings.changed())
+    if not known or not is_asked or spoken(settings.caption_language, known) is not None:
+        return []
+    found = f"nothing here makes text of {settings.caption_language} speech; it does of {', '.join(known)}"
+    return [Finding("warning", "caption_language", found, "name one of these, or install a plugin that does")]
+
+
+def spoken(language: str, known: Sequence[str]) -> str | None:
+    """The one of these tags that means this language: the same, or one of the two without what the other adds."""
+    wanted = language.lower().split("-")
+    for tag in sorted(known, key=lambda tag: tag.lower() != language.lower()):
+        parts = tag.lower().split("-")
+        shorter = min(len(parts), len(wanted))
+        if parts[:shorter] == wanted[:shorter]:
+            return tag
+    return None
 
 
 def _checked(loaded: LoadedPlugin, settings: SessionSettings, place: Place) -> list[Finding]:

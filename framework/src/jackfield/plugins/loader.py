@@ -29,6 +29,7 @@ _REGISTERS: Mapping[str, tuple[type, ...]] = {
     "register_codecs": (roles.EncoderFactory, roles.DecoderFactory),
     "register_renderers": (roles.RendererFactory,),
     "register_playbacks": (roles.PlaybackDriver,),
+    "register_transcribers": (roles.TranscriberFactory,),
 }
 _log = logging.getLogger(__name__)
 

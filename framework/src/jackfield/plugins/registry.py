@@ -12,7 +12,14 @@ from attrs import define, field
 
 from jackfield.plugins import config as configuration
 from jackfield.plugins.absent import absent
-from jackfield.plugins.checks import idle, plugins_findings, unknown_encoders, unknown_renderers
+from jackfield.plugins.checks import (
+    OF_TRANSCRIPTION,
+    idle,
+    plugins_findings,
+    unknown_encoders,
+    unknown_language,
+    unknown_renderers,
+)
 from jackfield.plugins.config import Config
 from jackfield.plugins.devices import Found, Wish, ailment
 from jackfield.plugins.diagnoses import diagnose
@@ -79,7 +86,10 @@ class Plugins:
             *unknown_renderers(settings.renderers, self.offers("register_renderers")),
             *plugins_findings(self.loaded, settings, place),
         ]
-        return findings if acted_on is None else [*findings, *idle(settings, self._active(settings, acted_on))]
+        if acted_on is None:
+            return findings
+        findings += unknown_language(settings, self.offers("register_transcribers"))
+        return [*findings, *idle(settings, self._active(settings, acted_on))]
 
     def _active(self, settings: SessionSettings, acted_on: Collection[str]) -> set[str]:
         """The settings on which the caller or a plugin acts."""
@@ -88,6 +98,8 @@ class Plugins:
             active.update(getattr(loaded.plugin, "acts_on", ()))
         for offer in self.offers("register_processors"):
             active.update(offer.thing.does)
+        if self.offers("register_transcribers"):
+            active.update(OF_TRANSCRIPTION)
         for offer in self.offers("register_renderers"):
             if {offer.thing.name, offer.plugin} & set(settings.renderers):
                 active.update(getattr(offer.thing, "acts_on", ()))

@@ -47,6 +47,7 @@ from jackfield.session.sharing import Sharing
 from jackfield.session.stage import Stage
 from jackfield.session.statistics import CallStatistics
 from jackfield.session.subscriptions import Subscriptions, sparing
+from jackfield.session.transcribing import Transcribing
 from jackfield.values import events
 from jackfield.values.devices import Device, DeviceKind, DeviceRequest, wish_of
 from jackfield.values.errors import CallError, NetworkError
@@ -59,7 +60,7 @@ from jackfield.values.statistics import CallStats
 logger = logging.getLogger("jackfield.call")
 
 
-class CallSession(Moderating, Served, Sharing, Background, Meeting):
+class CallSession(Moderating, Served, Sharing, Background, Transcribing, Meeting):
     """One call, joined. Made by `Calls.join_session`; use it on its event loop.
 
     ``session_id`` and ``settings`` are what it was joined with, ``findings`` are the warnings about the settings, and
@@ -97,7 +98,7 @@ class CallSession(Moderating, Served, Sharing, Background, Meeting):
         )
         self._server_words.on_left = self._messages.path.left
         self._chat = Chat(self._room, self._messages, self._emit)
-        self._captions = Captions(self._room, self._messages, self._emit)
+        self._captions, self._transcribing = Captions(self._room, self._messages, self._emit), asyncio.Lock()
         idle = self.settings.idle_timeout_before_prompt_s, self.settings.idle_timeout_after_prompt_s
         self._idle = Idle(*idle, self._emit, lambda: self._end("idle", "nobody else was here"))
         self._defaults, self._auto_start = button_defaults(self), AutoStart(self, self._failed)
@@ -406,6 +407,7 @@ class CallSession(Moderating, Served, Sharing, Background, Meeting):
         if reason == "left":
             said = LeaveRequest(reason=DisconnectReason.CLIENT_INITIATED, action=LeaveRequest.Action.DISCONNECT)
         for step in (
+            self._end_transcripts(at_once=True),
             self._messages.path.close(),
             self._outputs.close(),
             self._own.close(),

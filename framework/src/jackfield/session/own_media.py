@@ -41,6 +41,7 @@ from jackfield.values.errors import (
 from jackfield.values.events import Event
 from jackfield.values.findings import Finding
 from jackfield.values.formats import AudioFormat, VideoFormat
+from jackfield.values.media import AudioBlock
 from jackfield.values.settings import SessionSettings, SessionType
 
 logger = logging.getLogger("jackfield.media")
@@ -77,6 +78,8 @@ class OwnMedia:
         #: Devices whose own encoding nobody could decode: they are asked for raw pictures from then on.
         self._unfit_devices: set[str] = set()
         self._backdrop: Backdrop | None = None
+        #: Gets each block of sound that goes out, on the thread that encodes it; None while nobody listens.
+        self.heard: Callable[[Publication, AudioBlock], None] | None = None
 
     # --- at the join
     async def prepare(self) -> None:
@@ -225,6 +228,7 @@ class OwnMedia:
         )
         supply, route = publication.supply, publication.supply.route
         supply.begins_before(self._backdrop if source == "camera" else None)
+        supply.hear(lambda block: self._hear(publication, block))
         publication.on_refused = lambda error: self._refused(publication, error)
         supply.on_lost = lambda error: self._lost(publication, error)
         supply.on_processor_failed = lambda error, name: self._emit(events.Error(error, name))
@@ -238,6 +242,14 @@ class OwnMedia:
             events.EncoderChanged(publication, now, reason, before)
         )
         return publication
+
+    def _hear(self, publication: Publication, block: AudioBlock) -> None:
+        if (heard := self.heard) is not None:
+            try:
+                heard(publication, block)
+            except Exception:
+                self.heard = None
+                logger.exception("who listens to our sound failed, and hears no more")
 
     async def _feed_of(self, what: Publishable) -> tuple[Feed, signalling.Source]:
         if isinstance(what, VideoSource):

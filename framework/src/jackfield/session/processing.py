@@ -43,6 +43,8 @@ class Treatment:
         #: Gets each picture as well; None while nobody looks.
         self.shown: Callable[[VideoFrame], None] | None = None
         self._next: tuple[list[OpenProcessor], bool] | None = None
+        #: Gets each block of sound that comes out as well.
+        self.heard: Callable[[AudioBlock], None] = lambda block: None
         self._changing = threading.Lock()
         self._processors: list[OpenProcessor] = []
         self._covers = False
@@ -93,7 +95,11 @@ class Treatment:
                 shown(picture)
             return [picture]
         sent = [self._block(part) for part in self._blocks.push(media)] if self._processors else [media]
-        return [] if self._watch is not None and self._listen(media, sent) else sent
+        if self._watch is not None and self._listen(media, sent):
+            return []
+        for block in sent:
+            self.heard(block)
+        return sent
 
     def _picture(self, frame: VideoFrame) -> VideoFrame:
         for each in list(self._processors):

@@ -20,7 +20,7 @@ from jackfield.session.route import Route
 from jackfield.values.devices import Device
 from jackfield.values.errors import CallError, DeviceGone, EncoderError
 from jackfield.values.formats import VideoFormat
-from jackfield.values.media import EncodedFrame, Media, VideoFrame
+from jackfield.values.media import AudioBlock, EncodedFrame, Media, VideoFrame
 from jackfield.values.settings import SessionSettings
 
 logger = logging.getLogger("jackfield.publish")
@@ -385,6 +385,11 @@ class Supply:
         """Each picture goes to ``pictures`` too before it is encoded, on the encoding thread; what comes encoded goes
         to ``passed``, on the event loop."""
         self._fitting.treatment.shown, self.route.on_passed = pictures, passed
+
+    def hear(self, heard: Callable[[AudioBlock], None]) -> None:
+        """Each block of sound that is to be encoded goes to ``heard`` too, on the encoding thread; nothing while it is
+        muted, or where it comes encoded."""
+        self._fitting.treatment.heard = heard
 
     async def end(self) -> None:
         """Device and encoder are given back."""

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from jackfield.testing.contracts.renderer import RendererContract
     from jackfield.testing.contracts.settings import SettingsCheckContract
     from jackfield.testing.contracts.tokens import TokenProviderContract
+    from jackfield.testing.contracts.transcriber import TranscriberContract
     from jackfield.testing.distributions import install
     from jackfield.testing.fake_call import FakeCall
     from jackfield.testing.fakes import (
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
         FakeProcessorFactory,
         FakeSink,
         FakeTrack,
+        FakeTranscriber,
+        FakeTranscriberFactory,
     )
 
 _WHERE = {
@@ -52,6 +55,7 @@ _WHERE = {
     "RendererContract": "contracts.renderer",
     "SettingsCheckContract": "contracts.settings",
     "TokenProviderContract": "contracts.tokens",
+    "TranscriberContract": "contracts.transcriber",
     "VideoProcessorContract": "contracts.processor",
     "install": "distributions",
     "FakeCall": "fake_call",
@@ -60,6 +64,8 @@ _WHERE = {
     "FakeProcessorFactory": "fakes",
     "FakeSink": "fakes",
     "FakeTrack": "fakes",
+    "FakeTranscriber": "fakes",
+    "FakeTranscriberFactory": "fakes",
 }
 
 

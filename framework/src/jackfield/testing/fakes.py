@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from attrs import define, field
 
-from jackfield.roles import Unwatch
-from jackfield.values.errors import CallError
+from jackfield.roles import Unwatch, Words
+from jackfield.values.errors import CallError, PluginError
 from jackfield.values.events import NetworkQuality
 from jackfield.values.media import AudioBlock, EncodedFrame, Media, VideoFrame
 from jackfield.values.people import Role
@@ -184,4 +184,89 @@ class FakeProcessorFactory:
         if self.fails is not None:
             raise self.fails
         self.opened.append(self.gives or FakeProcessor())
+        return self.opened[-1]
+
+
+def _set() -> threading.Event:
+    made = threading.Event()
+    made.set()
+    return made
+
+
+@define(eq=False)
+class FakeTranscriber:
+    """A `Transcriber` that takes loud sound for speech, and tells how many blocks of it there were.
+
+    What follows ``quiet`` blocks of less is another piece. While ``holds`` is clear, `hear` does not come back; from
+    its ``raises``-th call on it raises.
+    """
+
+    language: str = "en-US"
+    quiet: int = 20
+    raises: int | None = None
+    holds: threading.Event = field(factory=_set)
+    closed: bool = False
+    calls: int = 0
+    segment: int = 0
+    _loud: int = 0
+    _silent: int = 0
+    _began_ns: int = 0
+    _last_ns: int = 0
+
+    def hear(self, block: AudioBlock) -> list[Words]:
+        """Words at each tenth loud block, and at the end of a piece."""
+        while not self.holds.wait(0.01) and not self.closed:
+            pass
+        self.calls += 1
+        if self.raises is not None and self.calls >= self.raises:
+            raise RuntimeError("it was told to fail")
+        self._last_ns = block.time_ns
+        if int(abs(block.samples.astype(int)).max()) > 500:
+            self._began_ns = self._began_ns if self._loud else block.time_ns
+            self._loud, self._silent = self._loud + 1, 0
+            return [self._words(final=False)] if self._loud % 10 == 0 else []
+        self._silent += 1
+        return self.finish() if self._silent == self.quiet else []
+
+    def finish(self) -> list[Words]:
+        """The piece that is open, if one is."""
+        if not self._loud:
+            return []
+        words = self._words(final=True)
+        self.segment, self._loud = self.segment + 1, 0
+        return [words]
+
+    def _words(self, *, final: bool) -> Words:
+        return Words(self.segment, f"{self._loud} loud blocks", final, self._began_ns, self._last_ns)
+
+    def close(self) -> None:
+        """Says so."""
+        self.closed = True
+
+
+@define(eq=False)
+class FakeTranscriberFactory:
+    """A `TranscriberFactory` of `FakeTranscriber`, absent or failing as it is told; ``opened`` keeps what it opened."""
+
+    name: str = "fake"
+    rank: int = 50
+    rate: int = 16_000
+    languages: tuple[str, ...] = ("en-US",)
+    lacking: str | None = None
+    fails: Exception | None = None
+    raises: int | None = None
+    holds: threading.Event = field(factory=_set)
+    opened: list[FakeTranscriber] = field(factory=list)
+
+    def probe(self) -> str | None:
+        """``lacking``."""
+        return self.lacking
+
+    def open(self, language: str) -> FakeTranscriber:
+        """A transcriber, or the error that it was told of."""
+        if self.fails is not None:
+            raise self.fails
+        if language not in self.languages:
+            raise PluginError(f"{self.name} does not understand {language}; it understands {', '.join(self.languages)}")
+        self.opened.append(FakeTranscriber(language, raises=self.raises, holds=self.holds))
         return self.opened[-1]

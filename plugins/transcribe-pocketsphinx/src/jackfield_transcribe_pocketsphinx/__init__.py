@@ -1,0 +1,1 @@
+"""Live captions of US English in Jackfield, by PocketSphinx."""
