@@ -189,6 +189,24 @@ async def test_buttons_press_and_keys_too(room, shown):
     assert not {"toggle_video", "switch_camera", "background"} & set(voice.controls.buttons)
 
 
+async def test_the_button_of_transcription_begins_and_ends_it(room, shown):
+    """Where the settings show it; it says which of the two it would do."""
+
+    async def turn(on):
+        room.is_transcribing = on
+
+    room.is_transcribing = False
+    room.start_transcription, room.stop_transcription = lambda: turn(True), lambda: turn(False)
+    room.settings = SessionSettings(hide_transcription_button=False)
+    button = (await shown(size=(1400, 700))).controls.buttons["transcription"]
+    assert button.accessibleName() == "Transcribe"
+    button.click()
+    await until(lambda: button.accessibleName() == "Stop transcribing")
+    button.click()
+    await until(lambda: button.accessibleName() == "Transcribe")
+    assert not room.is_transcribing
+
+
 async def test_everything_has_a_name_for_screen_readers(room, shown):
     """Every button and every tile says what it is; a badge of numbers is part of its button's name."""
     from PySide6.QtWidgets import QComboBox, QLineEdit, QToolButton

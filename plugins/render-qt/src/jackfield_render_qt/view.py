@@ -140,6 +140,7 @@ class CallView(QWidget):
             "raise_hand": call.is_hand_raised,
             "screen_share": call.is_screen_sharing,
             "recording_toggle": call.is_recording,
+            "transcription": getattr(call, "is_transcribing", False),
             "chat": self.side.pane == "chat",
             "participant_list": self.side.pane == "people",
             "captions": self.shows_captions,
@@ -179,7 +180,6 @@ class CallView(QWidget):
     # --- what is pressed
     def press(self, name: str) -> None:
         """One of the buttons."""
-        call = self._call
         match name:
             case "settings":
                 self._open_settings()
@@ -192,7 +192,7 @@ class CallView(QWidget):
             case "background":
                 self._popup(self.menus.backgrounds(self.colours, self._choose_image), name)
             case "transcription":
-                self._crossing.task(call.start_transcription, self.say)
+                self._crossing.task(self._transcribe, self.say)
             case _:
                 self._crossing.task(lambda: self._press(name), self.say)
 
@@ -200,6 +200,11 @@ class CallView(QWidget):
         acted = await self._call.press(name)
         if acted and name == "chat":
             self._crossing.gui(self._toggle_chat)
+        self._crossing.gui(self.soon)
+
+    async def _transcribe(self) -> None:
+        call = self._call
+        await (call.stop_transcription() if call.is_transcribing else call.start_transcription())
         self._crossing.gui(self.soon)
 
     def _toggle_chat(self) -> None:
