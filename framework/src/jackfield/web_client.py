@@ -27,7 +27,8 @@ def segmentation_model() -> Path:
     (1, 144, 256, 3), becomes how sure it is of a person, 0 to 1, shape (1, 144, 256, 1). `PluginError` where the web
     client was never built, or by an older checkout.
     """
-    model = STATIC / "background/selfie.tflite"
-    if not model.is_file():
-        raise PluginError(f"{model} is not there: it is built with the web client; in the checkout run `make setup`")
-    return model
+    built = sorted((STATIC / "assets").glob("background-*/landscape.tflite"))  # one for each version of what is in it
+    if not built:
+        fix = "it is built with the web client; in the checkout run `make setup`"
+        raise PluginError(f"no background-*/landscape.tflite is in {STATIC / 'assets'}: {fix}")
+    return built[-1]
