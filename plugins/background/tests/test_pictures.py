@@ -205,7 +205,7 @@ def test_a_library_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) ->
     assert factory.probe() == "ai-edge-litert is not installed: pip install ai-edge-litert"
     (finding,) = factory.diagnose()
     assert finding.key == "ai-edge-litert"
-    with pytest.raises(PluginError, match=r"selfie\.tflite cannot be run"):
+    with pytest.raises(PluginError, match=r"landscape\.tflite cannot be run"):
         factory.open(factory.does, None, SessionSettings())
 
 
