@@ -18,7 +18,17 @@ MAX_OCTETS, MAX_PIXELS = 64 * 2**20, 64_000_000
 _MILLIONS = f"{MAX_PIXELS // 1_000_000} million pixels"
 #: No camera's picture has a longer side, as a rule.
 LONGEST = 1920
-_NO_PICTURE = "name a picture: JPEG, PNG, WebP or another that FFmpeg reads"
+#: How the files begin that are taken, and what reads them: no guess of FFmpeg's leads to a playlist, and elsewhere.
+_KINDS = {
+    b"\x89PNG": "png_pipe",
+    b"\xff\xd8\xff": "jpeg_pipe",
+    b"RIFF": "webp_pipe",
+    b"GIF8": "gif",
+    b"BM": "bmp_pipe",
+    b"II*\0": "tiff_pipe",
+    b"MM\0*": "tiff_pipe",
+}
+_NO_PICTURE = "name a picture: JPEG, PNG, WebP, GIF, BMP or TIFF"
 
 
 def read(path: str | Path, key: str) -> VideoFrame:
@@ -49,9 +59,14 @@ def _refused(key: str, found: str, fix: str) -> SettingsError:
 
 
 def _decoded(file: Path, path: str | Path, key: str) -> VideoFrame:
-    # The decoder refuses what is larger before it takes memory for it; no playlist leads anywhere else.
-    limits = {"max_pixels": str(MAX_PIXELS), "protocol_whitelist": "file"}
-    with file.open("rb") as octets, av.open(octets, mode="r", options=limits) as container:
+    with file.open("rb") as octets:
+        start = octets.read(4)
+    kind = next((kind for magic, kind in _KINDS.items() if start.startswith(magic)), None)
+    if kind is None:
+        raise _refused(key, f"{path} is no picture that can be read", _NO_PICTURE)
+    # The decoder refuses what is larger before it takes memory for it.
+    limits = {"max_pixels": str(MAX_PIXELS)}
+    with file.open("rb") as octets, av.open(octets, mode="r", format=kind, options=limits) as container:
         if not container.streams.video:
             raise _refused(key, f"there is no picture in {path}", _NO_PICTURE)
         stream = container.streams.video[0]
