@@ -158,3 +158,34 @@ async def test_what_cannot_be_blurred_is_said_and_not_sent(server: Server, chrom
     await expect(page.get_by_text("That is no picture that this page may use")).to_be_visible()
     await button(page, "Choose camera").click()
     await expect(chosen(page, "As it is")).to_be_visible()
+
+
+async def test_a_choice_while_the_camera_is_off_holds_when_it_is_on(server: Server, chromium: Chromium) -> None:
+    """Nothing of the room is ever sent; and back again it is seen as it is."""
+    page = await chromium.context.new_page()
+    async with watcher(server) as call:
+        await join(page, link(server), "Grace")
+        await seen(call, lambda pixels: sharpness(pixels) > SHARP)
+        for choice, holds in [("Blurred", lambda worst: worst < BLURRED), ("As it is", lambda worst: worst > SHARP)]:
+            await button(page, "Turn camera off").click()
+            await button(page, "Turn camera on").wait_for()
+            await choose(page, choice)
+            await asyncio.sleep(1)  # what was on its way has come
+            await button(page, "Turn camera on").click()
+            pictures = [(await seen(call, lambda pixels: True))[-1] for _ in range(12)]
+            assert holds(max(sharpness(pixels) for pixels in pictures[2:]))
+        await button(page, "Choose camera").click()
+        await expect(chosen(page, "As it is")).to_be_visible()
+    assert serious(chromium.errors) == []
+
+
+async def test_a_blur_that_cannot_be_had_turns_the_camera_off(server: Server, chromium: Chromium) -> None:
+    """Whoever chose it the last time does not join as they are without having said so."""
+    page = await chromium.context.new_page()
+    await page.add_init_script("localStorage.setItem('jackfield.blur', '0.7')")
+    await page.route("**/landscape.tflite", lambda route: route.abort())
+    await page.goto(link(server))
+    await expect(page.get_by_text("so your camera was turned off")).to_be_visible()
+    await page.get_by_label("Your name").fill("Grace")
+    await button(page, "Join").click()
+    await button(page, "Turn camera on").wait_for()

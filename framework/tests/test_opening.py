@@ -12,6 +12,7 @@ from attrs import evolve
 from jackfield.plugins import Choice
 from jackfield.session.feed import Feed
 from jackfield.session.hotplug import HotPlug
+from jackfield.session.intake import Tap
 from jackfield.session.opening import TooSlow, opened
 from jackfield.session.outputs import Outputs
 from jackfield.session.publication import Publication
@@ -300,3 +301,42 @@ async def test_a_loudspeaker_that_ends_as_it_begins_leaves_one_player_at_most() 
     assert failed
     await all_closed(slow)
     assert slow.steps[:6] == ["open", "start", "stop"] * 2
+
+
+@pytest.mark.parametrize("said", ["gone", OSError("cable"), None])
+async def test_whatever_a_plugin_says_of_its_end_is_an_error_of_ours(said: Any) -> None:
+    """It is told as such, so that the device is waited for like any other."""
+    told: list[CallError] = []
+    intake: Any = object()
+    tap = Tap(intake, told.append)
+    tap.fail(said)
+    tap.fail(said)
+    (error,) = told
+    assert isinstance(error, PluginError)
+    assert repr(said) in error.message
+
+
+@pytest.mark.parametrize("made", [None, "capture", object()])
+async def test_what_is_no_capture_is_refused_in_words(made: Any) -> None:
+    """And not by an attribute that is missing."""
+
+    class Strange:
+        def open(self, *_: Any) -> Any:
+            return made
+
+    with pytest.raises(PluginError, match="whose format is no VideoFormat"):
+        await Feed(VideoFormat(320, 180, 15.0), device=CAMERA, driver=Strange()).open()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("ends", [SystemExit(9), KeyboardInterrupt(), asyncio.CancelledError(), StopIteration()])
+async def test_a_plugin_that_wants_to_end_the_program_ends_its_own_device(ends: BaseException) -> None:
+    """Whether it opens or starts."""
+
+    async def used(feed: Feed) -> None:
+        await feed.open()
+        await feed.start(Any, lambda error: None)  # type: ignore[arg-type]
+
+    for slow in (Slow(held=False, opens=ends), Slow(held=False, starts=ends)):
+        feed = Feed(slow.format, device=CAMERA, driver=slow)  # type: ignore[arg-type]
+        with pytest.raises(PluginError, match=type(ends).__name__):
+            await used(feed)

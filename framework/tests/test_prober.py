@@ -44,6 +44,9 @@ CODE = """
         Encoder("raises", "card", lambda: 1 / 0),
         Encoder("asks", "card", lambda: os.environ.get("JACKFIELD_CONFIG")),
         Encoder("soft", "software", lambda: None),
+        Encoder("odd", "software", lambda: b"no text"),
+        Encoder("leaves", "software", lambda: exit(9)),
+        Encoder("signalled", "card", lambda: os.kill(os.getpid(), 36)),
     ]
 
     class Plugin:
@@ -186,3 +189,25 @@ def test_a_child_that_nobody_waits_for_ends_by_itself(tmp_path: Path, offers: di
     done = subprocess.run(command, capture_output=True, timeout=30, env=environment, check=False)
     assert done.returncode == 1
     assert b"Timeout" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("odd", "answered b'no text'"), ("leaves", "SystemExit"), ("signalled", "signal 36")]
+)
+def test_whatever_a_probe_does_whoever_asks_is_answered(
+    tmp_path: Path, offers: dict[str, Offer], name: str, said: str
+) -> None:
+    """Now, and the next time."""
+    prober = Prober(tmp_path / "probes.json")
+    for _ in range(2):
+        assert said in (prober.begin(offers[name]).result(20) or "")
+
+
+def test_what_somebody_else_wrote_into_the_cache_is_not_believed(tmp_path: Path, offers: dict[str, Offer]) -> None:
+    """It is asked again."""
+    cache = tmp_path / "probes.json"
+    assert Prober(cache).begin(offers["soft"]).result(20) is None
+    cache.write_text(
+        cache.read_text().replace('"reason": null', '"reason": 7').replace('"at": ', '"at": "then", "was": ')
+    )
+    assert Prober(cache).begin(offers["soft"]).result(20) is None

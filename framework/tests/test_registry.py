@@ -498,3 +498,21 @@ def test_a_driver_that_hangs_is_not_waited_for(tmp_path: Path) -> None:
         over.set()
     assert [device.id for device in devices] == ["cam:a"]
     assert [(driver.plugin, "no answer within 0.5 s" in driver.reason) for driver in broken] == [("slow", True)]
+
+
+def test_an_id_that_is_listed_twice_is_one_device(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody could name one of two; and texts that a terminal would obey are shown as texts."""
+    plugins = cameras(tmp_path, FRONT, FRONT, camera("cam:odd", "\x1b[2J\nred\ud800" + 5000 * "x"))
+    listed = plugins.devices("camera")
+    assert [device.id for device in listed] == ["cam:front", "cam:odd"]
+    assert listed[1].label.isprintable()
+    assert len(listed[1].label) == 1000
+    assert "cam:front is listed twice" in caplog.text
+
+
+def test_nothing_is_listed_where_nothing_is_wanted(tmp_path: Path) -> None:
+    """A driver that hangs holds nobody up who wants none of it."""
+    plugins = registry(tmp_path, bad={"register_captures": [Driver("bad", failure=SystemExit(9))]})  # type: ignore[arg-type]
+    assert plugins.device("camera", "none")[0] is None
+    with pytest.raises(DeviceGone, match="it raised SystemExit"):
+        plugins.device("camera")

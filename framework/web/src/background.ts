@@ -20,6 +20,8 @@ export const BLURS = [
 
 /** The widest the blurred background is drawn: it is to be seen badly. */
 const BLURRED_WIDTH = 256;
+/** Ten megabytes may take that long. */
+const LOADING_S = 20;
 const HAS_FILTERS = 'filter' in CanvasRenderingContext2D.prototype;
 /** Where no frames can be had as they come: so often a second the picture is looked at. */
 const LOOKS = 25;
@@ -66,11 +68,10 @@ export class Treated {
     }
   }
 
-  /** Returns once pictures can be treated; not one leaves untreated. */
+  /** Returns once pictures can be treated; not one leaves untreated. Raises where what does it does not come in time. */
   static async of(source: MediaStreamTrack, wish: BackgroundWish, failed: (error: unknown) => void): Promise<Treated> {
-    const { Segmenter } = await import('./segmenter');
     const { width = 640, height = 360 } = source.getSettings();
-    return new Treated(source, wish, await Segmenter.of(width, height), failed);
+    return new Treated(source, wish, await inTime(segmenter(width, height)), failed);
   }
 
   close(): void {
@@ -118,8 +119,7 @@ export class Treated {
 
   private async draw(picture: CanvasImageSource, width: number, height: number): Promise<void> {
     if (!this.segmenter.fits(width, height)) {
-      const { Segmenter } = await import('./segmenter');
-      this.segmenter = await Segmenter.of(width, height);
+      this.segmenter = await inTime(segmenter(width, height));
     }
     await this.segmenter.look(picture);
     const { out, wish } = this;
@@ -151,6 +151,23 @@ export class Treated {
     pen.drawImage(picture, 0, 0, few, fewer);
     pen.drawImage(behind, 0, 0, few, fewer, 0, 0, across, down);
     return behind;
+  }
+}
+
+async function segmenter(width: number, height: number): Promise<Segmenter> {
+  const { Segmenter } = await import('./segmenter');
+  return Segmenter.of(width, height);
+}
+
+async function inTime<T>(job: Promise<T>): Promise<T> {
+  let timer = 0;
+  const late = new Promise<never>((_, reject) => {
+    timer = window.setTimeout(() => reject(new Error(`what tells people from what is behind them did not come within ${LOADING_S} s`)), 1000 * LOADING_S);
+  });
+  try {
+    return await Promise.race([job, late]);
+  } finally {
+    window.clearTimeout(timer);
   }
 }
 

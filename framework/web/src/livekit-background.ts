@@ -5,21 +5,26 @@ import { pictureAt, Treated, type BackgroundWish } from './background';
 import { Problem, type Background } from './values';
 
 class Processor implements TrackProcessor<Track.Kind.Video, VideoProcessorOptions> {
-  readonly name = 'jackfield-background';
+  readonly name = 'another-background';
   processedTrack?: MediaStreamTrack;
   private treated: Treated | null = null;
 
+  /** Without a wish the camera is sent as it is. */
   constructor(
-    private wish: BackgroundWish,
+    private wish: BackgroundWish | null,
     private readonly failed: (error: unknown) => void,
   ) {}
 
-  become(wish: BackgroundWish): void {
+  /** Whether that is enough: what is sent now has another background already, or nothing is sent. */
+  become(wish: BackgroundWish | null, isOff: boolean): boolean {
+    if (!isOff && (!wish || !this.treated)) return false;
     this.wish = wish;
-    if (this.treated) this.treated.wish = wish;
+    if (this.treated && wish) this.treated.wish = wish;
+    return true;
   }
 
   async init({ track }: { readonly track: MediaStreamTrack }): Promise<void> {
+    if (!this.wish || track.readyState === 'ended') return; // a camera that is off is treated once it is opened again
     this.treated = await Treated.of(track, this.wish, this.failed);
     this.processedTrack = this.treated.track;
   }
@@ -32,12 +37,15 @@ class Processor implements TrackProcessor<Track.Kind.Video, VideoProcessorOption
   destroy(): Promise<void> {
     this.treated?.close();
     this.treated = null;
+    delete this.processedTrack;
     return Promise.resolve();
   }
 }
 
 export class LiveKitBackground implements Background {
   private wish: BackgroundWish | null = null;
+  /** The one that a choice is at, and does not hold yet. */
+  private next: BackgroundWish | null = null;
   /** One change at a time: a later one may not be undone by an earlier one that took longer. */
   private turn: Promise<void> = Promise.resolve();
 
@@ -48,7 +56,7 @@ export class LiveKitBackground implements Background {
     private readonly changed: () => void,
     private readonly failed: (text: string) => void,
   ) {
-    this.wish = wish ?? null;
+    this.wish = this.next = wish ?? null;
     room.on(RoomEvent.LocalTrackPublished, ({ source, track }) => source === Track.Source.Camera && track && void this.treat(track).catch(() => this.broke()));
   }
 
@@ -67,13 +75,13 @@ export class LiveKitBackground implements Background {
   }
 
   async image(address: string): Promise<void> {
-    let image: ImageBitmap;
-    try {
-      image = await pictureAt(address);
-    } catch {
-      throw new Problem('VALIDATION_ERROR', 'That is no picture that this page may use.');
-    }
-    await this.become({ kind: 'image', image });
+    await this.become(async () => {
+      try {
+        return { kind: 'image', image: await pictureAt(address) };
+      } catch {
+        throw new Problem('VALIDATION_ERROR', 'That is no picture that this page may use.');
+      }
+    });
   }
 
   async clear(): Promise<void> {
@@ -82,29 +90,38 @@ export class LiveKitBackground implements Background {
 
   /** Before it is sent, or as it is sent. */
   async treat(track: LocalTrack): Promise<void> {
+    const { next } = this;
     const set = track.getProcessor();
-    if (!this.wish) {
-      if (set instanceof Processor) await track.stopProcessor();
-    } else if (set instanceof Processor) set.become(this.wish);
-    else await track.setProcessor(this.processor(this.wish));
+    const isOff = track.isMuted || track.mediaStreamTrack.readyState === 'ended';
+    if (set instanceof Processor && set.become(next, isOff)) return;
+    if (next) await track.setProcessor(this.processor(next));
+    else if (set instanceof Processor) await track.stopProcessor();
   }
 
-  private become(wish: BackgroundWish | null): Promise<void> {
-    const change = this.turn.then(async () => {
-      const before = this.wish;
-      this.wish = wish;
+  /** A camera that is turned on or off, or another one, waits for a choice that is under way, and the choice for it. */
+  inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const done = this.turn.then(act);
+    this.turn = done.then(
+      () => undefined,
+      () => undefined,
+    );
+    return done;
+  }
+
+  private become(wish: BackgroundWish | null | (() => Promise<BackgroundWish>)): Promise<void> {
+    return this.inTurn(async () => {
+      this.next = typeof wish === 'function' ? await wish() : wish;
       const track = this.room.localParticipant.getTrackPublication(Track.Source.Camera)?.track;
       try {
         if (track) await this.treat(track as LocalTrack);
+        this.wish = this.next;
       } catch (error) {
-        this.wish = before;
-        throw new Problem('ERROR_INTERNAL', `The background could not be changed: ${error instanceof Error ? error.message : 'unknown reason'}.`);
+        this.next = this.wish;
+        throw new Problem('ERROR_INTERNAL', `The background could not be changed: ${why(error)}.`);
       } finally {
         this.changed();
       }
     });
-    this.turn = change.catch(() => undefined);
-    return change;
   }
 
   private processor(wish: BackgroundWish): Processor {
@@ -116,4 +133,8 @@ export class LiveKitBackground implements Background {
     void this.room.localParticipant.setCameraEnabled(false);
     this.failed('Your background cannot be changed any more, so your camera was turned off.');
   }
+}
+
+function why(error: unknown): string {
+  return error instanceof Error ? error.message.replace(/\.+$/, '') : 'unknown reason';
 }

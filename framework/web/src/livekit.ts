@@ -8,6 +8,7 @@ import {
   LocalAudioTrack,
   LocalVideoTrack,
   ParticipantEvent,
+  RemoteTrack,
   Room,
   RoomEvent,
   Track,
@@ -41,6 +42,7 @@ const REDRAWN_BY = [
   RoomEvent.ParticipantNameChanged,
   RoomEvent.ParticipantPermissionsChanged,
   RoomEvent.ConnectionQualityChanged,
+  RoomEvent.TrackStreamStateChanged,
   RoomEvent.AudioPlaybackStatusChanged,
   RoomEvent.RecordingStatusChanged,
 ] as const;
@@ -99,6 +101,8 @@ class LiveKitCall implements Call {
   state: CallState = 'connected';
   startedAt = Date.now();
   private readonly listeners = new Set<(event: CallEvent) => void>();
+  /** What went wrong before anybody listened. */
+  private readonly untold: CallEvent[] = [];
   private readonly pictures = new WeakMap<Track, Picture>();
 
   readonly hand = { raise: (isUp: boolean): Promise<void> => this.raise(isUp) };
@@ -157,7 +161,9 @@ class LiveKitCall implements Call {
     const tracks: (LocalVideoTrack | LocalAudioTrack)[] = [];
     if (microphone) tracks.push(new LocalAudioTrack(microphone, microphone.getConstraints(), false));
     if (camera) tracks.push(new LocalVideoTrack(camera, camera.getConstraints(), false));
-    await Promise.all(tracks.map((track) => this.publishOne(track)));
+    const published = tracks.map((track) => this.publishOne(track));
+    // What blurs a camera may take a while to come: the call is there meanwhile.
+    if (this.background?.current.kind === 'none' || !this.background) await Promise.all(published);
   }
 
   get people(): readonly Person[] {
@@ -190,7 +196,8 @@ class LiveKitCall implements Call {
   }
 
   async setCamera(isOn: boolean): Promise<void> {
-    await this.act('camera', () => this.room.localParticipant.setCameraEnabled(isOn, this.background?.options));
+    const turn = (): Promise<unknown> => this.room.localParticipant.setCameraEnabled(isOn, this.background?.options);
+    await this.act('camera', () => (this.background ? this.background.inTurn(turn) : turn()));
   }
 
   devices(kind: DeviceKind): Promise<readonly Device[]> {
@@ -261,6 +268,7 @@ class LiveKitCall implements Call {
 
   listen(listener: (event: CallEvent) => void): () => void {
     this.listeners.add(listener);
+    for (const event of this.untold.splice(0)) listener(event);
     return () => this.listeners.delete(listener);
   }
 
@@ -296,7 +304,7 @@ class LiveKitCall implements Call {
       isLocal: participant.isLocal,
       isMuted: sounds.every((sound) => sound.isMuted),
       isSpeaking: participant.isSpeaking,
-      hasPoorNetwork: participant.connectionQuality === ConnectionQuality.Poor || participant.connectionQuality === ConnectionQuality.Lost,
+      hasPoorNetwork: participant.connectionQuality === ConnectionQuality.Poor || participant.connectionQuality === ConnectionQuality.Lost || stands(participant),
       role: participant.attributes['jackfield.role'] === 'moderator' ? 'moderator' : 'participant',
       raisedHandAt: Number(participant.attributes['jackfield.hand']) || null,
       isRecording: Boolean(participant.attributes['jackfield.recording']),
@@ -329,12 +337,18 @@ class LiveKitCall implements Call {
   }
 
   private tell(event: CallEvent): void {
+    if (this.listeners.size === 0 && event.kind === 'problem') this.untold.push(event);
     for (const listener of [...this.listeners]) listener(event);
   }
 }
 
 function nameOf(participant: Participant): string {
   return participant.name || participant.identity;
+}
+
+/** Whether the server sends a picture of theirs no more, for want of room: it stands still, and is not to be taken for live. */
+function stands(participant: Participant): boolean {
+  return [...participant.videoTrackPublications.values()].some(({ track }) => track instanceof RemoteTrack && track.streamState === Track.StreamState.Paused);
 }
 
 function kindOf(kind: MediaDeviceKind | undefined): DeviceKind {

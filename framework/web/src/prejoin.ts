@@ -214,11 +214,13 @@ export class PreJoinView {
     }
   }
 
-  /** It cannot be blurred: the person is told before anybody sees them. */
+  /** It cannot be blurred: nobody sees the person as they are unless they turn the camera on again. */
   private unblurred(error: unknown): void {
     this.background.value = '';
-    this.pickers.camera.tell(`The background cannot be blurred here: ${error instanceof Error ? error.message : 'unknown reason'}.`);
-    if (this.tracks.camera) void this.show(this.tracks.camera);
+    this.isWanted.camera = false;
+    this.release('camera');
+    this.draw();
+    this.pickers.camera.tell(`The background cannot be blurred here, so your camera was turned off: ${error instanceof Error ? error.message : 'unknown reason'}.`);
   }
 
   private untreat(): void {

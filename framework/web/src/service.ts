@@ -3,7 +3,8 @@
 import { Problem } from './values';
 import { serviceWords } from './words';
 
-const TIMEOUT_MS = 15_000;
+/** Longer than the server takes to say what came of it: a recorder has twenty seconds to begin. */
+const TIMEOUT_MS = 25_000;
 
 export interface LogIn {
   readonly authToken: string;

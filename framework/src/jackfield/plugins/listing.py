@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
+
+import attrs
 
 from jackfield.plugins.devices import Found
 from jackfield.plugins.selection import Offer, PassedOver
@@ -14,17 +16,19 @@ from jackfield.values.errors import CallError
 
 _log = logging.getLogger(__name__)
 
+#: Of a device's texts no more is shown: notes may be a few sentences.
+_LONGEST = 1000
 #: The order in which kinds are listed.
 _ORDER = ("camera", "microphone", "screen", "speaker")
 
 
-def find_devices(offers: Sequence[Offer], limit_s: float | None = None) -> tuple[list[Found], list[PassedOver]]:
+def find_devices(offers: Sequence[Offer], limit_s: float) -> tuple[list[Found], list[PassedOver]]:
     """What the drivers have now, by kind, and those that could not say.
 
-    With ``limit_s`` they are asked side by side, and one that takes longer is passed over.
+    They are asked side by side, and one that takes longer than ``limit_s`` is passed over.
     """
     questions = [partial(_devices, offer) for offer in offers]
-    answers = side_by_side(questions, limit_s) if limit_s is not None else [_caught(each) for each in questions]
+    answers = side_by_side(questions, limit_s)
     found: list[Found] = []
     broken: list[PassedOver] = []
     for offer, answer in zip(offers, answers, strict=True):
@@ -35,7 +39,41 @@ def find_devices(offers: Sequence[Offer], limit_s: float | None = None) -> tuple
             broken.append(PassedOver(offer.thing.name, offer.plugin, reason))
         else:
             found += [Found(device, offer.thing, offer.plugin) for device in answer]
-    return sorted(found, key=lambda each: _ORDER.index(each.device.kind)), broken
+    return sorted(_once(found), key=lambda each: _ORDER.index(each.device.kind)), broken
+
+
+def _once(found: Sequence[Found]) -> list[Found]:
+    """Each id once: nobody could name one of two."""
+    known: dict[str, Found] = {}
+    for each in found:
+        first = known.setdefault(each.device.id, each)
+        if first is not each:
+            _log.warning(
+                "%s is listed twice, by %s and %s: the first is taken", each.device.id, first.plugin, each.plugin
+            )
+    return list(known.values())
+
+
+def _clean(device: Device) -> Device:
+    """Its texts as people can be shown them: on one line, without what a terminal obeys, and not endless."""
+    if all(_shown(text) == text for text in (device.id, device.label, device.address, device.bus, device.note)):
+        return device
+    return attrs.evolve(
+        device,
+        id=_shown(device.id),
+        label=_shown(device.label),
+        address=_shown(device.address),
+        bus=_shown(device.bus),
+        note=_shown(device.note),
+    )
+
+
+def _shown(text: str) -> str:
+    if len(text) > _LONGEST:
+        text = text[: _LONGEST - 1] + "…"
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
 
 
 def _devices(offer: Offer) -> list[Device]:
@@ -43,7 +81,7 @@ def _devices(offer: Offer) -> list[Device]:
     strange = [device for device in devices if not _is_device(device)]
     if strange:
         raise TypeError(f"it lists {strange[0]!r:.300}, which is no device")
-    return devices
+    return [_clean(device) for device in devices]
 
 
 def _is_device(device: object) -> bool:
@@ -52,13 +90,6 @@ def _is_device(device: object) -> bool:
     texts = (device.id, device.label, device.address, device.bus, device.state, device.note, device.facing)
     modes: object = device.modes
     return all(isinstance(text, str) for text in texts) and isinstance(modes, tuple | list)
-
-
-def _caught(question: Callable[[], list[Device]]) -> list[Device] | Exception:
-    try:
-        return question()
-    except Exception as exc:
-        return exc
 
 
 def _words(exc: Exception) -> str:

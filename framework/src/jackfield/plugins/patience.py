@@ -21,8 +21,10 @@ def started(job: Callable[[], Answer], name: str) -> Future[Answer]:
     def run() -> None:
         try:
             future.set_result(job())
-        except BaseException as exc:
-            future.set_exception(exc)
+        except Exception as exc:
+            future.set_exception(RuntimeError("it raised StopIteration") if isinstance(exc, StopIteration) else exc)
+        except BaseException as exc:  # a plugin that wants to end the program ends its own job
+            future.set_exception(RuntimeError(f"it raised {type(exc).__name__}"))
 
     threading.Thread(target=run, name=f"jackfield {name}", daemon=True).start()
     return future

@@ -97,28 +97,33 @@ class Prober:
         return asked
 
     def _answer(self, offer: Offer, key: str, asked: Future[str | None]) -> None:
-        reason = self._ask(offer)
-        self._keep(key, reason)
-        asked.set_result(reason)
+        reason: str | None = "probing it failed"
+        try:
+            reason = self._ask(offer)
+            self._keep(key, reason)
+        finally:  # whoever waits is answered, whatever went wrong
+            asked.set_result(reason)
 
     def _ask(self, offer: Offer) -> str | None:
         if not offer.is_software:
             with self._children:
                 return _ask_child(offer, self._limit_s, self._config)
         try:
-            answer: str | None = offer.thing.probe()
-            return answer
+            answer: object = offer.thing.probe()
         except CallError as exc:
             return exc.message
-        except Exception as exc:
+        except BaseException as exc:  # a plugin that wants to end the program ends its own probe
             return f"probing it failed: {type(exc).__name__}: {exc}"
+        return answer if answer is None or isinstance(answer, str) else f"its probe answered {answer!r:.100}"
 
     def _kept(self, key: str) -> dict[str, Any] | None:
         entry = _read(self._path).get(key)
         if not isinstance(entry, dict) or "reason" not in entry:
             return None
-        age_s = self._clock() - float(entry.get("at", 0))
-        return entry if entry["reason"] is None or 0 <= age_s < FAILURE_HOLDS_S else None
+        reason, at = entry["reason"], entry.get("at", 0)
+        if not isinstance(reason, str | None) or not isinstance(at, int | float):
+            return None  # whoever wrote that was not us
+        return entry if reason is None or 0 <= self._clock() - at < FAILURE_HOLDS_S else None
 
     def _keep(self, key: str, reason: str | None) -> None:
         with self._lock:
@@ -199,7 +204,8 @@ def _ask_child(offer: Offer, limit_s: float, config: Path | None) -> str | None:
 
 def _answer(code: int, output: bytes) -> str | None:
     if code < 0:
-        return f"probing it crashed ({signal.Signals(-code).name})"
+        names = {each.value: each.name for each in signal.Signals}
+        return f"probing it crashed ({names.get(-code, f'signal {-code}')})"
     try:
         answer = json.loads(output.splitlines()[-1])
         reason: str | None = answer["reason"]

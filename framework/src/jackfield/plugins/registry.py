@@ -42,6 +42,9 @@ _log = logging.getLogger(__name__)
 #: How long a call waits for hardware that was never tried out here, and then for a driver to open.
 PATIENCE_S, OPEN_S = 2.0, 1.0
 
+#: A driver that has not said for so long what it has is passed over.
+LISTING_S = 10.0
+
 
 @define(eq=False)
 class Plugins:
@@ -121,7 +124,7 @@ class Plugins:
         return [found.device for found in self._found(kind)[0]]
 
     def listing(
-        self, kind: DeviceKind | None = None, *, limit_s: float = 10.0
+        self, kind: DeviceKind | None = None, *, limit_s: float = LISTING_S
     ) -> tuple[list[Device], list[PassedOver]]:
         """What is there now, and each driver that could not say what it has, or not in time, with the reason."""
         found, broken = self._found(kind, limit_s)
@@ -159,7 +162,7 @@ class Plugins:
         ``failed`` are devices that could not be opened just now, by id, and why: they are passed over. Raises
         `DeviceError` where there is none or it cannot be used, `SettingsError` where several fit.
         """
-        found, broken = self._found(kind)
+        found, broken = self._found(kind) if wish not in ("none", (), []) else ([], [])
         found = [_tried(each, (failed or {}).get(each.device.id)) for each in found]
         names = {row.name for row in self.rows}
         prefer = self.config.plugins.prefer
@@ -188,7 +191,7 @@ class Plugins:
         order: tuple[DeviceKind, ...] = ("camera", "microphone", "screen", "speaker")
         return next((kind for kind in order if kind in kinds), "camera")
 
-    def _found(self, kind: DeviceKind | None, limit_s: float | None = None) -> tuple[list[Found], list[PassedOver]]:
+    def _found(self, kind: DeviceKind | None, limit_s: float = LISTING_S) -> tuple[list[Found], list[PassedOver]]:
         offers = [*self.offers("register_captures"), *self.offers("register_playbacks")]
         found, broken = find_devices([offer for offer in offers if kind is None or kind in _kinds(offer)], limit_s)
         return [each for each in found if kind in (None, each.device.kind)], broken

@@ -15,7 +15,7 @@ from jackfield.session.intake import Intake, Tap
 from jackfield.session.opening import TooSlow, aside, begun, bordered, opened
 from jackfield.session.sources import AudioSource, SourceCapture, VideoSource
 from jackfield.values.devices import Device
-from jackfield.values.errors import CallError, DeviceGone
+from jackfield.values.errors import CallError, DeviceGone, PluginError
 from jackfield.values.formats import MediaFormat, VideoFormat
 
 logger = logging.getLogger("jackfield.media")
@@ -93,10 +93,21 @@ class Feed:
             lambda: driver.open(device, self._wanted(device)), lambda capture: capture.stop(), timeout_s=OPEN_TIMEOUT_S
         )
         try:
-            return await self._bordered(opening)
+            return self._checked(await self._bordered(opening))
         except TooSlow:
             found = f"{device.label} did not open within {OPEN_TIMEOUT_S:g} s"
             raise DeviceGone(f"{found}; unplug it and try again") from None
+
+    def _checked(self, capture: Capture) -> Capture:
+        """What a plugin has opened, where it is what a capture has to be."""
+        wanted = type(self._wish)
+        if isinstance(getattr(capture, "format", None), wanted):
+            return capture
+        who = f"{self.device.label} ({self.device.id})" if self.device else "a source"
+        found = (
+            f"{who}: its plugin opened {type(capture).__name__} {capture!r:.100}, whose format is no {wanted.__name__}"
+        )
+        raise PluginError(f"{found}; mend the plugin, or name another device")
 
     def _wanted(self, device: Device) -> MediaFormat:
         """What the device is asked for, on the thread that opens it."""

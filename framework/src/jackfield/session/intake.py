@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from jackfield.session.handover import Handover
+from jackfield.session.opening import as_call_error
 from jackfield.values.errors import CallError
 from jackfield.values.media import AudioBlock, EncodedFrame, Media, VideoFrame
 
@@ -98,7 +99,7 @@ class Tap:
         """The capture has ended by itself; told once."""
         intake, self._intake = self._intake, None
         if intake is not None:
-            self._failed(error)
+            self._failed(as_call_error(error, "a source"))
 
     def off(self) -> None:
         """Nothing more is taken."""

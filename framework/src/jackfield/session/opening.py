@@ -50,6 +50,8 @@ async def begun(start: Callable[[], object], stop: Callable[[], object], *, time
             start()
         except Exception as exc:
             return exc
+        except BaseException as exc:  # of a plugin that wants to end the program
+            return RuntimeError(f"it raised {type(exc).__name__}")
         return None
 
     error = await opened(run, lambda _: stop(), timeout_s=timeout_s)
@@ -62,6 +64,13 @@ async def aside(job: Callable[[], Thing]) -> Thing:
     driver that hangs takes nobody else's, and the end of the program does not wait for it. Begun at once: it is done
     even if nobody waits any more."""
     return await asyncio.wrap_future(started(job, "aside"))
+
+
+def as_call_error(error: object, who: str) -> CallError:
+    """What a plugin said when its device ended: an error of ours, whatever it gave."""
+    if isinstance(error, CallError):
+        return error
+    return PluginError(f"{who} ended, and its plugin said {error!r:.200}; tell who wrote it")
 
 
 async def bordered(job: Awaitable[Thing], what: str, instead: str) -> Thing:

@@ -11,7 +11,7 @@ from typing import Any
 from jackfield.media.far_end import FarEnd
 from jackfield.media.mix import Mixer, MixInput
 from jackfield.roles import HasLatency, PlaybackDriver, Player, Unwatch
-from jackfield.session.opening import TooSlow, begun, bordered, opened
+from jackfield.session.opening import TooSlow, as_call_error, begun, bordered, opened
 from jackfield.session.remote_track import RemoteTrack
 from jackfield.values.devices import Device
 from jackfield.values.errors import CallError, DeviceGone
@@ -96,7 +96,7 @@ class Playback:
 
     def _lost(self, player: Player, error: CallError) -> None:
         if player is self._player:
-            self._failed(error)
+            self._failed(as_call_error(error, f"{self.device.label} ({self.device.id})"))
 
     def _add(self, track: RemoteTrack) -> None:
         if track.kind == "audio" and track.sid not in self._voices:

@@ -186,6 +186,8 @@ class Supply:
                     await old.stop()
                 if not is_closed:
                     await feed.open()
+                if self.ended:
+                    raise DeviceGone(f"{self._what} is no longer published: the call was left, or it was unpublished")
                 if feed.codec not in (None, self.route.codec):
                     raise EncoderError(f"{self._what} is published as {self.route.codec} and cannot change while it is")
                 self._feed, self._absence.broken = feed, None
@@ -202,6 +204,9 @@ class Supply:
     async def _put_back(self, old: Feed, feed: Feed, *, was_open: bool) -> None:
         """The new source could not be taken: the old one goes on where it was before, or is lost."""
         await feed.stop()
+        if self.ended:  # the call was left meanwhile, and may have stopped waiting for this
+            await old.stop()
+            return
         is_untouched = self._feed is old and old.capture is not None
         self._feed = old
         if is_untouched or not was_open:

@@ -176,9 +176,9 @@ async def _moderated(request: web.Request, handler: Handler, origin: str) -> web
 
 
 def _readable(request: web.Request, response: web.StreamResponse, settings: ServerSettings) -> web.StreamResponse:
-    """A script of ours may be imported by pages of origins that may ask."""
+    """A script of ours, and what it fetches, may be taken by pages of origins that may ask."""
     origin = request.headers.get("Origin", "")
-    if request.path.endswith(".js") and _listed(origin, settings):
+    if request.path.endswith((".js", ".wasm", ".tflite")) and _listed(origin, settings):
         response.headers.update({"Access-Control-Allow-Origin": origin, "Vary": "Origin"})
     return response
 
