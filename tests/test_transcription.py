@@ -127,7 +127,7 @@ async def test_a_speaker_who_leaves_takes_their_scribe_along(people: People) -> 
     await bob.start_transcription()
     await bob.start_transcription()
     with speaking(source, *[BABBLE] * 5):
-        await until(lambda: bob.captions, "the words")
+        await until(lambda: bob.captions and eve.captions, "the words")  # eve's way for data may be open only by then
         assert scribes() == ["jackfield transcribe ada"]
         await ada.leave()
     await until(lambda: not scribes(), "the end of the scribe")

@@ -25,10 +25,11 @@ _KINDS = {
     b"RIFF": "webp_pipe",
     b"GIF8": "gif",
     b"BM": "bmp_pipe",
+    b"P6": "ppm_pipe",
     b"II*\0": "tiff_pipe",
     b"MM\0*": "tiff_pipe",
 }
-_NO_PICTURE = "name a picture: JPEG, PNG, WebP, GIF, BMP or TIFF"
+_NO_PICTURE = "name a picture: JPEG, PNG, WebP, GIF, BMP, TIFF or PPM"
 
 
 def read(path: str | Path, key: str) -> VideoFrame:
