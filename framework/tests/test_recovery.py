@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
+from jackfield.session.ending import within
 from jackfield.session.feed import Feed
 from jackfield.session.hotplug import HotPlug
 from jackfield.session.recovery import DELAYS_S, FLAP_S, Recovery, candidates
@@ -319,6 +320,32 @@ async def test_a_call_that_ends_while_a_device_is_away_leaves_nothing(moment: st
             await now.opened(2)
     await asyncio.sleep(0.05)
     assert asyncio.all_tasks() == before
+
+
+async def test_a_call_that_is_left_while_another_camera_opens_closes_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where nobody waits for that any more: no camera goes on with its light on."""
+    monkeypatch.setattr("jackfield.session.ending.END_TIMEOUT_S", 0.1)
+    bench, held = Bench(FRONT, REAR), threading.Event()
+    really = bench.open
+
+    def open(device: Device, format: Any) -> BenchCapture:
+        if device.id == REAR.id:
+            held.wait(LIMIT_S)
+        return really(device, format)
+
+    bench.open = open  # type: ignore[method-assign]
+    async with call(bench, camera=FRONT.id) as now:
+        now.capture.give()
+        await now.sent(b"picture")
+        swapping = asyncio.ensure_future(now.own.set_device("camera", REAR.id))
+        await asyncio.sleep(0.05)
+        await within(now.own.close())
+        assert not bench.captures[0].stopped
+        held.set()
+        with pytest.raises(DeviceGone, match="no longer published"):
+            await swapping
+        await now.until(lambda: len(bench.captures) == 2 and all(each.stopped for each in bench.captures))
+        await now.until(lambda: not [thread for thread in threading.enumerate() if "encode" in thread.name])
 
 
 # --- how it waits and what it takes ------------------------------------------------------------------------------
