@@ -100,6 +100,7 @@ async def test_the_widget_stays_flat_in_a_hosts_window(
     assert len(told) == LOOKS
     drawn = [each.pop("pictures") for each in told]
     print(f"pictures drawn: {drawn[-1]}")
-    assert all(later > before for before, later in zip(drawn[LOOKS // 2 :], drawn[LOOKS // 2 + 1 :], strict=False))
+    late = drawn[LOOKS // 2 :: 5]  # a busy machine may draw nothing for a blink
+    assert all(later > before for before, later in zip(late, late[1:], strict=False))
     if span_s > SHORT_S:
         assert_flat([Look(**each) for each in told], f"the widget for {span_s / 60:g} minutes")
