@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,6 @@ async def test_the_widget_stays_flat_in_a_hosts_window(
     drawn = [each.pop("pictures") for each in told]
     print(f"pictures drawn: {drawn[-1]}")
     late = drawn[LOOKS // 2 :: 5]  # a busy machine may draw nothing for a blink
-    assert all(later > before for before, later in zip(late, late[1:], strict=False))
+    assert all(later > before for before, later in pairwise(late))
     if span_s > SHORT_S:
         assert_flat([Look(**each) for each in told], f"the widget for {span_s / 60:g} minutes")
