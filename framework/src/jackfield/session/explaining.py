@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 
 from jackfield.plugins import Choice, Plugins
 from jackfield.plugins.selection import PassedOver
@@ -11,6 +11,18 @@ from jackfield.session.opening import aside
 from jackfield.values.devices import Device, DeviceKind
 
 Wish = str | Sequence[str] | None
+
+
+@contextmanager
+def unless_refused(plugins: Plugins, kind: DeviceKind) -> Iterator[None]:
+    """What was chosen for this kind stays explained where another choice fails inside."""
+    before = plugins.choices.get(kind)
+    try:
+        yield
+    except BaseException:
+        if before is not None:
+            plugins.choices[kind] = before
+        raise
 
 
 def none_opened(plugins: Plugins, kind: DeviceKind, wish: Wish, failed: Mapping[str, str]) -> None:

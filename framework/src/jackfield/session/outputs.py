@@ -11,7 +11,7 @@ from jackfield.media.far_end import FarEnd
 from jackfield.plugins import Plugins
 from jackfield.roles import Renderer
 from jackfield.session.audio_mode import mode_of, speaker_for
-from jackfield.session.explaining import Wish
+from jackfield.session.explaining import Wish, unless_refused
 from jackfield.session.hotplug import HotPlug
 from jackfield.session.opening import aside
 from jackfield.session.playback import Playback
@@ -145,13 +145,8 @@ class Outputs:
         plays on."""
         async with self._turn:
             await self._opened_first()
-            choice = self._plugins.choices.get("speaker")
-            try:
+            with unless_refused(self._plugins, "speaker"):
                 return await self._set_speaker(wish)
-            except BaseException:
-                if choice is not None:
-                    self._plugins.choices["speaker"] = choice
-                raise
 
     async def _set_speaker(self, wish: Wish) -> Device | None:
         device, driver, _ = await aside(lambda: self._plugins.device("speaker", wish))

@@ -17,7 +17,7 @@ from jackfield.roles import BACKGROUND, Backdrop, Control, HasControls
 from jackfield.rtc import codecs, signalling
 from jackfield.session.connection import Connection
 from jackfield.session.encryption import CallEncryption
-from jackfield.session.explaining import Wish, none_opened, passed_through
+from jackfield.session.explaining import Wish, none_opened, passed_through, unless_refused
 from jackfield.session.feed import Feed
 from jackfield.session.fitting import try_backdrop
 from jackfield.session.hotplug import HotPlug
@@ -335,13 +335,8 @@ class OwnMedia:
         """The camera, microphone or screen is another one from now on; the track stays published. Where it cannot be
         had, all stays as it was: the old device goes on, or is waited for."""
         async with self._turns[kind]:
-            before = self._plugins.choices.get(kind)
-            try:
+            with unless_refused(self._plugins, kind):
                 return await self._set_device(kind, wish)
-            except BaseException:
-                if before is not None:
-                    self._plugins.choices[kind] = before
-                raise
 
     async def _set_device(self, kind: Any, wish: Wish) -> Device | None:
         failed: dict[str, str] = {}
