@@ -9,8 +9,9 @@ import pytest
 from livekit.protocol import models
 
 from jackfield.rtc import rtcp
-from jackfield.server.sfu.allocation import PAUSED, Wish, allocate
+from jackfield.server.sfu.allocation import PAUSED, Wish, allocate, next_step
 from jackfield.server.sfu.downlink import DownTrack
+from jackfield.server.sfu.history import Kept
 from jackfield.server.sfu.path_estimate import PathEstimate
 from jackfield.server.sfu.path_share import PathShare
 from jackfield.server.sfu.uplink import Layer, UpTrack
@@ -44,6 +45,30 @@ def test_a_better_layer_needs_room_to_spare_and_the_held_one_does_not() -> None:
     assert allocate(520_000, [A], {"a": 0})["a"] == 0
     assert allocate(520_000, [A], {"a": 1})["a"] == 1
     assert allocate(580_000, [A], {"a": 0})["a"] == 1
+
+
+def test_what_flows_is_kept_while_the_budget_does_not_shrink() -> None:
+    """A keyframe is no reason to pause; a picture that is new on a narrow path has to fit."""
+    assert allocate(200_000, [A, B], {"a": 0, "b": 0}, kept={"a", "b"}) == {"a": 0, "b": 0}
+    assert allocate(200_000, [A, B], {"a": 0, "b": 0}, kept={"a"}) == {"a": 0, "b": PAUSED}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "budget"),
+    [
+        ((2, 2), float("inf")),  # there is no more
+        ((2, 1), 2_200_000 + 1.15 * 1_700_000 - 500_000),
+        ((1, 0), 650_000 + 1.15 * 500_000 - 150_000),  # the cheapest step, which `allocate` finds too
+        ((0, PAUSED), 150_000 + 1.15 * 150_000),  # what stands still comes first
+    ],
+)
+def test_the_next_step(chosen: tuple[int, int], budget: float) -> None:
+    """So much has to be there for anything to become better; with a little more it does."""
+    held = dict(zip("ab", chosen, strict=True))
+    assert next_step([A, B], held) == pytest.approx(budget)
+    if budget != float("inf"):
+        assert sum(allocate(round(budget) + 10, [A, B], held).values()) > sum(chosen)
+        assert sum(allocate(round(budget) - 10, [A, B], held).values()) == sum(chosen)
 
 
 def test_only_so_many_pictures() -> None:
@@ -118,6 +143,31 @@ def test_an_attempt_that_fails_makes_the_next_one_wait_longer() -> None:
     assert pauses[-1] > pauses[0]
 
 
+def test_a_budget_grows_as_far_as_the_next_step_and_soon_where_pictures_stand_still() -> None:
+    """What was not tried is not known; eight seconds are waited for at most, whatever failed before."""
+    path = Bottleneck(300_000)
+    path.run(120, 1_700_000, LAYERS)
+    estimate, now_ns = path.estimate, path.now_ns
+    path.capacity_bps = 10_000_000
+    budgets = []
+    for beat in range(1, 41):
+        at_ns = now_ns + beat * BEAT_NS
+        budgets.append(estimate.update(at_ns, BEAT_NS, 150_000, 1_700_000, next_bps=400_000, is_short=True) or 0)
+    assert budgets[-1] == 400_000, "although nothing is lost"
+    assert next(beat for beat, budget in enumerate(budgets) if budget == 400_000) < 24
+
+
+def test_a_fall_is_given_time_to_show() -> None:
+    """REMB goes on falling while the queue empties: that is the same congestion."""
+    estimate = PathEstimate()
+    for bitrate in (2_000_000, 400_000):
+        estimate.remb(bitrate)
+    assert estimate.update(BEAT_NS, BEAT_NS, 1_700_000, 1_700_000) == 380_000
+    for beat, bitrate in ((2, 300_000), (3, 200_000), (4, 100_000)):
+        estimate.remb(bitrate)
+        assert estimate.update(beat * BEAT_NS, BEAT_NS, 380_000, 1_700_000) == 380_000
+
+
 def test_a_remb_that_falls_is_believed() -> None:
     """A browser whose queue grows says so before anything is lost."""
     estimate = PathEstimate()
@@ -125,6 +175,47 @@ def test_a_remb_that_falls_is_believed() -> None:
     assert estimate.update(BEAT_NS, BEAT_NS, 1_700_000, 1_700_000) is None
     estimate.remb(900_000)
     assert estimate.update(2 * BEAT_NS, BEAT_NS, 1_700_000, 1_700_000) == 855_000
+
+
+@pytest.mark.parametrize(
+    ("rtt_ms", "loss", "budget"),
+    [
+        (
+            7.0,
+            0.0,
+            None,
+        ),  # a browser on a busy machine, over loopback: it said a tenth of what came, and nothing waited
+        (400.0, 0.0, 190_000),  # a queue: believed
+        (7.0, 0.05, 190_000),  # one too short to be seen
+        (None, 0.0, 190_000),  # nobody knows
+    ],
+)
+def test_a_remb_that_falls_is_borne_out_by_a_queue_or_loss(
+    rtt_ms: float | None, loss: float, budget: int | None
+) -> None:
+    """Also when that is told a second after it; and it has its effect once."""
+    estimate = PathEstimate()
+    estimate.remb(2_000_000)
+    if rtt_ms is not None:
+        estimate.took(3.0, 0)
+        estimate.took(3.0, BEAT_NS)
+    estimate.remb(200_000)
+    assert estimate.update(BEAT_NS, BEAT_NS, 1_700_000, 1_700_000) == (None if rtt_ms is not None else budget)
+    if rtt_ms is not None:
+        estimate.took(rtt_ms, 2 * BEAT_NS)
+    estimate.lost(loss)
+    found = [estimate.update(beat * BEAT_NS, BEAT_NS, 1_700_000, 1_700_000) for beat in range(2, 9)]
+    assert set(found) == {budget}
+
+
+def test_a_path_that_has_become_longer_is_no_queue_for_ever() -> None:
+    """What was the shortest round trip a minute ago is forgotten."""
+    estimate = PathEstimate()
+    for beat in range(140):
+        estimate.took(3.0 if beat < 4 else 200.0, beat * BEAT_NS)
+    estimate.remb(2_000_000)
+    estimate.remb(200_000)
+    assert estimate.update(140 * BEAT_NS, BEAT_NS, 1_700_000, 1_700_000) is None
 
 
 def test_a_remb_that_falls_above_what_is_sent_means_nothing() -> None:
@@ -146,6 +237,7 @@ class Meeting:
         self.owners: dict[str, SimpleNamespace] = {}
         self.layers: list[Layer] = []
         self.sent_bits = 0
+        self.sequences: list[int] = []
         for index in range(count):
             self.add(f"TR_{index}")
 
@@ -155,7 +247,8 @@ class Meeting:
             send_rtcp=lambda data: None, feedback_ssrc=1, rids=("q", "h", "f"),
         )  # fmt: skip
         down = DownTrack(
-            track, payload_type=96, rtx_payload_type=97, send_rtp=lambda header, body: None,
+            track, payload_type=96, rtx_payload_type=97,
+            send_rtp=lambda header, body: self.sequences.append(int.from_bytes(header[2:4], "big")),
             send_rtcp=lambda data: None, clock=self.clock, cname="x",
         )  # fmt: skip
         self.owners[sid] = SimpleNamespace(spoke_at=0.0)
@@ -180,8 +273,7 @@ class Meeting:
         for down in self.downs.values():
             if down.track.layers:
                 down.switch(down.track.layers["f"], 1, self.kept())
-                down.received(rtcp.ReportBlock(down.ssrc, round(share * 256)))
-                self.share.lost(down)
+                self.share.reported(down, down.received(rtcp.ReportBlock(down.ssrc, round(share * 256))))
 
     @staticmethod
     def kept() -> object:
@@ -208,6 +300,24 @@ def test_a_subscriber_that_loses_half_gets_smaller_pictures_and_then_fewer() -> 
     meeting.beat(200, sent_bps=150_000)
     assert meeting.allowed == [2, 2]
     assert meeting.paused == {"TR_1": False}
+
+
+def test_what_is_sent_again_gets_half_of_a_narrow_path() -> None:
+    """On a full path it is lost again, and keeps it full."""
+    found = []
+    for lost in (0.0, 0.9):
+        meeting = Meeting(1)
+        down, layer = meeting.downs["TR_0"], meeting.layers[2]
+        meeting.beat(4, sent_bps=1_700_000)
+        meeting.lose(lost)
+        meeting.beat(sent_bps=1_700_000)
+        for number in range(1, 101):
+            kept = Kept(meeting.clock.now_ns(), number, 0, b"", b"x", None, b"x")
+            layer.history.put(number, kept)
+            down.forward(number, kept)
+        down.resend(tuple(meeting.sequences))
+        found.append(down.retransmitted)
+    assert found == [100, 9], found
 
 
 def test_screens_and_speakers_come_first() -> None:

@@ -68,6 +68,17 @@ def _lack_of_namespaces() -> str:
     return "" if done.returncode == 0 else f"this machine makes no network namespace: {done.stderr.strip()}"
 
 
+def _lack_of_bottlenecks() -> str:
+    if lack := _lack_of_namespaces():
+        return lack
+    if not find_tool("tc"):
+        return "tc is not installed"
+    flags = ["-n"] if os.geteuid() == 0 else ["-Urn"]
+    narrow = ["tc", "qdisc", "add", "dev", "lo", "root", "tbf", "rate", "1mbit", "burst", "15k", "latency", "1s"]
+    done = subprocess.run(["unshare", *flags, *narrow], capture_output=True, text=True, check=False)
+    return "" if done.returncode == 0 else f"this kernel shapes no traffic: {done.stderr.strip()}"
+
+
 def _lack_of_tunnels() -> str:
     if lack := _lack_of_namespaces():
         return lack
@@ -178,6 +189,7 @@ NEEDS = {
             "run as root, or: sysctl -w kernel.unprivileged_userns_clone=1; tools: apt-get install iproute2 util-linux",
             "iproute2",
         ),
+        Need("bottleneck", _lack_of_bottlenecks, "modprobe sch_tbf; tools: apt-get install iproute2"),
         Need("tun", _lack_of_tunnels, "modprobe tun; in a container: --device /dev/net/tun --cap-add NET_ADMIN"),
         Need("qt", _lack_of_qt, _apt(_QT_PACKAGES), _QT_PACKAGES),
         Need("qt-xcb", _lack_of_xcb, _apt(_XCB_PACKAGES), _XCB_PACKAGES),

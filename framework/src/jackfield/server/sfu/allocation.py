@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 
 from attrs import frozen
 
@@ -21,13 +22,19 @@ class Wish:
 
 
 def allocate(
-    budget_bps: int | None, wishes: Sequence[Wish], held: Mapping[str, int], *, most: int = 0
+    budget_bps: int | None,
+    wishes: Sequence[Wish],
+    held: Mapping[str, int],
+    *,
+    most: int = 0,
+    kept: Collection[str] = (),
 ) -> dict[str, int]:
     """The layer for each wish, the most important first, or `PAUSED`.
 
     Everybody's smallest layer comes before anybody's next; what does not fit is paused from the least important on. The
     most important one is never paused: loss may be the path's own, or an outage's that is over, and a budget be wrong.
-    ``held`` is what is sent now. ``budget_bps`` None: the path carries everything. ``most`` pictures at most; 0: all.
+    ``held`` is what is sent now; none of ``kept`` is paused, for what a picture takes goes up and down. ``budget_bps``
+    None: the path carries everything. ``most`` pictures at most; 0: all.
     """
     allowed = list(wishes[:most] if most else wishes)
     chosen = {wish.track_sid: PAUSED for wish in wishes}
@@ -41,9 +48,23 @@ def allocate(
             before = wish.layers_bps[level - 1] if level else 0
             more = wish.layers_bps[level] - before
             spare = wish.layers_bps[level] * (_HEADROOM - 1) if level > held.get(wish.track_sid, PAUSED) else 0.0
-            if more + spare <= left or (level == 0 and wish is allowed[0]):
+            is_kept = level == 0 and (wish is allowed[0] or wish.track_sid in kept)
+            if more + spare <= left or is_kept:
                 chosen[wish.track_sid] = level
                 left = max(0.0, left - more)
             elif level == 0:
                 return chosen
     return chosen
+
+
+def next_step(wishes: Sequence[Wish], chosen: Mapping[str, int], *, most: int = 0) -> float:
+    """The least budget with which `allocate` would give more than this; infinite where there is no more to give."""
+    allowed = wishes[:most] if most else wishes
+    now = sum(wish.layers_bps[chosen[wish.track_sid]] for wish in wishes if chosen[wish.track_sid] > PAUSED)
+    standing = [wish.layers_bps[0] * _HEADROOM for wish in allowed if chosen[wish.track_sid] == PAUSED][:1]
+    better = [
+        wish.layers_bps[level] * _HEADROOM - wish.layers_bps[level - 1]
+        for wish in allowed
+        if 0 < (level := chosen[wish.track_sid] + 1) < len(wish.layers_bps)
+    ]
+    return now + min(standing or better, default=math.inf)

@@ -21,6 +21,8 @@ from jackfield.server.sfu.uplink import DEPENDENCY_DESCRIPTOR_ID, Anchor, Layer,
 _HEADER = Struct("!BBHLL")
 _RESEND_PAUSE_NS = 15_000_000
 _RESENT_MAX = 512
+#: What a packet of a picture takes, nearly always.
+_PACKET_BITS = 1200 * 8
 #: Asking for a packet costs too, be it there or not; clients ask again until they have it.
 _ASKED_PER_RESENT = 4
 _SECOND_NS = 1_000_000_000
@@ -83,6 +85,7 @@ class DownTrack:
         self._continuity = Continuity(track.clock_rate)
         self._rtx_sequence = secrets.randbits(16)
         self._resent: dict[int, int] = {}
+        self._repairs_per_second = retransmissions_per_second
         self._allowance = Allowance(retransmissions_per_second)
         self._asked = Allowance(_ASKED_PER_RESENT * retransmissions_per_second)
         self._keyframe_pause_ns, self._no_keyframe_before_ns = _KEYFRAME_NS, 0
@@ -119,6 +122,11 @@ class DownTrack:
             self.allowed = index
             self.track.on_demand()
             self.retarget()
+
+    def allow_repairs(self, bitrate_bps: float | None) -> None:
+        """There is room for so much of retransmissions on the way; None: nothing says how much."""
+        most = self._repairs_per_second
+        self._allowance.limit(most if bitrate_bps is None else min(most, max(1, round(bitrate_bps / _PACKET_BITS))))
 
     @property
     def is_wanted(self) -> bool:
@@ -256,14 +264,16 @@ class DownTrack:
         name = rtcp.SourceDescription(((self.ssrc, self._cname),))
         self._send_rtcp(rtcp.serialise(report, name))
 
-    def received(self, block: rtcp.ReportBlock) -> None:
-        """The subscriber's receiver report about this track."""
-        rtt_ms = self.reception.rtt_ms
+    def received(self, block: rtcp.ReportBlock) -> float | None:
+        """The subscriber's receiver report about this track; the round trip in milliseconds, where it tells one."""
+        rtt_ms = None
         sent_ns = next((ns for lsr, ns in self._reported if lsr == block.lsr), None) if block.lsr else None
         if sent_ns is not None:
             held_ns = block.dlsr * _SECOND_NS >> 16
             rtt_ms = max(0.0, (self._clock.now_ns() - sent_ns - held_ns) / 1e6)
-        self.reception = Reception(block.fraction_lost / 256, block.jitter, rtt_ms, max(0, block.packets_lost))
+        known_ms = self.reception.rtt_ms if rtt_ms is None else rtt_ms
+        self.reception = Reception(block.fraction_lost / 256, block.jitter, known_ms, max(0, block.packets_lost))
+        return rtt_ms
 
 
 def _renumbered(kept: Kept, key: int) -> Kept:

@@ -71,6 +71,10 @@ class Allowance:
         self._per_second = self._left = per_second
         self._since_ns = 0
 
+    def limit(self, per_second: int) -> None:
+        """So many from now on."""
+        self._per_second, self._left = per_second, min(self._left, per_second)
+
     def take(self, now_ns: int) -> bool:
         """Whether one more is allowed now; then it is taken."""
         if now_ns - self._since_ns >= 1_000_000_000:

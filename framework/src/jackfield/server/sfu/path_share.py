@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from livekit.protocol import models
 
 from jackfield.media.clock import Clock
-from jackfield.server.sfu.allocation import PAUSED, Wish, allocate
+from jackfield.server.sfu.allocation import PAUSED, Wish, allocate, next_step
 from jackfield.server.sfu.downlink import DownTrack
 from jackfield.server.sfu.path_estimate import PathEstimate
 from jackfield.server.sfu.publication import Publication
@@ -17,6 +18,9 @@ from jackfield.server.sfu.publication import Publication
 _COUNTS_BPS = 50_000
 _LEAST_VIDEO_BPS = 30_000
 _ANY = 1 << 8
+_REPAIRS = 0.5
+#: What a layer takes differs from one half second to the next.
+_MARGIN = 1.1
 
 
 class _Shared(NamedTuple):
@@ -37,7 +41,9 @@ class PathShare:
         self._on_paused = on_paused
         self._shared: dict[str, _Shared] = {}
         self._paused: set[str] = set()
+        self._given: set[str] = set()
         self._sent = (clock.now_ns(), 0)
+        self._next_bps, self._is_short = math.inf, False
 
     def add(self, publication: Publication, down: DownTrack) -> None:
         """This is subscribed to."""
@@ -51,8 +57,10 @@ class PathShare:
         self._shared.pop(track_sid, None)
         self._paused.discard(track_sid)
 
-    def lost(self, down: DownTrack) -> None:
-        """The subscriber has reported how this one comes."""
+    def reported(self, down: DownTrack, rtt_ms: float | None) -> None:
+        """The subscriber has reported how this one comes, and what the round trip was if it said so."""
+        if rtt_ms is not None:
+            self.estimate.took(rtt_ms, self._clock.now_ns())
         layer = down.feeding
         if down.track.is_video and layer is not None and layer.bitrate_bps > _COUNTS_BPS:
             self.estimate.lost(down.reception.loss)
@@ -68,25 +76,40 @@ class PathShare:
         sound_bps = sum(_sound_bps(shared.down) for shared in self._shared.values())
         wanted_bps = sound_bps + sum(wish.layers_bps[-1] for wish in wishes)
         sent_bps = (sent_bits - before) * 1e9 / (now_ns - since_ns)
-        budget_bps = self.estimate.update(now_ns, now_ns - since_ns, sent_bps, wanted_bps)
+        before_bps = self.estimate.budget_bps
+        budget_bps = self.estimate.update(
+            now_ns, now_ns - since_ns, sent_bps, wanted_bps, next_bps=self._next_bps, is_short=self._is_short
+        )
+        grows = budget_bps is not None and before_bps is not None and budget_bps >= before_bps
         if budget_bps is not None:
             budget_bps = max(_LEAST_VIDEO_BPS, round(budget_bps - sound_bps))
         held = {sid: shared.down.allowed for sid, shared in self._shared.items()}
-        chosen = allocate(budget_bps, wishes, held, most=self._last_n)
+        chosen = allocate(budget_bps, wishes, held, most=self._last_n, kept=self._given if grows else ())
+        self._given = {sid for sid, index in chosen.items() if index != PAUSED}
+        self._next_bps = sound_bps + _MARGIN * next_step(wishes, chosen, most=self._last_n)
+        self._is_short = any(chosen[wish.track_sid] == PAUSED for wish in wishes[: self._last_n or None])
         if budget_bps is None:  # whoever asks for a better layer meanwhile gets it at once
             chosen = {sid: index if index == PAUSED else _ANY for sid, index in chosen.items()}
-        self._apply(chosen)
+        self._apply(chosen, budget_bps)
 
     def _wanted(self) -> list[_Shared]:
         return [shared for shared in self._shared.values() if shared.down.track.is_video and shared.down.is_wanted]
 
-    def _apply(self, chosen: Mapping[str, int]) -> None:
+    def _apply(self, chosen: Mapping[str, int], budget_bps: float | None) -> None:
         for sid, index in chosen.items():
             self._shared[sid].down.allow(index)
+        self._allow_repairs(budget_bps)
         changed = {sid: index == PAUSED for sid, index in chosen.items() if (index == PAUSED) != (sid in self._paused)}
         self._paused = {sid for sid in self._paused | changed.keys() if changed.get(sid, True)}
         if changed:
             self._on_paused(changed)
+
+    def _allow_repairs(self, budget_bps: float | None) -> None:
+        """Half of the budget: on a full path, what is sent again is lost again and keeps it full."""
+        flowing = [shared.down for shared in self._shared.values() if shared.down.feeding is not None]
+        share = None if budget_bps is None else _REPAIRS * budget_bps / max(1, len(flowing))
+        for down in flowing:
+            down.allow_repairs(share)
 
 
 def _importance(shared: _Shared) -> tuple[bool, float]:

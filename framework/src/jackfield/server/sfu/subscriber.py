@@ -177,8 +177,7 @@ class SubscriberConnection(Connection):
                     for block in packet.reports:
                         down = self._by_ssrc.get(block.ssrc)
                         if down is not None and block.ssrc == down.ssrc:
-                            down.received(block)
-                            self._share.lost(down)
+                            self._share.reported(down, down.received(block))
                 case rtcp.Remb():
                     self._share.estimate.remb(packet.bitrate_bps)
 
