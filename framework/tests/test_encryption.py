@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
+from fractions import Fraction
 from functools import cache
 from typing import Any
 
+import av
+import numpy as np
 import pytest
 from attrs import evolve
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -17,8 +21,9 @@ from jackfield.media.encryption.frames import FrameSealer, Sealed, canonical, es
 from jackfield.media.encryption.keys import Key, KeyRing
 from jackfield.media.encryption.nonces import Nonces
 from jackfield.rtc import payload
-from jackfield.session import encryption
+from jackfield.session import encryption, second_keyframe
 from jackfield.session.encryption import CallEncryption
+from jackfield.session.second_keyframe import SecondKeyframe
 from jackfield.values.errors import EncryptionError
 from jackfield.values.media import EncodedFrame
 
@@ -371,3 +376,43 @@ async def test_the_servers_own_frames_are_left_out() -> None:
     await settled(heard)
     assert heard.errors == []
     assert frames.CODECS == ("VP8", "H264", "VP9", "opus")
+
+
+async def test_who_asks_for_a_keyframe_gets_another_one_and_not_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The layer that was asked for at once, every layer a while later, however often it was asked for meanwhile."""
+    monkeypatch.setattr(second_keyframe, "SETTLED_S", 0.02)
+    monkeypatch.setattr(second_keyframe, "REST_S", 3600.0)
+    forced: list[str] = []
+    second = SecondKeyframe(forced.append)
+    second.asked("h")
+    second.asked("q")
+    assert forced == ["h", "q"]
+    async with asyncio.timeout(LIMIT_S):
+        while len(forced) < 3:
+            await asyncio.sleep(0.01)
+    assert forced == ["h", "q", ""]
+    second.asked("f")
+    await asyncio.sleep(0.1)
+    assert forced == ["h", "q", "", "f"], "not again so soon"
+    second.end()
+
+
+def test_a_sealed_keyframe_is_drawn_black_without_a_complaint() -> None:
+    """What `SecondKeyframe` is there for: of many keys some give a picture, and it is black; pictures build on it."""
+    encoder = av.CodecContext.create("libx264", "w")
+    encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = 320, 180, "yuv420p", Fraction(1, 15)
+    encoder.options = {"preset": "veryfast", "tune": "zerolatency", "profile": "baseline"}
+    picture = av.VideoFrame.from_ndarray(np.full((180, 320), 120, np.uint8), format="gray").reformat(format="yuv420p")
+    units = []
+    for pts in range(2):
+        picture.pts = pts
+        units += [canonical(bytes(packet)) for packet in encoder.encode(picture)]
+    drawn = []
+    for number in range(40):
+        sealed = FrameSealer(ring(f"key {number}")).seal(frame("H264", units[0])).data
+        decoder = av.CodecContext.create("h264", "r")
+        with contextlib.suppress(av.FFmpegError):
+            for unit in (sealed, units[1]):
+                drawn += [shown.to_ndarray(format="gray").mean() for shown in decoder.decode(av.Packet(unit))]
+    assert drawn
+    assert min(drawn) < 20

@@ -17,6 +17,7 @@ from jackfield.rtc import signalling
 from jackfield.session.encode import Encoded
 from jackfield.session.feed import Feed
 from jackfield.session.limitation import Limitation, is_short
+from jackfield.session.second_keyframe import SecondKeyframe
 from jackfield.session.statistics import w3c
 from jackfield.session.supply import Supply
 from jackfield.values.errors import CallError, EncoderError
@@ -76,6 +77,7 @@ class Publication:
         self._limitation = Limitation()
         self._seen_again: asyncio.Task[None] | None = None
         self._told_muted: bool | None = None
+        self._twice = SecondKeyframe(self.supply.force_keyframe)
 
     def __repr__(self) -> str:
         return f"<Publication {self.sid or 'unpublished'}: {self.name or self.source}, {self.codec}>"
@@ -126,7 +128,9 @@ class Publication:
         self.sid, self._sender, self._connection = info.sid, sender, connection
         self._told_muted = request.muted
         self.tell_muted()  # where that has changed while the server was asked
-        sender.on_keyframe_request, sender.on_bitrate = self.supply.force_keyframe, self.supply.steer
+        is_drawn_sealed = self.seal is not None and self.codec == "H264"
+        sender.on_keyframe_request = self._twice.asked if is_drawn_sealed else self.supply.force_keyframe
+        sender.on_bitrate = self.supply.steer
         sender.on_rejected = self._refused
         if sender.rejected:
             asyncio.get_running_loop().call_soon(self._refused)
@@ -263,6 +267,7 @@ class Publication:
         for task in (self._flowing, self._seen_again):
             if task is not None:
                 task.cancel()
+        self._twice.end()
         await self.supply.end()
         if self._connection is not None and self._sender is not None and not self._connection.over:
             self._connection.remove_track(self._sender)

@@ -1,0 +1,43 @@
+"""Whoever asks for a keyframe of encrypted H.264 gets another one a while later: the first may be drawn as it came.
+
+LiveKit's native SDKs give what comes before their decryption of a track is ready to the decoder, still encrypted. A VP8
+decoder refuses it and another keyframe is asked for; an H.264 decoder, to which parameter sets and slice header are
+plain, draws a black picture from it without a complaint in a third of all cases (measured with FFmpeg: 14 of 40 keys),
+and every picture from there on builds on that. Through LiveKit this was so in 2 of 12 calls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+#: By then who asked can decrypt; and so long there is no other one.
+SETTLED_S, REST_S = 2.5, 10.0
+
+
+class SecondKeyframe:
+    """Before ``force``, which gets a layer's rid ("": every layer's). Used on the event loop."""
+
+    def __init__(self, force: Callable[[str], None]) -> None:
+        self._force = force
+        self._timer: asyncio.TimerHandle | None = None
+        self._not_before = 0.0
+
+    def asked(self, rid: str) -> None:
+        """Somebody needs a keyframe: now, and once more."""
+        self._force(rid)
+        loop = asyncio.get_running_loop()
+        if self._timer is None:
+            due = max(loop.time() + SETTLED_S, self._not_before)
+            self._timer = loop.call_at(due, self._again)
+
+    def _again(self) -> None:
+        self._timer = None
+        self._not_before = asyncio.get_running_loop().time() + REST_S
+        self._force("")
+
+    def end(self) -> None:
+        """No more of them."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
