@@ -171,9 +171,22 @@ async def test_a_server_that_shuts_down_ends_the_call_in_words(server: Server, c
     """The person reads that it was the server, and may try again."""
     page = await chromium.context.new_page()
     await join(page, link(server), "Grace")
-    await server.drain()
     await server.close()
     await expect(page.get_by_role("heading")).to_have_text("The server went away", timeout=15_000)
+
+
+async def test_a_server_that_is_restarted_is_joined_anew_by_pages(server: Server, chromium: Chromium) -> None:
+    """Drained and started again, as service managers do: both pages come back by themselves and see each other."""
+    ada, grace = await two(server, chromium)
+    await watch_picture(ada, "Grace")
+    veil = "The connection was interrupted. Reconnecting…"
+    await server.drain()
+    await server.close()
+    await expect(ada.get_by_text(veil)).to_be_visible(timeout=15_000)
+    async with serving(drain_s=0.1, port=server.port):
+        for page, other in ((ada, "Grace"), (grace, "Ada")):
+            await expect(page.get_by_text(veil)).to_be_hidden(timeout=30_000)
+            await watch_picture(page, other)
 
 
 async def test_a_broken_connection_is_veiled_until_it_is_back(server: Server, chromium: Chromium) -> None:

@@ -843,7 +843,11 @@ async def test_draining_lets_calls_go_on_for_a_while(
     assert len(sfu.rooms.participants()) == 2
     await draining
     for client in (ada, again):
-        assert (await client.until("leave")).reason == models.DisconnectReason.SERVER_SHUTDOWN
+        leave = await client.until("leave")
+        assert leave.reason == models.DisconnectReason.SERVER_SHUTDOWN
+        assert leave.action == rtc.LeaveRequest.Action.RECONNECT, (
+            "this server may be started again, or another be there"
+        )
         assert await client.closed()
     async with session.get(f"{url}/rtc/validate?access_token={token()}") as response:
         assert response.status == 503

@@ -20,6 +20,7 @@ import {
 } from 'livekit-client';
 import { treatsPictures } from './background';
 import { Idle } from './idle';
+import { makeUpForKeptBack } from './kept-back';
 import { LiveKitBackground } from './livekit-background';
 import { LiveKitModerator } from './livekit-moderator';
 import { LiveKitCaptions, LiveKitChat, watchAttributes } from './livekit-words';
@@ -138,6 +139,7 @@ class LiveKitCall implements Call {
     room.on(RoomEvent.SignalReconnecting, () => this.become('reconnecting'));
     room.on(RoomEvent.Reconnected, () => {
       this.become('connected');
+      makeUpForKeptBack(room, () => this.tell({ kind: 'changed' }));
       this.tell({ kind: 'reconnected' });
     });
     room.on(RoomEvent.Disconnected, (reason) => {

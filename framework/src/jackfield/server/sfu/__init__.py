@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from aiohttp import web
 from attrs import frozen
+from livekit.protocol import rtc
 
 from jackfield.media.clock import LoopClock
 from jackfield.rtc.link import IceServer
@@ -19,7 +20,7 @@ from jackfield.server.sfu.connection import Surroundings
 from jackfield.server.sfu.gauge import Gauge
 from jackfield.server.sfu.http import Signalling
 from jackfield.server.sfu.limits import Limits
-from jackfield.server.sfu.participant import Participant, Reason
+from jackfield.server.sfu.participant import DISCONNECT, RECONNECT, Participant, Reason
 from jackfield.server.sfu.pulse import Pulse
 from jackfield.server.sfu.rooms import Rooms
 from jackfield.server.sfu.sockets import MediaSockets
@@ -134,18 +135,23 @@ class Sfu:
         self._pulse.start()
 
     async def drain(self, timeout_s: float = 0.0) -> None:
-        """Nobody new is let in, and calls go on for ``timeout_s`` at most; whoever is still there is told to leave."""
+        """Nobody new is let in, and calls go on for ``timeout_s`` at most; whoever is still there is told to connect
+        anew: another server, or this one started again, has their call."""
         self._signalling.is_draining = True
         await self.rooms.vacated(timeout_s)
-        for room in self.rooms:
-            self.rooms.close(room, Reason.SERVER_SHUTDOWN)
-        await self.rooms.ended(_LEAVE_S)
+        await self._send_away(RECONNECT)
 
     async def close(self) -> None:
-        """Everybody is gone and the sockets are closed."""
-        await self.drain()
+        """Everybody is told that it is over, and the sockets are closed."""
+        self._signalling.is_draining = True
+        await self._send_away(DISCONNECT)
         await self._pulse.stop()
         self._sockets.close()
+
+    async def _send_away(self, action: rtc.LeaveRequest.Action) -> None:
+        for room in self.rooms:
+            self.rooms.close(room, Reason.SERVER_SHUTDOWN, action)
+        await self.rooms.ended(_LEAVE_S)
 
     def metrics(self) -> Load:
         """What the server carries now."""

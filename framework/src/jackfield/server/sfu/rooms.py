@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
-from livekit.protocol import models
+from livekit.protocol import models, rtc
 
 from jackfield.rtc.link import ignore
 from jackfield.server.happenings import Listener
@@ -82,13 +82,18 @@ class Rooms:
         """Everybody in every room."""
         return [participant for room in self for participant in room.participants.values()]
 
-    def close(self, room: Room, reason: models.DisconnectReason = Reason.ROOM_DELETED) -> None:
+    def close(
+        self,
+        room: Room,
+        reason: models.DisconnectReason = Reason.ROOM_DELETED,
+        action: rtc.LeaveRequest.Action = DISCONNECT,
+    ) -> None:
         """Everybody in it is told to leave, and it is gone."""
         if self._rooms.get(room.name) is room:
             del self._rooms[room.name]
         room.is_closing = True
         for participant in list(room.participants.values()):
-            self.ending(participant.end(reason, DISCONNECT))
+            self.ending(participant.end(reason, action))
         self._told(over(room, reason))
 
     def ending(self, task: asyncio.Task[None]) -> None:

@@ -1,0 +1,19 @@
+import { Track, type Room } from 'livekit-client';
+
+/** When it is looked for what livekit-client kept back, in milliseconds after it had come back. */
+const LOOKS_MS = [300, 1500, 5000];
+
+/**
+ * Makes up for events that never come: what happens in the moment in which livekit-client (2.23) has come back with a connection
+ * made anew, it keeps until the next time (`Room.bufferedEvents`; seen in one of eight restarts of a server). Somebody's picture and
+ * sound are then there, and nobody is told of them.
+ */
+export function makeUpForKeptBack(room: Room, changed: () => void): void {
+  const look = (): void => {
+    for (const one of room.remoteParticipants.values())
+      for (const { track } of one.trackPublications.values())
+        if (track?.kind === Track.Kind.Audio && !track.attachedElements.length) track.attach();
+    changed();
+  };
+  for (const wait of LOOKS_MS) window.setTimeout(look, wait);
+}
