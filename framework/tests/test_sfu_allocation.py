@@ -208,6 +208,34 @@ def test_a_remb_that_falls_is_borne_out_by_a_queue_or_loss(
     assert set(found) == {budget}
 
 
+def test_who_tells_no_remb_is_measured_by_round_trips() -> None:
+    """300 kbit/s behind a queue that never overflows, of 5 s and more: found in seconds, and the queue empties."""
+    estimate, queued_bits, sent_bps = PathEstimate(), 0.0, 1_700_000.0
+    longest_ms = 0.0
+    for beat in range(1, 61):
+        queued_bits = max(0.0, queued_bits + (sent_bps - 300_000) / 2)
+        longest_ms = max(longest_ms, queued_bits / 300)
+        if beat % 2:
+            estimate.took(20 + queued_bits / 300, beat * BEAT_NS)
+        budget = estimate.update(beat * BEAT_NS, BEAT_NS, sent_bps, 1_700_000)
+        sent_bps = min(1_700_000.0, budget or 1_700_000.0)
+        if beat == 16:
+            assert sent_bps < 300_000
+    assert longest_ms < 12_000
+    assert queued_bits < 300_000 * 0.3
+
+
+@pytest.mark.parametrize(("remb_bps", "long_from", "long_to"), [(0, 5, 6), (2_000_000, 5, 20)])
+def test_round_trips_that_grow_for_once_are_no_queue(remb_bps: int, long_from: int, long_to: int) -> None:
+    """Nor are those of who tells a REMB, and so knows which of the two ways it is."""
+    estimate = PathEstimate()
+    for beat in range(1, 20):
+        if remb_bps:
+            estimate.remb(remb_bps)
+        estimate.took(900.0 if long_from <= beat < long_to else 20.0, beat * BEAT_NS)
+        assert estimate.update(beat * BEAT_NS, BEAT_NS, 500_000, 1_700_000) is None
+
+
 def test_a_path_that_has_become_longer_is_no_queue_for_ever() -> None:
     """What was the shortest round trip a minute ago is forgotten."""
     estimate = PathEstimate()

@@ -5,6 +5,7 @@ Congestion is loss over a tenth, or a REMB that falls below what is sent (a brow
 when its queue grows, and is never far above what it gets, so that its height alone says nothing) while something is
 lost or the round trip says that there is a queue: a browser on a busy machine sees packets come late as well, and told
 of a tenth of its path over loopback, with round trips of 1 to 7 ms and no loss; pictures stood still for 18 s for it.
+Of who never tells a REMB, round trips alone tell: a queue that grows says how much faster it is filled than emptied.
 From then on there is a budget, which grows while nothing is lost, as far as the next step takes it: each attempt that
 fails doubles the wait for the next, but where pictures stand still for it nobody waits for long.
 GCC: draft-ietf-rmcat-gcc-02 sections 5 and 6; REMB: draft-alvestrand-rmcat-remb-03.
@@ -13,6 +14,7 @@ GCC: draft-ietf-rmcat-gcc-02 sections 5 and 6; REMB: draft-alvestrand-rmcat-remb
 from __future__ import annotations
 
 import math
+from collections import deque
 
 _SECOND_NS = 1_000_000_000
 _MUCH_LOSS, _LITTLE_LOSS = 0.10, 0.02
@@ -27,11 +29,16 @@ _GROWTH_PER_S, _GROWTH_MAX_PER_S = 1.08, 1.30
 _FLOOR_BPS = 50_000
 #: A budget this far above what is wanted is none.
 _AMPLE = 1.3
-#: A round trip so much longer than the shortest of late is a queue. How long what was told of either holds.
-_QUEUE_MS = 100.0
+#: A round trip so much longer than the shortest of late is a queue; two so much longer are one that nobody can talk
+#: through.
+_QUEUE_MS, _LONG_QUEUE_MS = 100.0, 300.0
+#: What is sent less where a queue stands that does not grow.
+_LESS = 0.85
+#: How long what was told of either holds.
 _HOLDS_NS = 3 * _SECOND_NS
 #: The shortest round trip is that of this time and of as much before it: paths change.
 _SHORTEST_NS = 30 * _SECOND_NS
+_APART_NS = _SECOND_NS // 4
 
 
 class PathEstimate:
@@ -101,6 +108,8 @@ class PathEstimate:
             told.append(sent_bps * (1 - loss))
         if self._says_less(now_ns, sent_bps):
             told.append(self._remb_bps)
+        if not self._remb_bps and self._queue.waits_ms(now_ns, reports=2) > _LONG_QUEUE_MS:
+            told.append(min(_LESS, 1 / (1 + self._queue.growth)) * sent_bps)
         return min(told, default=None)
 
     def _says_less(self, now_ns: int, sent_bps: float) -> bool:
@@ -133,20 +142,38 @@ class Queue:
     """Whether packets wait somewhere on the path, as round trips tell: reports go back on a path of their own."""
 
     def __init__(self) -> None:
-        self._latest: tuple[float, int] | None = None
+        self._told: deque[tuple[float, int]] = deque(maxlen=2)
         self._shortest_ms = self._shortest_before_ms = math.inf
         self._since_ns: int | None = None
 
     def took(self, rtt_ms: float, now_ns: int) -> None:
-        """A round trip that was told of now."""
+        """A round trip that was told of now. Several that come at once are told by one report; the shortest counts."""
         if self._since_ns is None or now_ns - self._since_ns > _SHORTEST_NS:
             self._shortest_before_ms, self._shortest_ms = self._shortest_ms, math.inf
             self._since_ns = now_ns
         self._shortest_ms = min(self._shortest_ms, rtt_ms)
-        self._latest = (rtt_ms, now_ns)
+        if self._told and now_ns - self._told[-1][1] < _APART_NS:
+            rtt_ms = min(rtt_ms, self._told.pop()[0])
+        self._told.append((rtt_ms, now_ns))
 
     def stands(self, now_ns: int) -> bool:
         """Round trips have grown. So it is assumed where nothing has been told of late."""
-        if self._latest is None or now_ns - self._latest[1] > _HOLDS_NS:
-            return True
-        return self._latest[0] - min(self._shortest_ms, self._shortest_before_ms) > _QUEUE_MS
+        return not self._is_known(now_ns) or self.waits_ms(now_ns) > _QUEUE_MS
+
+    def waits_ms(self, now_ns: int, *, reports: int = 1) -> float:
+        """How long packets wait, as each of the last ``reports`` says; 0 where nothing has been told of late."""
+        if not self._is_known(now_ns) or len(self._told) < reports:
+            return 0.0
+        least_ms = min(rtt_ms for rtt_ms, _ in list(self._told)[-reports:])
+        return least_ms - min(self._shortest_ms, self._shortest_before_ms)
+
+    @property
+    def growth(self) -> float:
+        """How many seconds a packet waits longer each second: by this part, more comes than leaves."""
+        if len(self._told) < 2:
+            return 0.0
+        (before_ms, since_ns), (after_ms, now_ns) = self._told
+        return max(0.0, (after_ms - before_ms) * 1e6 / (now_ns - since_ns))
+
+    def _is_known(self, now_ns: int) -> bool:
+        return bool(self._told) and now_ns - self._told[-1][1] <= _HOLDS_NS
