@@ -126,7 +126,7 @@ class Publication:
         self.sid, self._sender, self._connection = info.sid, sender, connection
         self._told_muted = request.muted
         self.tell_muted()  # where that has changed while the server was asked
-        sender.on_keyframe_request, sender.on_bitrate = self.supply.force_keyframe, self.supply.steer
+        sender.on_keyframe_request, sender.on_bitrate = self.supply.keyframe_wanted, self.supply.steer
         sender.on_rejected = self._refused
         if sender.rejected:
             asyncio.get_running_loop().call_soon(self._refused)
