@@ -328,6 +328,26 @@ async def test_what_is_no_capture_is_refused_in_words(made: Any) -> None:
         await Feed(VideoFormat(320, 180, 15.0), device=CAMERA, driver=Strange()).open()  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    "format",
+    [
+        VideoFormat(320, 180, float("nan")),
+        VideoFormat(320, 180, float("inf")),
+        VideoFormat(320, 180, -1.0),
+        VideoFormat(-320, 180),
+        VideoFormat(10**7, 180),
+        VideoFormat("320", 180),  # type: ignore[arg-type]
+    ],
+)
+async def test_a_camera_of_an_impossible_format_is_refused(format: VideoFormat) -> None:
+    """Nobody could make an encoder for it: one sentence shows what its plugin said, and it is given back."""
+    slow = Slow(held=False)
+    slow.format = format
+    with pytest.raises(PluginError, match="which no device has; mend the plugin"):
+        await Feed(VideoFormat(320, 180, 15.0), device=CAMERA, driver=slow).open()  # type: ignore[arg-type]
+    assert slow.steps == ["open", "stop"]
+
+
 @pytest.mark.parametrize("ends", [SystemExit(9), KeyboardInterrupt(), asyncio.CancelledError(), StopIteration()])
 async def test_a_plugin_that_wants_to_end_the_program_ends_its_own_device(ends: BaseException) -> None:
     """Whether it opens or starts."""
