@@ -157,7 +157,7 @@ async def test_a_camera_whose_pictures_nobody_can_decode_is_lost_until_they_hold
         await _fed(now, lambda: now.capture.keyframes_asked > 3, sps=sps, idr=idr)
         assert now.names() == ["device_lost", "error"]
         (error,) = [event.error for event in now.told if event.name == "error"]
-        assert "nobody can decode the H264 of Smart (bench:smart): " in error.message
+        assert "the H264 of Smart (bench:smart) cannot be sent as it is: " in error.message
         assert "passthrough=False" in error.message
         await _fed(now, lambda: "device_restored" in now.names())
         await now.sent(b"placeholder", b"camera")
@@ -197,5 +197,5 @@ async def test_a_programs_source_that_nobody_can_decode_is_covered() -> None:
                 await asyncio.sleep(0.01)
                 push(IDR)
         (error,) = [event.error for event in now.told if event.name == "error"]
-        assert "nobody can decode the H264 of door: its slices name PPS 2" in error.message
+        assert "the H264 of door cannot be sent as it is: its slices name PPS 2" in error.message
         assert now.sender.frames[-1][1].data == SPS + PPS + IDR

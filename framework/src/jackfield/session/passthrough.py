@@ -11,6 +11,7 @@ from attrs import evolve
 
 from jackfield.media import h265
 from jackfield.media.h264 import ParameterSets, sps_of
+from jackfield.session.bounds import Bounds
 from jackfield.session.encode import Encoded
 from jackfield.session.handover import Outlet
 from jackfield.session.soundness import Soundness, Trouble
@@ -28,10 +29,11 @@ ASK_AGAIN_S = 0.33
 class Passthrough:
     """Hands encoded frames on to ``send`` on the event loop, from a keyframe on.
 
-    When the loop is behind, all up to the next keyframe go, and ``force_keyframe`` asks for one, some three times a
-    second. ``unfit`` is told, once and on the loop, when browsers could not decode what comes; nothing of it is sent.
-    Nor is H.264 before its parameter sets, which is logged once, nor what is damaged: where that goes on,
-    ``undecodable`` is told once, on the loop. ``size`` is that of the last picture that told it. ``now`` is in seconds.
+    When the loop is behind, or more comes than a call carries, all up to the next keyframe go, and ``force_keyframe``
+    asks for one, some three times a second. ``unfit`` is told, once and on the loop, when browsers could not decode
+    what comes; nothing of it is sent. Nor is H.264 before its parameter sets, which is logged once, nor what is damaged
+    or too large: where that goes on, ``undecodable`` is told once, on the loop. ``size`` is that of the last picture
+    that told it. ``now`` is in seconds.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Passthrough:
 
     def _begin(self) -> None:
         self._sets, self._sets_h265 = ParameterSets(), h265.ParameterSets()
+        self._bounds = Bounds(self._what)
         self._waits, self._is_unfit, self._told_lacking = True, False, False
 
     def take(self, frame: EncodedFrame) -> None:
@@ -68,8 +71,9 @@ class Passthrough:
             self.size = frame.width, frame.height
         is_sound = self._is_sound(frame)
         self._waits = (self._waits and not (frame.keyframe and is_sound)) or not is_sound
-        if not (self._waits or self._outlet.full) and self.is_open:
+        if not (self._waits or self._outlet.full) and self.is_open and not self._bounds.is_full(self._now()):
             self._soundness.passed()
+            self._bounds.sent(len(frame.data), self._now())
             self._outlet.put((frame, None))
             return
         self._waits = True
@@ -91,7 +95,7 @@ class Passthrough:
         """Whether others can see pictures again from this frame on, as far as can be told. Nothing of it is sent; on
         the capture's thread."""
         frame = self._complete(frame)
-        if not frame.keyframe or self._is_unfit or self._lacking(frame):
+        if not frame.keyframe or self._is_unfit or self._lacking(frame) or self._bounds.too_large(len(frame.data)):
             self._soundness.learn(frame)
             return False
         return not self._soundness.fault(frame)
@@ -110,6 +114,9 @@ class Passthrough:
         if self._waits and not frame.keyframe:
             self._soundness.learn(frame)
             return True
+        if large := self._bounds.too_large(len(frame.data)):
+            self._soundness.note(large)
+            return False
         lacking = self._lacking(frame) if frame.keyframe else ""
         if lacking:
             self._tell_lacking(frame, lacking)

@@ -328,7 +328,7 @@ class Supply:
             return
         device = self.device
         who = f"{device.label} ({device.id})" if device is not None else self._what
-        found = f"nobody can decode the {self.route.codec} of {who}: {trouble.found}"
+        found = f"the {self.route.codec} of {who} cannot be sent as it is: {trouble.found}"
         if device is not None and trouble.is_damaged:
             fix = "it is opened anew; unplug it where that does not help, or join with passthrough=False"
             self._lost(self._feed, DeviceGone(f"{found}; {fix}", details={"device": device.id, "frozen": True}))
