@@ -43,6 +43,8 @@ class AudioFormat:
 
 MediaFormat = VideoFormat | AudioFormat
 
+#: The largest picture that is read from anybody: 8K. One of it takes some 50 MB, not encoded.
+PIXELS_MAX = 8192 * 4320
 #: Rates of sound, and sizes, that there are.
 RATES, _SIDE_MAX, _FPS_MAX, _CHANNELS_MAX, _PTIME_MAX = range(4000, 768_001), 16_384, 1000, 64, 2000
 

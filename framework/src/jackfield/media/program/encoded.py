@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from attrs import evolve
 
+from jackfield.log_limit import limited_logger
 from jackfield.media import h264
 from jackfield.media.h264_sps import Sps
 from jackfield.media.program.reader import Instants, Unreadable
-from jackfield.values.formats import VideoFormat
+from jackfield.values.formats import PIXELS_MAX, VideoFormat
 from jackfield.values.media import EncodedFrame, Media, VideoFrame
 
-logger = logging.getLogger("jackfield.program")
+logger = limited_logger("jackfield.program")
 
 #: 200 Mbit/s: no camera comes near it.
 _BYTES_PER_S = 25e6
@@ -45,6 +45,7 @@ class PictureDecoder:
         self._packet = av.Packet
         self._context: Any = av.CodecContext.create(codec, "r")
         self._context.thread_type = "SLICE"
+        self._context.options = {"max_pixels": str(PIXELS_MAX)}
         self._codec, self._damaged = codec, 0
         if extradata:
             self._context.extradata = extradata
