@@ -10,6 +10,8 @@ import pytest
 from attrs import evolve
 
 from jackfield.plugins import Choice
+from jackfield.plugins.patience import started
+from jackfield.plugins.side_by_side import side_by_side
 from jackfield.session.feed import Feed
 from jackfield.session.hotplug import HotPlug
 from jackfield.session.intake import Tap
@@ -360,3 +362,17 @@ async def test_a_plugin_that_wants_to_end_the_program_ends_its_own_device(ends: 
         feed = Feed(slow.format, device=CAMERA, driver=slow)  # type: ignore[arg-type]
         with pytest.raises(PluginError, match=type(ends).__name__):
             await used(feed)
+
+
+@pytest.mark.parametrize("ends", [SystemExit(9), KeyboardInterrupt(), GeneratorExit(), StopIteration(), OSError(5)])
+def test_what_a_plugin_raises_ends_its_own_work_alone(ends: BaseException) -> None:
+    """On a thread, among others that are asked, and as it is where it is an ordinary error."""
+
+    def job() -> None:
+        raise ends
+
+    seen = started(job, "test").exception(LIMIT_S)
+    (asked,) = side_by_side([job], LIMIT_S)
+    assert isinstance(seen, Exception)
+    assert (type(seen), str(seen)) == (type(asked), str(asked))
+    assert seen is ends or str(seen) == f"it raised {type(ends).__name__}"
