@@ -139,6 +139,18 @@ def test_keyframes_can_be_joined_at_and_nothing_comes_before_the_first() -> None
     assert [frame.data for frame in found] == made[4:]
 
 
+@pytest.mark.parametrize(("kept", "found"), [(0, "no SPS"), (6, "an SPS that cannot be read")])
+def test_keyframes_whose_size_nobody_knows_are_said(kept: int, found: str) -> None:
+    """After three of them, whatever the parameter sets lack: a player that joins would wait for ever."""
+    data = b""
+    for unit in units(16):
+        parts = h264.nal_units(unit)
+        cut = (part[:kept] if part[0] & 0x1F == h264.SPS else part for part in parts)
+        data += b"".join(h264.START_CODE + part for part in cut if part)
+    with pytest.raises(Unreadable, match=f"its H.264 has {found} with 3 keyframes"):
+        passed_on().feed(data, 1)
+
+
 def test_raw_pictures_are_decoded_where_they_are_wanted() -> None:
     """Without a codec in the format, pictures come."""
     reader = H264Units("pipe:test", VideoFormat(64, 64, 30.0))
