@@ -17,6 +17,12 @@ SPS, PPS = b"\0\0\0\1\x67\x42\xc0\x0d\xda\x05\x07\xec", b"\0\0\0\1\x68\xce\x3c\x
 IDR, SLICE = b"\0\0\0\1\x65\x88\x84\x01", b"\0\0\0\1\x41\x9a\x02\x03"
 
 
+@pytest.fixture(autouse=True)
+def _forgiving(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pictures here are headers with nothing behind: whoever decodes them is content."""
+    monkeypatch.setattr("jackfield.media.libav.keyframe_trial.damage", lambda data: "")
+
+
 class Way:
     """A passthrough that is open, with what came out of it and how often a keyframe was asked for."""
 

@@ -107,7 +107,8 @@ def test_keyframes_are_tried_out_seldom() -> None:
 
     assert seconds(20) == 1
     assert seconds(2, lambda number: other) == 1
-    assert seconds(20, lambda number: other, asked=True) == 4
+    assert seconds(20, lambda number: other, asked=True) == 2
+    assert seconds(120, lambda number: other, asked=True) in (3, 4)
     assert seconds(10, lambda number: (SPS, other)[number % 2]) <= 10
 
 
@@ -175,7 +176,7 @@ async def test_a_camera_that_becomes_damaged_is_found_by_who_asks_for_keyframes(
         assert now.names() == []
         now.sender.on_keyframe_request("")
         soundness = now.own.publications[0].supply.route._passthrough._soundness
-        soundness._tried_at -= 10.0
+        soundness._tried_at -= 60.0
         await _fed(now, lambda: "device_lost" in now.names(), idr=DAMAGED)
 
 

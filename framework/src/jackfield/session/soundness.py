@@ -19,8 +19,9 @@ DAMAGED_S, _FAULTS = 1.0, 2
 NO_KEYFRAME_S = 10.0
 #: A source that gave nothing for so long begins anew: what was held back before is no trouble of now.
 _PAUSE_S = 5.0
-#: The least time between two trials: where one failed, where size or profile changed, where somebody lacks a picture.
-_RETRY_S, _CHANGED_S, _DOUBT_S = 0.3, 1.0, 5.0
+#: The least time between two trials: where one failed, where size or profile changed, where somebody lacks a picture;
+#: the last is doubled, up to the most, each time that nothing was found: people who join ask for keyframes as well.
+_RETRY_S, _CHANGED_S, _DOUBT_S, _DOUBT_MOST_S = 0.3, 1.0, 5.0, 40.0
 #: Larger pictures are not tried out: they take a processor too long.
 _TRIED_MAX = 4096 * 2304
 _UNTRIED = "they have not been tried out yet"
@@ -53,7 +54,7 @@ class Soundness:
         """Another source's frames come from now on."""
         self._headers = Headers()
         self._trial: KeyframeTrial | None = None
-        self._tried_at = -inf
+        self._tried_at, self._doubt_s = -inf, _DOUBT_S
         self._tried: Sps | None = None
         self._seen_at = -inf
         self.passed()
@@ -110,6 +111,7 @@ class Soundness:
         now = self._now()
         if self._is_due(sps, now):
             trial = self._trial = self._start_trial(data)
+            self._doubt_s = min(2 * self._doubt_s, _DOUBT_MOST_S) if self._is_doubted else _DOUBT_S
             self._tried_at, self._tried, self._is_doubted = now, sps, False
             if threading.get_ident() != self._loop_thread:
                 trial.wait()
@@ -124,4 +126,4 @@ class Soundness:
             return False
         if trial is None or trial.answer != "":
             return since_s >= _RETRY_S
-        return (sps != self._tried and since_s >= _CHANGED_S) or (self._is_doubted and since_s >= _DOUBT_S)
+        return (sps != self._tried and since_s >= _CHANGED_S) or (self._is_doubted and since_s >= self._doubt_s)
