@@ -176,7 +176,7 @@ class Resizing(Card):
 class Reopening(Card):
     """Hardware that makes another session for another bitrate, which takes a while."""
 
-    is_opening = False
+    is_opening, opens_anew = False, True
 
     def slow(self, media: Any) -> Sequence[EncodedFrame]:
         if self.bitrate_bps != self.before:

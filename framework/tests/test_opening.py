@@ -10,6 +10,8 @@ import pytest
 from attrs import evolve
 
 from jackfield.plugins import Choice
+from jackfield.plugins.patience import started
+from jackfield.plugins.side_by_side import side_by_side
 from jackfield.session.feed import Feed
 from jackfield.session.hotplug import HotPlug
 from jackfield.session.intake import Tap
@@ -328,6 +330,26 @@ async def test_what_is_no_capture_is_refused_in_words(made: Any) -> None:
         await Feed(VideoFormat(320, 180, 15.0), device=CAMERA, driver=Strange()).open()  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    "format",
+    [
+        VideoFormat(320, 180, float("nan")),
+        VideoFormat(320, 180, float("inf")),
+        VideoFormat(320, 180, -1.0),
+        VideoFormat(-320, 180),
+        VideoFormat(10**7, 180),
+        VideoFormat("320", 180),  # type: ignore[arg-type]
+    ],
+)
+async def test_a_camera_of_an_impossible_format_is_refused(format: VideoFormat) -> None:
+    """Nobody could make an encoder for it: one sentence shows what its plugin said, and it is given back."""
+    slow = Slow(held=False)
+    slow.format = format
+    with pytest.raises(PluginError, match="which no device has; mend the plugin"):
+        await Feed(VideoFormat(320, 180, 15.0), device=CAMERA, driver=slow).open()  # type: ignore[arg-type]
+    assert slow.steps == ["open", "stop"]
+
+
 @pytest.mark.parametrize("ends", [SystemExit(9), KeyboardInterrupt(), asyncio.CancelledError(), StopIteration()])
 async def test_a_plugin_that_wants_to_end_the_program_ends_its_own_device(ends: BaseException) -> None:
     """Whether it opens or starts."""
@@ -340,3 +362,17 @@ async def test_a_plugin_that_wants_to_end_the_program_ends_its_own_device(ends: 
         feed = Feed(slow.format, device=CAMERA, driver=slow)  # type: ignore[arg-type]
         with pytest.raises(PluginError, match=type(ends).__name__):
             await used(feed)
+
+
+@pytest.mark.parametrize("ends", [SystemExit(9), KeyboardInterrupt(), GeneratorExit(), StopIteration(), OSError(5)])
+def test_what_a_plugin_raises_ends_its_own_work_alone(ends: BaseException) -> None:
+    """On a thread, among others that are asked, and as it is where it is an ordinary error."""
+
+    def job() -> None:
+        raise ends
+
+    seen = started(job, "test").exception(LIMIT_S)
+    (asked,) = side_by_side([job], LIMIT_S)
+    assert isinstance(seen, Exception)
+    assert (type(seen), str(seen)) == (type(asked), str(asked))
+    assert seen is ends or str(seen) == f"it raised {type(ends).__name__}"

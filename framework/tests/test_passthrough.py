@@ -6,13 +6,21 @@ import asyncio
 
 import pytest
 
+from jackfield.session.bounds import BYTES_PER_S, LARGEST
 from jackfield.session.encode import Encoded
 from jackfield.session.passthrough import Passthrough
+from jackfield.session.soundness import Trouble
 from jackfield.values.findings import Finding
 from jackfield.values.media import EncodedFrame
 
 SPS, PPS = b"\0\0\0\1\x67\x42\xc0\x0d\xda\x05\x07\xec", b"\0\0\0\1\x68\xce\x3c\x80"
 IDR, SLICE = b"\0\0\0\1\x65\x88\x84\x01", b"\0\0\0\1\x41\x9a\x02\x03"
+
+
+@pytest.fixture(autouse=True)
+def _forgiving(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pictures here are headers with nothing behind: whoever decodes them is content."""
+    monkeypatch.setattr("jackfield.media.libav.keyframe_trial.damage", lambda data: "")
 
 
 class Way:
@@ -22,7 +30,10 @@ class Way:
         self.sent: list[bytes] = []
         self.unfit: list[Finding] = []
         self.asked, self.now_s = 0, 100.0
-        self.passthrough = Passthrough("door", self._send, self._ask, self.unfit.append, now=lambda: self.now_s)
+        self.trouble: list[Trouble] = []
+        self.passthrough = Passthrough(
+            "door", self._send, self._ask, self.unfit.append, self.trouble.append, now=lambda: self.now_s
+        )
         self.passthrough.is_open = True
 
     def _send(self, encoded: Encoded) -> None:
@@ -81,3 +92,32 @@ async def test_keyframes_without_parameter_sets_are_held_back_and_told_once(capl
     await way.take(SPS + IDR, True)
     assert "(PPS)" in caplog.records[1].getMessage()
     assert len(way.sent) == 2
+
+
+async def test_pictures_that_are_too_large_are_not_sent() -> None:
+    """A lost packet of one could not be sent again. Where they go on it is told once, and one of them harms nobody."""
+    way = Way()
+    whole, large = SPS + PPS + IDR, SPS + PPS + IDR + b"\xff" * LARGEST
+    await way.take(large, True)
+    await way.take(SLICE, False)
+    await way.take(whole, True)
+    assert (way.sent, way.trouble) == ([whole], [])
+    for _ in range(90):
+        await way.take(large, True)
+    (trouble,) = way.trouble
+    assert f"a picture has {len(large)} bytes, and 524288 are the most that a call carries" in trouble.found
+    assert way.sent == [whole]
+    assert not way.passthrough.begins(EncodedFrame(large, "H264", True))
+
+
+async def test_more_than_a_call_carries_is_thinned_out(caplog: pytest.LogCaptureFixture) -> None:
+    """At keyframes, and told once: sending it all would take this process all of its time."""
+    way = Way()
+    whole = SPS + PPS + IDR + b"\xff" * 400_000
+    for number in range(300):
+        await way.take(whole if number % 3 == 0 else SLICE + b"\xff" * 400_000, number % 3 == 0)
+    assert sum(map(len, way.sent)) <= BYTES_PER_S * (10 + 3)
+    assert len(way.sent) > 90
+    (record,) = caplog.records
+    assert "door gives more than 50 Mbit/s, the most that a call carries" in record.getMessage()
+    assert way.trouble == []

@@ -12,6 +12,7 @@ import av
 import numpy as np
 import pytest
 
+from jackfield.log_limit import LINES
 from jackfield.media import h264
 from jackfield.media.program.allowance import Allowance
 from jackfield.media.program.encoded import H264Units, JpegCutter, MjpegPictures, PictureDecoder
@@ -33,15 +34,22 @@ def pictures(count: int, width: int = 128, height: int = 96) -> Iterator[av.Vide
 
 
 def units(
-    count: int = 12, *, codec: str = "libx264", gop: int = 4, pixels: str = "yuv420p", **options: str
+    count: int = 12,
+    *,
+    codec: str = "libx264",
+    gop: int = 4,
+    pixels: str = "yuv420p",
+    size: tuple[int, int] = (128, 96),
+    **options: str,
 ) -> list[bytes]:
     """What an encoder makes of them, one by one."""
     context: Any = av.CodecContext.create(codec, "w")
-    context.width, context.height, context.pix_fmt, context.time_base = 128, 96, pixels, Fraction(1, 30)
+    context.width, context.height = size
+    context.pix_fmt, context.time_base = pixels, Fraction(1, 30)
     context.gop_size = gop
     if codec == "libx264":
         context.options = {"preset": "ultrafast", "tune": "zerolatency"} | options
-    made = (context.encode(picture.reformat(format=pixels)) for picture in pictures(count))
+    made = (context.encode(picture.reformat(format=pixels)) for picture in pictures(count, *size))
     return [b"".join(bytes(packet) for packet in packets) for packets in made]
 
 
@@ -129,6 +137,18 @@ def test_keyframes_can_be_joined_at_and_nothing_comes_before_the_first() -> None
     late = passed_on()
     found = [*late.feed(b"".join(made[2:]), 1), *late.quiet(2)]
     assert [frame.data for frame in found] == made[4:]
+
+
+@pytest.mark.parametrize(("kept", "found"), [(0, "no SPS"), (6, "an SPS that cannot be read")])
+def test_keyframes_whose_size_nobody_knows_are_said(kept: int, found: str) -> None:
+    """After three of them, whatever the parameter sets lack: a player that joins would wait for ever."""
+    data = b""
+    for unit in units(16):
+        parts = h264.nal_units(unit)
+        cut = (part[:kept] if part[0] & 0x1F == h264.SPS else part for part in parts)
+        data += b"".join(h264.START_CODE + part for part in cut if part)
+    with pytest.raises(Unreadable, match=f"its H.264 has {found} with 3 keyframes"):
+        passed_on().feed(data, 1)
 
 
 def test_raw_pictures_are_decoded_where_they_are_wanted() -> None:
@@ -284,6 +304,8 @@ def test_y4m_says_itself_what_it_is() -> None:
         b"RIFF",
         b"YUV4MPEG2 W0 H1\n",
         b"YUV4MPEG2 W99999999 H1\n",
+        b"YUV4MPEG2 W-4 H4\n",
+        b"YUV4MPEG2 W16384 H16384\n",
         b"YUV4MPEG2 W4 H4 C420p10\n",
         b"Y" * 5000,
         b"Y\n",
@@ -294,6 +316,47 @@ def test_what_is_no_y4m_is_said(text: bytes) -> None:
     """The message shows what came in its place."""
     with pytest.raises(Unreadable, match="YUV4MPEG2"):
         Y4mPictures(VideoFormat()).feed(text, 1)
+
+
+@pytest.mark.parametrize(
+    ("said", "fps"),
+    [
+        ("0:0", 30.0),
+        ("1:0", 30.0),
+        ("0:1", 30.0),
+        ("1:" + "9" * 400, 30.0),
+        ("9" * 400 + ":1", 1000.0),
+        ("-25:1", 30.0),
+        ("nan:1", 30.0),
+        ("1:10", 0.1),
+        ("24000:1001", 24000 / 1001),
+    ],
+)
+def test_a_y4m_rate_that_cannot_be_is_not_known(said: str, fps: float) -> None:
+    """Pictures come all the same, at the rate that was wished for."""
+    reader = Y4mPictures(VideoFormat())
+    (frame,) = reader.feed(f"YUV4MPEG2 W4 H4 F{said}\nFRAME\n".encode() + bytes(24), 1)
+    assert (frame.width, reader.format.fps) == (4, fps)
+    assert Allowance(reader.items_per_s, 30.0).wait_s(1) == 0
+
+
+def test_a_jpeg_that_says_it_is_enormous_takes_no_memory() -> None:
+    """Its header claims 65500x65500 pixels: it is left out as any damaged one."""
+    (good,) = units(1, codec="mjpeg", pixels="yuvj420p")
+    size = good.index(b"\xff\xc0") + 5
+    enormous = good[:size] + (65_500).to_bytes(2, "big") * 2 + good[size + 4 :]
+    assert list(PictureDecoder("mjpeg").decode(good, 1))
+    assert list(PictureDecoder("mjpeg").decode(enormous, 1)) == []
+
+
+def test_a_size_that_changes_with_each_picture_is_not_logged_each_time(caplog: pytest.LogCaptureFixture) -> None:
+    """Ten lines a minute, as of whatever others can bring about."""
+    reader = passed_on()
+    streams = [units(1, size=size) for size in ((128, 96), (160, 96))]
+    for number in range(60):
+        reader.feed(streams[number % 2][0], number)
+    assert len(caplog.records) == LINES
+    assert "gives pictures of 160x96 from now on" in caplog.records[0].getMessage()
 
 
 @pytest.mark.parametrize(

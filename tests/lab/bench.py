@@ -28,9 +28,13 @@ from jackfield.values.settings import SessionSettings
 LIMIT_S = 10.0
 H264 = VideoFormat(320, 180, 15.0, codec="H264")
 RAW = VideoFormat(320, 180, 15.0, "yuv420p")
-#: 320x180, Constrained Baseline, as x264 writes it.
-SPS = bytes.fromhex("000000016742c00dda05067e7840000003004000000f03c50aa8")
-PPS = bytes.fromhex("0000000168ce0fc8")
+#: A grey picture of 320x180, Constrained Baseline, as x264 writes it, and the one after it.
+SPS = bytes.fromhex("000000016742c00dd901419f9e10000003001000000303c8f142a480")
+PPS = bytes.fromhex("0000000168cb80e4b2")
+IDR = bytes.fromhex("000000016588843f" + "27" * 20 + "5d75d7" * 55 + "80")
+SLICE = bytes.fromhex("00000001419a39e03c60")
+#: Filler that no decoder looks at, by which a test knows it.
+MARK = b"\0\0\0\1\x0ccamera"
 FRONT = Device("bench:front", "camera", "Front", "/dev/a", modes=(RAW,), facing="front")
 REAR = Device("bench:rear", "camera", "Rear", "/dev/b", modes=(RAW,), facing="rear")
 SMART = Device("bench:smart", "camera", "Smart", "/dev/c", modes=(RAW, H264))
@@ -64,13 +68,15 @@ class BenchCapture:
     def set_bitrate_bps(self, bitrate_bps: int) -> None:
         self.bitrates.append(bitrate_bps)
 
-    def give(self, *, keyframe: bool = True, size: tuple[int, int] = (320, 180), sps: bytes = SPS) -> None:
+    def give(
+        self, *, keyframe: bool = True, size: tuple[int, int] = (320, 180), sps: bytes = SPS, idr: bytes = IDR
+    ) -> None:
         assert self.sink is not None
         if isinstance(self.format, AudioFormat):
             self.sink.deliver(AudioBlock(np.full((480, 1), 1000, np.int16)))
         elif self.format.codec:
-            data = (sps + PPS if keyframe else b"") + b"\0\0\0\1" + (b"\x65" if keyframe else b"\x41") + b"\x88camera"
-            self.sink.deliver(EncodedFrame(data, "H264", keyframe, width=320, height=180))
+            data = sps + PPS + idr if keyframe else SLICE
+            self.sink.deliver(EncodedFrame(data + MARK, "H264", keyframe, width=320, height=180))
         else:
             self.sink.deliver(
                 VideoFrame.from_ndarray(np.zeros((size[1] * 3 // 2, size[0]), np.uint8), format="yuv420p")

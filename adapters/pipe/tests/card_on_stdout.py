@@ -10,12 +10,14 @@ import signal
 import sys
 import time
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
 from jackfield_synthetic.card import CardSource
 from jackfield_synthetic.tones import ToneSource
 
+from jackfield.media import h264
 from jackfield.values.formats import AudioFormat, VideoFormat
 
 
@@ -31,6 +33,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--pixels", default="yuv420p")
     parser.add_argument("--pieces", type=int, default=1, help="writes each unit in so many pieces, with pauses between")
     parser.add_argument("--pause", type=float, default=0.0)
+    parser.add_argument("--damage", type=Path, help="while there is such a file, slices are noise behind their headers")
     return parser.parse_args()
 
 
@@ -72,6 +75,8 @@ def main() -> None:
     while not run.frames or number < run.frames:
         time.sleep(max(0.0, start + number * period - time.monotonic()))
         data = sound.take(0).samples.tobytes() if sound else form_of(card.take(0).picture, run.form, encoder)
+        if run.damage and run.damage.exists():
+            data = damaged(data)
         size = -(-len(data) // run.pieces)
         for at in range(0, len(data), size):
             if at:
@@ -79,6 +84,14 @@ def main() -> None:
             out.write(data[at : at + size])
             out.flush()
         number += 1
+
+
+def damaged(data: bytes) -> bytes:
+    """The access unit, with noise in each slice from its eighth byte on."""
+    units = list(h264.nal_units(data))
+    noise = np.random.default_rng(1).integers(1, 256, len(data), np.uint8).tobytes()
+    kept = (unit[:8] + noise[: len(unit) - 8] if unit[0] & 0x1F in (h264.SLICE, h264.IDR) else unit for unit in units)
+    return b"".join(h264.START_CODE + unit for unit in kept)
 
 
 def form_of(picture: av.VideoFrame, form: str, encoder: Encoder | None) -> bytes:

@@ -23,8 +23,10 @@ WISH = {"video": {**SIZE, "fps": 30}, "speaker": "none", "microphone": "none"}
 
 
 @pytest.fixture
-def plugins() -> Plugins:
-    return load(Config(tables={"pipe": {name: {**SIZE, "timeout_s": 8, **each} for name, each in OPTIONS.items()}}))
+def plugins(tmp_path) -> Plugins:
+    tables = {name: {**SIZE, "timeout_s": 8, **each} for name, each in OPTIONS.items()}
+    tables["front"] |= {"command": [*OPTIONS["front"]["command"], "--damage", str(tmp_path / "damage")]}
+    return load(Config(tables={"pipe": tables}))
 
 
 @pytest.fixture
@@ -89,3 +91,34 @@ async def test_a_command_that_dies_is_seen_again(calls):
     await watched(bob, "ada", 15)
     assert [each.sid for each in ada.publications] == [sid]
     assert [track["uid"] for track in bob.stats()["tracks"] if track["kind"] == "video"] == ["ada"]
+
+
+async def test_a_command_whose_h264_becomes_damaged_is_covered_until_it_holds(calls, tmp_path):
+    """Its headers hold, so that the far end's decoder finds it first; one error names the device and the fault. What
+    is whole again is passed on as before."""
+    ada = await joined(calls[0], "ada", WISH, camera="pipe:front")
+    bob = await joined(calls[1], "bob", WISH, camera="none")
+    told: list[str] = []
+    for name in ("device_lost", "device_restored"):
+        ada.on(name, lambda event: told.append(event.name))
+    ada.on("error", lambda event: told.append(event.error.message))
+    assert (await watched(bob, "ada", 5)).ok
+    (publication,) = ada.publications
+    damage = tmp_path / "damage"
+    damage.touch()
+    looking = asyncio.create_task(watched(bob, "ada", 10_000))
+    async with asyncio.timeout(20):
+        while len(told) < 2 or not publication.is_away:
+            await asyncio.sleep(0.05)
+        damage.unlink()
+        while "device_restored" not in told:
+            await asyncio.sleep(0.05)
+    looking.cancel()
+    await asyncio.gather(looking, return_exceptions=True)
+    lost, message, restored = told
+    assert (lost, restored) == ("device_lost", "device_restored")
+    assert "(pipe:front) cannot be sent as it is: the pictures that it begins with are damaged" in message
+    await watched(bob, "ada", 15)
+    async with asyncio.timeout(5):
+        while publication.encoder:
+            await asyncio.sleep(0.05)

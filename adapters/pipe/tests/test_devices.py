@@ -94,6 +94,49 @@ def test_a_command_shows_no_password_and_no_word_that_cannot_be_one():
         assert "holds a NUL or half of a surrogate pair" in device.note
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("timeout_s", value) for value in (float("inf"), float("nan"), -1.0, 0, 1e300)),
+        *(("give_up_s", value) for value in (float("inf"), float("nan"), -1.0)),
+        ("fps", float("nan")),
+        ("width", -2),
+    ],
+)
+def test_a_time_without_an_end_and_a_size_that_cannot_be_are_findings(key, value):
+    """The table is left out, with the key, what was found and what is allowed; nothing waits for ever."""
+    table = {"command": CARD[0], "format": "h264", key: value}
+    config = Config(tables={"pipe": {"door": table}})
+    options, (finding,) = config.options("pipe", Options)
+    assert options.devices == {}
+    assert finding.key == f"[pipe.door] {key}"
+    assert repr(value) in finding.found
+    assert finding.fix
+
+
+def test_a_size_that_nobody_shows_is_a_finding():
+    """Sides that may each be are no picture together: a gigabyte of it."""
+    table = {"command": CARD[0], "format": "rgba", "width": 16_384, "height": 16_384}
+    options, (finding,) = Config(tables={"pipe": {"door": table}}).options("pipe", Options)
+    assert options.devices == {}
+    assert "16384x16384 are more pixels" in finding.fix
+
+
+@pytest.mark.parametrize(
+    ("said", "fault"),
+    [
+        ("W16384 H16384 F25:1", "its YUV4MPEG2 has pictures of 16384x16384, and 8192x4320 are the largest"),
+        ("W0 H-4 F25:1", "it begins with b'YUV4MPEG2 W0 H-4"),
+    ],
+)
+def test_y4m_of_an_impossible_size_is_a_device_error(opened, said, fault):
+    """At once, and not after the wait for a first picture."""
+    command = ("sh", "-c", f"echo YUV4MPEG2 {said}; exec cat /dev/zero")
+    with pytest.raises(DeviceGone) as caught:
+        opened(driver_of(door=PipeDevice(command=command, format="y4m", give_up_s=0.0)), VideoFormat())
+    assert fault in str(caught.value)
+
+
 def test_a_command_that_is_not_there_is_unusable_and_says_so(tmp_path):
     """Before anything is opened: in the listing, in what doctor asks, and in the error of whoever opens it."""
     plain = tmp_path / "plain"

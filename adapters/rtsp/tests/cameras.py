@@ -143,6 +143,16 @@ def answering(answer: Callable[[str], str]) -> Iterator[tuple[int, list[str]]]:
             thread.join(2)
 
 
+def describing(streams: str) -> Callable[[str], str]:
+    """What a camera answers that has these streams, by the lines of its description, and sends nothing of them."""
+    lines = f"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=x\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\n{streams}"
+    more = {
+        "DESCRIBE": f"Content-Type: application/sdp\r\nContent-Length: {len(lines)}\r\n\r\n{lines}",
+        "SETUP": "Session: 1\r\nTransport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n\r\n",
+    }
+    return lambda request: "RTSP/1.0 200 OK\r\nCSeq: %d\r\n" + more.get(request.split()[0], "Session: 1\r\n\r\n")
+
+
 @contextlib.contextmanager
 def saying(answer: bytes | None) -> Iterator[int]:
     """A server that accepts, and says this to whatever it is asked; None: nothing, for ever."""

@@ -129,8 +129,9 @@ def _happens(look: Any) -> None:
         time.sleep(0.02)
 
 
-def test_a_server_that_dies_ends_its_streams(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each with an error, and no process is left."""
+@pytest.mark.parametrize("settled_s", [0.0, 6.0])
+def test_a_server_that_dies_ends_its_streams(monkeypatch: pytest.MonkeyPatch, settled_s: float) -> None:
+    """Each with an error that names the server, and not for being silent; no process is left."""
     from jackfield_sounddevice import process
 
     with tempfile.TemporaryDirectory(prefix="jackfield-sound-") as folder:
@@ -144,8 +145,13 @@ def test_a_server_that_dies_ends_its_streams(monkeypatch: pytest.MonkeyPatch) ->
         player = speakers.open(one(speakers, "spk"), AudioFormat(48_000, 2))
         player.start(lambda samples: (asked.append(samples), np.zeros((samples, 2), np.int16))[1], errors.put)
         _happens(lambda: len(asked) > 20)
+        time.sleep(settled_s)
+        stopped = time.monotonic()
         server.stop()
-        assert isinstance(errors.get(timeout=LIMIT_S), DeviceError)
+        error = errors.get(timeout=LIMIT_S)
+        print(f"told {time.monotonic() - stopped:.2f} s after its end began")
+        assert isinstance(error, DeviceError)
+        assert "the sound server ended" in error.message
         player.stop()
         assert not process.is_own(player._process.pid)
         assert speakers.devices() == []

@@ -340,6 +340,16 @@ class Resizes(Protocol):
         """The next picture has this size, and its frame is a keyframe. On the thread that encodes."""
 
 
+@runtime_checkable
+class OpensAnew(Protocol):
+    """An encoder that may make a session of its hardware anew while it runs, and is then waited for as at first."""
+
+    #: Whether it is at it; read on any thread.
+    is_opening: bool
+    #: Whether a change of bitrate may bring it about.
+    opens_anew: bool
+
+
 class Decoder(Protocol):
     """One running decoder; used by one thread at a time."""
 

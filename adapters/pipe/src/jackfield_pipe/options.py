@@ -9,6 +9,7 @@ from typing import Literal
 from attrs import field, frozen, validators
 
 from jackfield.plugins.tables import named_tables
+from jackfield.values.formats import PIXELS_MAX
 
 ENCODED = frozenset({"h264", "mjpeg", "y4m"})
 SOUND = frozenset({"s16le", "s32le", "f32le"})
@@ -73,7 +74,7 @@ class PipeDevice:
     #: `restart`: the command is started anew with another `{bitrate}` when the path carries much less or more.
     on_bitrate: Literal["restart", ""] = ""
     #: So many seconds with no picture or sound are taken for a hang: the command is ended and started anew.
-    timeout_s: float = field(default=5.0, validator=validators.gt(0))
+    timeout_s: float = field(default=5.0, validator=validators.and_(validators.gt(0), validators.le(3600)))
     #: A command that fails again and again for so many seconds is given up, and tried anew later.
     give_up_s: float = field(default=3.0, validator=validators.ge(0))
 
@@ -86,6 +87,8 @@ class PipeDevice:
             raise ValueError(f'no shell reads {shell[0]!r}: write command = ["sh", "-c", "…"] to have one')
         if self.is_raw and not (self._sized("width") and self._sized("height")):
             raise ValueError(f"{self.format} does not say how large it is: set width and height, or use {{width}} ...")
+        if self.width * self.height > PIXELS_MAX:
+            raise ValueError(f"{self.width}x{self.height} are more pixels than anybody shows: 8192x4320 are the most")
         if self.on_keyframe not in ("", "restart") and self.keyframe_signal is None:
             raise ValueError(f"on_keyframe is a signal such as SIGUSR1, or restart; not {self.on_keyframe!r}")
 

@@ -16,12 +16,15 @@ from typing import Any, BinaryIO, NoReturn
 
 import av
 
+from jackfield_rtsp.offers import Offers
 from jackfield_rtsp.records import ERROR, HEADER, PACKET, record
-from jackfield_rtsp.redirects import Redirects
+from jackfield_rtsp.redirects import Redirects, listen_to
 
 #: No packet waits longer than this for one that was overtaken, in microseconds.
 _REORDER_US = 100_000
 _ANALYSE_US = 500_000
+#: Who has not answered as a camera does is listened to once more, for so long.
+_FIRST_WORDS_S = 0.5
 
 
 class Failure(Exception):
@@ -66,19 +69,15 @@ def translated(connected: bool, limit_s: float) -> Iterator[None]:
 
 def run(task: dict[str, Any], out: BinaryIO) -> None:
     """Connects, describes the stream, and hands on its packets until something ends it."""
-    with translated(connected=False, limit_s=task["timeout_s"]):
-        Redirects(task["url"], lambda kind, said: _leave(out, Failure(kind, said))).listen()
-        socket.getaddrinfo(task["host"], task["port"], type=socket.SOCK_STREAM)
-        container = av.open(
-            task["url"],
-            format="rtsp",
-            options=_options(task),
-            timeout=(task["timeout_s"], task["timeout_s"]),
-        )
+    offers = Offers()
+    listen_to(Redirects(task["url"], lambda kind, said: _leave(out, Failure(kind, said))), offers)
+    container = _connected(task)
     streams = container.streams.video if task["kind"] == "video" else container.streams.audio
     if not streams:
-        raise Failure("nothing")
-    stream = streams[0]
+        raise Failure("nothing", f"it offers {offers.said}" if offers.said else "")
+    stream = next((each for each in streams if each.codec_context is not None), None)
+    if stream is None:  # FFmpeg does not know its codec, or has no decoder of it
+        raise Failure("codec", f"it offers {offers.said}" if offers.said else "")
     out.write(record(HEADER, json.dumps(_description(stream)).encode()))
     out.flush()
     with translated(connected=True, limit_s=task["timeout_s"]):
@@ -87,6 +86,34 @@ def run(task: dict[str, Any], out: BinaryIO) -> None:
                 out.write(record(PACKET, bytes(packet)))
                 out.flush()
     raise Failure("ended")
+
+
+def _connected(task: dict[str, Any]) -> Any:
+    limit_s = task["timeout_s"]
+    try:
+        with translated(connected=False, limit_s=limit_s):
+            socket.getaddrinfo(task["host"], task["port"], type=socket.SOCK_STREAM)
+            return av.open(task["url"], format="rtsp", options=_options(task), timeout=(limit_s, limit_s))
+    except Failure as failure:
+        words = _first_words(task) if failure.kind == "silent" else ""
+        if not words:
+            raise
+        raise Failure("foreign", f"it says {words!r}") from failure
+
+
+def _first_words(task: dict[str, Any]) -> str:
+    """What a server says that FFmpeg waits in vain for: the beginning of it, where it is no RTSP."""
+    if not task["url"].startswith("rtsp://"):
+        return ""
+    try:
+        with socket.create_connection((task["host"], task["port"]), _FIRST_WORDS_S) as server:
+            server.settimeout(_FIRST_WORDS_S)
+            server.sendall(b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n")
+            said = server.recv(256)
+    except OSError:
+        return ""
+    line = said.partition(b"\n")[0].strip()[:40].decode("ascii", "replace")
+    return "" if said.startswith(b"RTSP/") else line
 
 
 def _options(task: dict[str, Any]) -> dict[str, str]:

@@ -23,8 +23,13 @@ KINDS = {
     "stalled": ("no packet came for {timeout_s:g} s, although it is connected", "see to the camera"),
     "ended": ("it ended the stream", "see to the camera"),
     "lost": ("the connection was lost{said}", "see to the network"),
-    "nothing": ("it has no stream of this kind", "look what it has in its own settings"),
-    "foreign": ("what {place} answers is no camera's stream", "correct url"),
+    "nothing": ("it has no stream of this kind{said}", "look what it has in its own settings"),
+    "codec": (
+        "it sends what this FFmpeg cannot read{said}, where H.264 is sent on as it is, and H.265, JPEG, MPEG-4, VP8, "
+        "VP9, AV1 are decoded (of sound G.711, G.722, AAC, Opus)",
+        "choose one of these in its own settings",
+    ),
+    "foreign": ("what {place} answers is no camera's stream{said}", "correct url"),
     "moved": ("{place} sends us to another server{said}, where the password does not go", "correct url"),
     "circle": ("{place} sends us round in a circle", "see to the camera, or correct url"),
     "other": ("{place} cannot be used{said}", "correct url, or set transport to what the camera can do"),

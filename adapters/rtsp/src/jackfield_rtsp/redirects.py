@@ -31,15 +31,6 @@ class Redirects(logging.Handler):
         super().__init__()
         self._home, self._refused, self._count = _place(urlsplit(url)), refused, 0
 
-    def listen(self) -> None:
-        """FFmpeg's log is heard from now on."""
-        av.logging.set_level(av.logging.INFO)
-        av.logging.set_skip_repeated(False)
-        logger = logging.getLogger("libav")
-        logger.setLevel(logging.INFO)
-        logger.propagate = False  # its lines hold the address, with the password
-        logger.addHandler(self)
-
     def emit(self, record: logging.LogRecord) -> None:
         """Looks at a line of the log."""
         found = _SAYS.search(record.getMessage())
@@ -55,6 +46,17 @@ class Redirects(logging.Handler):
             self._refused("moved", f"{there[0]}://{there[1]}:{there[2]}" if plain else "")
         elif self._count > MOST:
             self._refused("circle", "")
+
+
+def listen_to(*handlers: logging.Handler) -> None:
+    """They hear FFmpeg's log from now on, and nobody else does."""
+    av.logging.set_level(av.logging.VERBOSE)
+    av.logging.set_skip_repeated(False)
+    logger = logging.getLogger("libav")
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False  # its lines hold the address, with the password
+    for handler in handlers:
+        logger.addHandler(handler)
 
 
 def _place(parts: SplitResult) -> tuple[str, str, int]:

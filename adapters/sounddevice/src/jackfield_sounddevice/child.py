@@ -20,6 +20,7 @@ import time
 from typing import Any
 
 from jackfield_sounddevice import wire
+from jackfield_sounddevice.server_link import ServerLink
 
 #: The device has this long for its first callback, and a sound server to find its pace: an idle sink takes several
 #: blocks at once, and then none for two seconds.
@@ -235,12 +236,14 @@ class Life:
         self._limit_s = request["stalled_after_s"]
         self._stream, self._tap = stream, tap
         self._started_ns = self._looked_ns = 0
+        self._link: ServerLink | None = None
         self._over = threading.Lock()
 
     def start(self) -> None:
         """Sound flows from now on, and is looked after."""
         self._started_ns = self._looked_ns = time.monotonic_ns()
         self._stream.start()
+        self._link = None if self._node else ServerLink()
         threading.Thread(target=self._look_after, daemon=True).start()
 
     def _look_after(self) -> None:
@@ -263,6 +266,8 @@ class Life:
         late_ns, self._looked_ns = now_ns - self._looked_ns, now_ns
         if self._node and not os.path.exists(self._node):
             return {"kind": "gone", "text": f"{self._node} vanished"}
+        if self._link is not None and self._link.is_cut:
+            return {"kind": "gone", "text": "the sound server ended"}
         if late_ns > 3 * BEAT_S * 1e9:  # it was this process that stood still
             self._started_ns = self._tap.last_ns = max(self._tap.last_ns, now_ns)
         served = not self._node

@@ -31,10 +31,14 @@ def nal_units(data: bytes, *, whole: bool = False) -> Iterator[bytes]:
             yield unit
 
 
+def unit_starts(data: bytes) -> Iterator[int]:
+    """Where each NAL unit begins, behind its start code."""
+    return (match.end() for match in _STARTS.finditer(data) if match.end() < len(data))
+
+
 def nal_types(data: bytes) -> list[int]:
     """The types of the NAL units, in order; looks at their first bytes alone."""
-    ends = (match.end() for match in _STARTS.finditer(data))
-    return [data[end] & 0x1F for end in ends if end < len(data)]
+    return [data[start] & 0x1F for start in unit_starts(data)]
 
 
 def is_keyframe(data: bytes) -> bool:

@@ -30,6 +30,8 @@ class Sps:
     level_idc: int
     width: int
     height: int
+    #: By which picture parameter sets name it.
+    id: int = 0
 
     @property
     def profile(self) -> str:
@@ -53,12 +55,12 @@ class Sps:
         """What the NAL unit, its header included, declares; `ValueError` when it is damaged."""
         bits = Bits(unit[1:].replace(b"\0\0\3", b"\0\0")[:256])
         profile, constraints, level = bits.take(8), bits.take(8), bits.take(8)
+        number = bits.golomb()
         width, height = _size(bits, profile)
-        return cls(profile, constraints, level, width, height)
+        return cls(profile, constraints, level, width, height, number)
 
 
 def _size(bits: Bits, profile: int) -> tuple[int, int]:
-    bits.golomb()  # its id
     chroma = _chroma(bits) if profile in _SAYS_CHROMA else 1
     bits.golomb()  # bits of a frame number
     _skip_order(bits)

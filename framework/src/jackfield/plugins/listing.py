@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import attrs
 
@@ -18,6 +19,7 @@ _log = logging.getLogger(__name__)
 
 #: Of a device's texts no more is shown: notes may be a few sentences.
 _LONGEST = 1000
+_TEXTS = ("id", "label", "address", "bus", "note")
 #: The order in which kinds are listed.
 _ORDER = ("camera", "microphone", "screen", "speaker")
 
@@ -56,16 +58,9 @@ def _once(found: Sequence[Found]) -> list[Found]:
 
 def _clean(device: Device) -> Device:
     """Its texts as people can be shown them: on one line, without what a terminal obeys, and not endless."""
-    if all(_shown(text) == text for text in (device.id, device.label, device.address, device.bus, device.note)):
-        return device
-    return attrs.evolve(
-        device,
-        id=_shown(device.id),
-        label=_shown(device.label),
-        address=_shown(device.address),
-        bus=_shown(device.bus),
-        note=_shown(device.note),
-    )
+    texts = {name: getattr(device, name) for name in _TEXTS}
+    shown: dict[str, Any] = {name: _shown(text) for name, text in texts.items()}
+    return device if shown == texts else attrs.evolve(device, **shown)
 
 
 def _shown(text: str) -> str:

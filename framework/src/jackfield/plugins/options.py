@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 import types
 import typing
@@ -223,7 +224,10 @@ def _unknown(key: str, item: Given, known: list[str], section: str) -> Finding:
 def _strict(converter: cattrs.Converter, kind: type, *accepted: type) -> None:
     def structure(value: Any, _: Any) -> Any:
         if isinstance(value, accepted) and (kind is bool or not isinstance(value, bool)):
-            return kind(value)
+            made = kind(value)
+            if isinstance(made, float) and not math.isfinite(made):
+                raise _Wrong("allowed is a number that has an end")
+            return made
         raise _Wrong(f"allowed is {_NAMES[kind]}")
 
     converter.register_structure_hook(kind, structure)

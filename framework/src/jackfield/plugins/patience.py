@@ -13,6 +13,14 @@ Answer = TypeVar("Answer")
 _log = logging.getLogger(__name__)
 
 
+def of_its_own(raised: BaseException) -> Exception:
+    """What a job of a plugin raised, as an error of that job: one that wants to end the program ends its own work, and
+    none ends a generator or a coroutine that waits for it."""
+    if isinstance(raised, Exception) and not isinstance(raised, StopIteration | StopAsyncIteration):
+        return raised
+    return RuntimeError(f"it raised {type(raised).__name__}")
+
+
 def started(job: Callable[[], Answer], name: str) -> Future[Answer]:
     """The job, on a thread that the end of the process does not wait for."""
     future: Future[Answer] = Future()
@@ -21,10 +29,8 @@ def started(job: Callable[[], Answer], name: str) -> Future[Answer]:
     def run() -> None:
         try:
             future.set_result(job())
-        except Exception as exc:
-            future.set_exception(RuntimeError("it raised StopIteration") if isinstance(exc, StopIteration) else exc)
-        except BaseException as exc:  # a plugin that wants to end the program ends its own job
-            future.set_exception(RuntimeError(f"it raised {type(exc).__name__}"))
+        except BaseException as exc:
+            future.set_exception(of_its_own(exc))
 
     threading.Thread(target=run, name=f"jackfield {name}", daemon=True).start()
     return future

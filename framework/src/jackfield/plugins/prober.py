@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from jackfield import own_python
-from jackfield.plugins.patience import started
+from jackfield.plugins.patience import of_its_own, started
 from jackfield.plugins.selection import Offer
 from jackfield.roles import LooksFirst, NamesItsDriver
 from jackfield.values.errors import CallError
@@ -112,8 +112,9 @@ class Prober:
             answer: object = offer.thing.probe()
         except CallError as exc:
             return exc.message
-        except BaseException as exc:  # a plugin that wants to end the program ends its own probe
-            return f"probing it failed: {type(exc).__name__}: {exc}"
+        except BaseException as exc:
+            failed = of_its_own(exc)
+            return f"probing it failed: {f'{type(exc).__name__}: {exc}' if failed is exc else failed}"
         return answer if answer is None or isinstance(answer, str) else f"its probe answered {answer!r:.100}"
 
     def _kept(self, key: str) -> dict[str, Any] | None:

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from jackfield.plugins.patience import of_its_own
+
 T = TypeVar("T")
 
 
@@ -37,7 +39,5 @@ def side_by_side(questions: Sequence[Callable[[], T]], limit_s: float) -> list[T
 def _ask(number: int, question: Callable[[], T], answers: queue.SimpleQueue[tuple[int, T | Exception]]) -> None:
     try:
         answers.put((number, question()))
-    except Exception as exc:
-        answers.put((number, exc))
-    except BaseException as exc:  # a plugin that wants to end the program ends its own question
-        answers.put((number, RuntimeError(f"it raised {type(exc).__name__}")))
+    except BaseException as exc:
+        answers.put((number, of_its_own(exc)))

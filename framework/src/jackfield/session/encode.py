@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from jackfield.media.plausible import implausible
 from jackfield.media.reblock import Reblocker
 from jackfield.plugins.patience import given_back
-from jackfield.roles import Encoder, ForcesKeyframe, Resizes, SetsBitrate
+from jackfield.roles import Encoder, ForcesKeyframe, OpensAnew, Resizes, SetsBitrate
 from jackfield.session.handover import Handover, Outlet
 from jackfield.session.processing import PATIENCE_S, Treatment
 from jackfield.session.shaping import Shaper
@@ -272,7 +272,8 @@ class EncodeThread:
             return PATIENCE_S
         if not self._hardware():
             return SOFTWARE_S
-        is_beginning = not self._work.answered or getattr(self._work.encoder, "is_opening", False)
+        encoder = self._work.encoder
+        is_beginning = not self._work.answered or (isinstance(encoder, OpensAnew) and encoder.is_opening)
         return FIRST_S if is_beginning else HUNG_S
 
     def _abandon(self) -> None:

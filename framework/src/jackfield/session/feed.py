@@ -16,7 +16,7 @@ from jackfield.session.opening import TooSlow, aside, begun, bordered, opened
 from jackfield.session.sources import AudioSource, SourceCapture, VideoSource
 from jackfield.values.devices import Device
 from jackfield.values.errors import CallError, DeviceGone, PluginError
-from jackfield.values.formats import MediaFormat, VideoFormat
+from jackfield.values.formats import MediaFormat, VideoFormat, impossible
 
 logger = logging.getLogger("jackfield.media")
 
@@ -93,20 +93,26 @@ class Feed:
             lambda: driver.open(device, self._wanted(device)), lambda capture: capture.stop(), timeout_s=OPEN_TIMEOUT_S
         )
         try:
-            return self._checked(await self._bordered(opening))
+            capture = await self._bordered(opening)
         except TooSlow:
             found = f"{device.label} did not open within {OPEN_TIMEOUT_S:g} s"
             raise DeviceGone(f"{found}; unplug it and try again") from None
+        try:
+            self._check(capture)
+        except PluginError:
+            self.capture = capture if callable(getattr(capture, "stop", None)) else None
+            await self.stop()
+            raise
+        return capture
 
-    def _checked(self, capture: Capture) -> Capture:
-        """What a plugin has opened, where it is what a capture has to be."""
-        wanted = type(self._wish)
-        if isinstance(getattr(capture, "format", None), wanted):
-            return capture
+    def _check(self, capture: Capture) -> None:
+        """`PluginError` where what a plugin has opened is not what a capture has to be."""
+        wanted, format = type(self._wish), getattr(capture, "format", None)
+        if isinstance(format, wanted) and not impossible(format):
+            return
         who = f"{self.device.label} ({self.device.id})" if self.device else "a source"
-        found = (
-            f"{who}: its plugin opened {type(capture).__name__} {capture!r:.100}, whose format is no {wanted.__name__}"
-        )
+        found = f"{who}: its plugin opened {type(capture).__name__} {capture!r:.100}, whose format is "
+        found += f"{format!r:.200}, which no device has" if isinstance(format, wanted) else f"no {wanted.__name__}"
         raise PluginError(f"{found}; mend the plugin, or name another device")
 
     def _wanted(self, device: Device) -> MediaFormat:

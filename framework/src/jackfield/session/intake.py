@@ -10,12 +10,13 @@ import numpy as np
 from jackfield.session.handover import Handover
 from jackfield.session.opening import as_call_error
 from jackfield.values.errors import CallError
+from jackfield.values.formats import RATES
 from jackfield.values.media import AudioBlock, EncodedFrame, Media, VideoFrame
 
 logger = logging.getLogger("jackfield.media")
 
-#: A block beyond this is no live sound; rates outside are nobody's.
-_LONGEST_NS, _RATES = 2_000_000_000, range(4000, 768_001)
+#: A block beyond this is no live sound.
+_LONGEST_NS = 2_000_000_000
 
 
 def strange(media: object, kind: str) -> str | None:
@@ -35,7 +36,7 @@ def _strange_sound(block: AudioBlock) -> str | None:
     samples: object = block.samples
     if not isinstance(samples, np.ndarray) or samples.dtype != np.int16 or samples.ndim != 2 or not samples.size:
         return "a block whose samples are not int16 of shape (samples, channels)"
-    if type(block.rate) is not int or block.rate not in _RATES or type(block.time_ns) is not int:
+    if type(block.rate) is not int or block.rate not in RATES or type(block.time_ns) is not int:
         return f"a block at {block.rate!r} Hz, or with no instant"
     return f"a block of {block.duration_ns / 1e9:.0f} s" if block.duration_ns > _LONGEST_NS else None
 

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
-from jackfield.plugins.patience import started
+from jackfield.plugins.patience import of_its_own, started
 from jackfield.values.errors import CallError, PluginError
 
 logger = logging.getLogger("jackfield.media")
@@ -48,10 +48,8 @@ async def begun(start: Callable[[], object], stop: Callable[[], object], *, time
     def run() -> Exception | None:
         try:
             start()
-        except Exception as exc:
-            return exc
-        except BaseException as exc:  # of a plugin that wants to end the program
-            return RuntimeError(f"it raised {type(exc).__name__}")
+        except BaseException as exc:
+            return of_its_own(exc)
         return None
 
     error = await opened(run, lambda _: stop(), timeout_s=timeout_s)

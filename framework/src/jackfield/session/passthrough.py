@@ -11,8 +11,10 @@ from attrs import evolve
 
 from jackfield.media import h265
 from jackfield.media.h264 import ParameterSets, sps_of
+from jackfield.session.bounds import Bounds
 from jackfield.session.encode import Encoded
 from jackfield.session.handover import Outlet
+from jackfield.session.soundness import Soundness, Trouble
 from jackfield.values.findings import Finding
 from jackfield.values.media import EncodedFrame
 
@@ -27,10 +29,11 @@ ASK_AGAIN_S = 0.33
 class Passthrough:
     """Hands encoded frames on to ``send`` on the event loop, from a keyframe on.
 
-    When the loop is behind, all up to the next keyframe go, and ``force_keyframe`` asks for one, some three times a
-    second. ``unfit`` is told, once and on the loop, when browsers could not decode what comes; nothing of it is sent.
-    Nor is H.264 before its parameter sets, which is logged once. ``size`` is that of the last picture that told it.
-    ``now`` is in seconds.
+    When the loop is behind, or more comes than a call carries, all up to the next keyframe go, and ``force_keyframe``
+    asks for one, some three times a second. ``unfit`` is told, once and on the loop, when browsers could not decode
+    what comes; nothing of it is sent. Nor is H.264 before its parameter sets, which is logged once, nor what is damaged
+    or too large: where that goes on, ``undecodable`` is told once, on the loop. ``size`` is that of the last picture
+    that told it. ``now`` is in seconds.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class Passthrough:
         send: Callable[[Encoded], None],
         force_keyframe: Callable[[], None],
         unfit: Callable[[Finding], None],
+        undecodable: Callable[[Trouble], None] = lambda trouble: None,
         *,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -49,43 +53,87 @@ class Passthrough:
         self._loop = asyncio.get_running_loop()
         self._outlet: Outlet[Encoded] = Outlet(self._loop, send, FRAMES_AHEAD, newest_wins=False)
         self._now, self._asked_at = now, -ASK_AGAIN_S
+        self._undecodable = undecodable
+        self._soundness = Soundness(now)
         self._begin()
 
     def _begin(self) -> None:
         self._sets, self._sets_h265 = ParameterSets(), h265.ParameterSets()
+        self._bounds = Bounds(self._what)
         self._waits, self._is_unfit, self._told_lacking = True, False, False
 
     def take(self, frame: EncodedFrame) -> None:
         """Takes a frame, on the capture's thread."""
-        if frame.codec == "H264":
-            frame = self._whole(frame)
-        elif frame.codec == "H265":
-            frame = self._whole_h265(frame)
+        frame = self._complete(frame)
         if self._is_unfit:
             return
         if frame.width:
             self.size = frame.width, frame.height
-        begins = frame.keyframe and not self._lacks_sets(frame)
-        self._waits = (self._waits and not begins) or self._outlet.full or not self.is_open
-        if not self._waits:
+        is_sound = self._is_sound(frame)
+        self._waits = (self._waits and not (frame.keyframe and is_sound)) or not is_sound
+        if not (self._waits or self._outlet.full) and self.is_open and not self._bounds.is_full(self._now()):
+            self._soundness.passed()
+            self._bounds.sent(len(frame.data), self._now())
             self._outlet.put((frame, None))
             return
+        self._waits = True
+        self._drop()
+
+    def _drop(self) -> None:
         self.dropped += 1
+        if not self.is_open:
+            return
+        trouble = self._soundness.held()
+        if trouble is not None:
+            self._loop.call_soon_threadsafe(self._undecodable, trouble)
         now = self._now()
-        if self.is_open and now - self._asked_at >= ASK_AGAIN_S:
+        if now - self._asked_at >= ASK_AGAIN_S:
             self._asked_at = now
             self._force_keyframe()
 
-    def _lacks_sets(self, frame: EncodedFrame) -> bool:
-        """Whether nobody could decode this keyframe: what describes the pictures has not come yet."""
-        lacking = {"H264": self._sets.lacking, "H265": self._sets_h265.lacking}.get(frame.codec)
-        if not lacking:
+    def begins(self, frame: EncodedFrame) -> bool:
+        """Whether others can see pictures again from this frame on, as far as can be told. Nothing of it is sent; on
+        the capture's thread."""
+        frame = self._complete(frame)
+        if not frame.keyframe or self._is_unfit or self._lacking(frame) or self._bounds.too_large(len(frame.data)):
+            self._soundness.learn(frame)
             return False
+        return not self._soundness.fault(frame)
+
+    def doubt(self) -> None:
+        """Somebody cannot go on without a keyframe: what comes next is looked at closely. Any thread."""
+        self._soundness.doubt()
+
+    def _complete(self, frame: EncodedFrame) -> EncodedFrame:
+        if frame.codec == "H264":
+            return self._whole(frame)
+        return self._whole_h265(frame) if frame.codec == "H265" else frame
+
+    def _is_sound(self, frame: EncodedFrame) -> bool:
+        """Whether this frame may be decodable, where all before it are; what stands before a keyframe is nobody's."""
+        if self._waits and not frame.keyframe:
+            self._soundness.learn(frame)
+            return True
+        if large := self._bounds.too_large(len(frame.data)):
+            self._soundness.note(large)
+            return False
+        lacking = self._lacking(frame) if frame.keyframe else ""
+        if lacking:
+            self._tell_lacking(frame, lacking)
+            self._soundness.learn(frame)
+            self._soundness.note(f"it comes without parameter sets ({lacking})")
+            return False
+        return not self._soundness.fault(frame)
+
+    def _lacking(self, frame: EncodedFrame) -> str:
+        """What describes the pictures, and has not come yet: without it nobody could decode this keyframe."""
+        return {"H264": self._sets.lacking, "H265": self._sets_h265.lacking}.get(frame.codec, "")
+
+    def _tell_lacking(self, frame: EncodedFrame, lacking: str) -> None:
         if not self._told_lacking:
             self._told_lacking = True
             found = f"{self._what} gives {frame.codec} without parameter sets ({lacking}), which nobody can decode"
             logger.warning("%s: nothing of it is sent until they come; have them put before each keyframe", found)
-        return True
 
     def _whole(self, frame: EncodedFrame) -> EncodedFrame:
         """The frame with what it takes to begin there; parameter sets are remembered from wherever they come."""
@@ -112,6 +160,7 @@ class Passthrough:
     def renew(self) -> None:
         """Another source's frames come from now on: nothing of what was seen holds for them."""
         self._begin()
+        self._soundness.renew()
 
     def close(self) -> None:
         """Nothing more comes out."""

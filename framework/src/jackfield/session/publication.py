@@ -77,7 +77,7 @@ class Publication:
         self._limitation = Limitation()
         self._seen_again: asyncio.Task[None] | None = None
         self._told_muted: bool | None = None
-        self._twice = SecondKeyframe(self.supply.force_keyframe)
+        self._twice = SecondKeyframe(self.supply.keyframe_wanted)
 
     def __repr__(self) -> str:
         return f"<Publication {self.sid or 'unpublished'}: {self.name or self.source}, {self.codec}>"
@@ -129,7 +129,7 @@ class Publication:
         self._told_muted = request.muted
         self.tell_muted()  # where that has changed while the server was asked
         is_drawn_sealed = self.seal is not None and self.codec == "H264"
-        sender.on_keyframe_request = self._twice.asked if is_drawn_sealed else self.supply.force_keyframe
+        sender.on_keyframe_request = self._twice.asked if is_drawn_sealed else self.supply.keyframe_wanted
         sender.on_bitrate = self.supply.steer
         sender.on_rejected = self._refused
         if sender.rejected:

@@ -22,6 +22,7 @@ from jackfield.session.opening import opened
 from jackfield.session.passthrough import Passthrough
 from jackfield.session.processing import Treatment
 from jackfield.session.shaping import Below, Shaper
+from jackfield.session.soundness import Trouble
 from jackfield.values.errors import CallError
 from jackfield.values.findings import Finding
 from jackfield.values.formats import AudioEncoding, Encoding, MediaFormat, VideoEncoding, VideoFormat
@@ -57,6 +58,7 @@ class Route:
         self.codec = ""
         self.on_failed: Callable[[CallError], None] = lambda error: None
         self.on_unfit: Callable[[Finding], None] = lambda finding: None
+        self.on_undecodable: Callable[[Trouble], None] = lambda trouble: None
         self.on_encoder_changed: Callable[[str, str, str], None] = lambda before, now, reason: None
         self._what, self._kind, self._settings, self._plugins, self._send = what, kind, settings, plugins, send
         self._loop = asyncio.get_running_loop()
@@ -64,7 +66,9 @@ class Route:
         self._path: Layered | None = None
         #: Those of simulcast, once the first encoder was taken, the smallest first.
         self.layers: Sequence[Layer] = (Layer(),)
-        self._passthrough = Passthrough(what, self._pass, ask, lambda finding: self.on_unfit(finding))
+        self._passthrough = Passthrough(
+            what, self._pass, ask, lambda finding: self.on_unfit(finding), lambda trouble: self.on_undecodable(trouble)
+        )
         #: Gets what comes encoded as well, on the event loop; None while nobody looks.
         self.on_passed: Callable[[EncodedFrame], None] | None = None
         self._is_shown = False
@@ -214,6 +218,14 @@ class Route:
     def renew(self) -> None:
         """Another source's frames come from now on."""
         self._passthrough.renew()
+
+    def begins(self, frame: EncodedFrame) -> bool:
+        """Whether others can see pictures of the source again from this frame on; on the capture's thread."""
+        return self._passthrough.begins(frame)
+
+    def doubt(self) -> None:
+        """Somebody cannot go on without a keyframe."""
+        self._passthrough.doubt()
 
     def force_keyframe(self, rid: str = "") -> None:
         """The next frame of this layer's encoder is a keyframe; without a name, of each."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from typing import Literal
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Literal
 
 from jackfield.media.far_end import FarEnd
 from jackfield.plugins import Plugins
@@ -17,6 +17,7 @@ from jackfield.session.feed import Feed
 from jackfield.session.fitting import Fitting, Heed
 from jackfield.session.opening import aside
 from jackfield.session.route import Route
+from jackfield.session.soundness import Trouble
 from jackfield.values.devices import Device
 from jackfield.values.errors import CallError, DeviceGone, EncoderError
 from jackfield.values.formats import VideoFormat
@@ -58,6 +59,7 @@ class Supply:
         self._feed, self._kind, self._what = feed, kind, what
         self._loop = asyncio.get_running_loop()
         self.route = Route(what, kind, settings, plugins, send, self.force_keyframe, self._turned_raw, keeps=keeps)
+        self.route.on_undecodable = self._undecodable
         self._intake = self.route.intake
         self._absence = Absence(self._intake, self.route.put, self._back, self._is_back)
         self._fitting = Fitting(
@@ -320,6 +322,20 @@ class Supply:
             fix = "it is opened anew, and unplugging it may help"
             self._lost(self._feed, DeviceGone(f"{found}; {fix}", details={"device": device.id, "frozen": True}))
 
+    def _undecodable(self, trouble: Trouble) -> None:
+        """Nobody can see what the source encodes: a device that gives damaged pictures is taken for lost."""
+        if self.ended:
+            return
+        device = self.device
+        who = f"{device.label} ({device.id})" if device is not None else self._what
+        found = f"the {self.route.codec} of {who} cannot be sent as it is: {trouble.found}"
+        if device is not None and trouble.is_damaged:
+            fix = "it is opened anew; unplug it where that does not help, or join with passthrough=False"
+            self._lost(self._feed, DeviceGone(f"{found}; {fix}", details={"device": device.id, "frozen": True}))
+            return
+        self.route.on_failed(EncoderError(f"{found}; others see a placeholder until it gives a keyframe that holds"))
+        self._soon(self.stand_in())
+
     async def stand_in(self) -> None:
         """Others see a placeholder, or hear silence, until media comes again."""
         async with self.turn:
@@ -343,10 +359,11 @@ class Supply:
                 await feed.stop()
 
     def _back(self, media: Media) -> bool:
-        """Whether the absence ends with this, on the capture's thread: an encoded source is back with a keyframe."""
+        """Whether the absence ends with this, on the capture's thread: an encoded source is back with a keyframe
+        that can be decoded."""
         if not isinstance(media, EncodedFrame):
             return True
-        if not media.keyframe:
+        if not self.route.begins(media):
             self.force_keyframe()
             return False
         self.route.silence_encoder()
@@ -357,7 +374,10 @@ class Supply:
             self._adapt_soon()
 
     def _adapt_soon(self) -> None:
-        task = asyncio.create_task(self._adapt_in_turn(), name=f"adapt {self._what}")
+        self._soon(self._adapt_in_turn())
+
+    def _soon(self, job: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(job, name=f"adapt {self._what}")
         self._adapting.add(task)
         task.add_done_callback(self._adapting.discard)
 
@@ -370,6 +390,11 @@ class Supply:
                     self.route.on_failed(error)
 
     # --- the loop closed: keyframes and bitrate
+    def keyframe_wanted(self, rid: str) -> None:
+        """Somebody at the far end cannot go on without one, and may be right that what came is no picture."""
+        self.route.doubt()
+        self.force_keyframe(rid)
+
     def force_keyframe(self, rid: str = "") -> None:
         """The far end needs one: from this layer's encoder, or from the source where it can."""
         self.route.force_keyframe(rid)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isfinite
+
 from attrs import field, frozen
 
 from jackfield.values.media import CodecName
@@ -40,6 +42,23 @@ class AudioFormat:
 
 
 MediaFormat = VideoFormat | AudioFormat
+
+#: The largest picture that is read from anybody: 8K. One of it takes some 50 MB, not encoded.
+PIXELS_MAX = 8192 * 4320
+#: Rates of sound, and sizes, that there are.
+RATES, _SIDE_MAX, _FPS_MAX, _CHANNELS_MAX, _PTIME_MAX = range(4000, 768_001), 16_384, 1000, 64, 2000
+
+
+def impossible(format: MediaFormat) -> bool:
+    """Whether no device has this format: a plugin may put anything into it. What is 0 in a picture's is not known."""
+    if isinstance(format, VideoFormat):
+        sides, fps = (format.width, format.height), format.fps
+        is_sized = all(type(side) is int and 0 <= side <= _SIDE_MAX for side in sides)
+        return not (is_sized and type(fps) in (int, float) and isfinite(fps) and 0 <= fps <= _FPS_MAX)
+    whole = all(type(each) is int for each in (format.rate, format.channels, format.ptime_ms))
+    return not (
+        whole and format.rate in RATES and 0 < format.channels <= _CHANNELS_MAX and 0 < format.ptime_ms <= _PTIME_MAX
+    )
 
 
 @frozen

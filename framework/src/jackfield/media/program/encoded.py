@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from attrs import evolve
 
+from jackfield.log_limit import limited_logger
 from jackfield.media import h264
 from jackfield.media.h264_sps import Sps
 from jackfield.media.program.reader import Instants, Unreadable
-from jackfield.values.formats import VideoFormat
+from jackfield.values.formats import PIXELS_MAX, VideoFormat
 from jackfield.values.media import EncodedFrame, Media, VideoFrame
 
-logger = logging.getLogger("jackfield.program")
+logger = limited_logger("jackfield.program")
 
 #: 200 Mbit/s: no camera comes near it.
 _BYTES_PER_S = 25e6
@@ -23,6 +23,8 @@ _UNITS_PER_S = 240.0
 _LONGEST_JPEG = 16 << 20
 #: So many pictures in a row that cannot be decoded are no accident.
 _DAMAGED = 50
+#: So many keyframes of whose size nothing is known are none that come too early.
+_NAMELESS = 3
 
 
 @contextmanager
@@ -45,6 +47,7 @@ class PictureDecoder:
         self._packet = av.Packet
         self._context: Any = av.CodecContext.create(codec, "r")
         self._context.thread_type = "SLICE"
+        self._context.options = {"max_pixels": str(PIXELS_MAX)}
         self._codec, self._damaged = codec, 0
         if extradata:
             self._context.extradata = extradata
@@ -69,7 +72,8 @@ class PictureDecoder:
 class H264Stream:
     """Access units on their way: each IDR picture with its parameter sets, decoded where ``format.codec`` is not set.
 
-    Begins with the first IDR picture. A stream whose profile browsers do not decode is decoded here in any case.
+    Begins with the first IDR picture; `Unreadable` where several have no size. A stream whose profile browsers do not
+    decode is decoded here in any case.
     """
 
     def __init__(self, name: str, format: VideoFormat, sets: bytes = b"") -> None:
@@ -78,7 +82,7 @@ class H264Stream:
         self._sets = h264.ParameterSets(sets)
         self._instants = Instants()
         self._decoder = None if format.codec else PictureDecoder("h264")
-        self._begun = False
+        self._begun, self._nameless = False, 0
 
     def take(self, unit: bytes, now_ns: int) -> Iterator[Media]:
         """What becomes of one access unit."""
@@ -87,6 +91,7 @@ class H264Stream:
         if keyframe and (sps := h264.sps_of(unit)) is not None:
             self._begin(sps)
         if not self._begun:
+            self._wait(keyframe)
             return
         time_ns = self._instants.at(now_ns)
         if self._decoder is None:
@@ -97,6 +102,14 @@ class H264Stream:
                 self.format, width=frame.width, height=frame.height, pixel_format=frame.picture.format.name
             )
             yield frame
+
+    def _wait(self, keyframe: bool) -> None:
+        """Nothing can be made of what comes before the first picture whose size is known."""
+        self._nameless += keyframe
+        if self._nameless >= _NAMELESS:
+            found = "no SPS" if "SPS" in self._sets.lacking.split() else "an SPS that cannot be read"
+            fix = "have it put its parameter sets before each keyframe"
+            raise Unreadable(f"its H.264 has {found} with {_NAMELESS} keyframes, and nobody can decode those: {fix}")
 
     def _begin(self, sps: Sps) -> None:
         size = sps.width, sps.height

@@ -11,7 +11,7 @@ from attrs import evolve
 from numpy.typing import NDArray
 
 from jackfield.media.program.reader import Instants, Unreadable
-from jackfield.values.formats import AudioFormat, VideoFormat
+from jackfield.values.formats import PIXELS_MAX, AudioFormat, VideoFormat
 from jackfield.values.media import AudioBlock, VideoFrame
 
 if TYPE_CHECKING:
@@ -141,11 +141,19 @@ class Y4mPictures:
         width, height = (int(said.get(key, "")) if said.get(key, "").isdigit() else 0 for key in "WH")
         if words[:1] != ["YUV4MPEG2"] or not 0 < width <= 16_384 or not 0 < height <= 16_384 or layout is None:
             raise Unreadable(f"its output is no YUV4MPEG2 of 8 bits: it begins with {line[:60]!r}")
-        fps = int(rate[1]) / int(rate[2]) if rate and int(rate[2]) and int(rate[1]) else self.format.fps
-        self.format = evolve(self.format, width=width, height=height, fps=min(fps, 1000.0), pixel_format=layout)
+        if width * height > PIXELS_MAX:
+            raise Unreadable(f"its YUV4MPEG2 has pictures of {width}x{height}, and 8192x4320 are the largest")
+        fps = _frame_rate(int(rate[1]), int(rate[2])) if rate else 0.0
+        self.format = evolve(self.format, width=width, height=height, fps=fps or self.format.fps, pixel_format=layout)
         self._size = sum(rows * row for rows, row in plane_sizes(layout, width, height))
         self._pictures = RawPictures(self.format)
         self.items_per_s = 2.0 * self.format.fps
+
+
+def _frame_rate(count: int, seconds: int) -> float:
+    """Pictures in a second; 0 where that is not known, as a header may say, or nothing that one waits for."""
+    is_rate = count and seconds and seconds <= 10 * count
+    return min(count, 1000 * seconds) / seconds if is_rate else 0.0
 
 
 class Samples:

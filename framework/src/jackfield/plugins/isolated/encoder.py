@@ -51,7 +51,7 @@ class IsolatedEncoder:
             self._memory.close()
             raise
         self._is_open = True
-        self._opens_anew = "anew" in can
+        self.opens_anew = "anew" in can
         # What it can do is known now; an ability that the encoder lacks is not there (`isinstance` asks for it).
         if "keyframes" in can:
             self.force_keyframe = self._force_keyframe
@@ -76,7 +76,7 @@ class IsolatedEncoder:
         keyframe = self._keyframe
         if keyframe:  # else another thread may be about to ask for one
             self._keyframe = False
-        if self._opens_anew and self._bitrate_bps not in (0, self._sent_bps):
+        if self.opens_anew and self._bitrate_bps not in (0, self._sent_bps):
             self.is_opening, self._limit_s = True, FIRST_S
         self._sent_bps = self._bitrate_bps
         question: dict[str, Any] = {

@@ -21,7 +21,7 @@ from jackfield.plugins.config import load_config
 from jackfield.plugins.isolated import pictures, wire
 from jackfield.plugins.isolated.memory import PictureMemory
 from jackfield.plugins.loader import load
-from jackfield.roles import ForcesKeyframe, SetsBitrate
+from jackfield.roles import ForcesKeyframe, OpensAnew, SetsBitrate
 from jackfield.values.errors import CallError, EncoderError
 from jackfield.values.formats import VideoEncoding
 from jackfield.values.media import VideoFrame
@@ -61,7 +61,7 @@ class Desk:
         self._encoder = self._factory.open(self._encoding)
         abilities = {"keyframes": ForcesKeyframe, "bitrate": SetsBitrate}
         can = [name for name, role in abilities.items() if isinstance(self._encoder, role)]
-        anew = ["anew"] if getattr(self._encoder, "opens_anew", False) else []
+        anew = ["anew"] if isinstance(self._encoder, OpensAnew) and self._encoder.opens_anew else []
         return wire.Message({"can": can + anew})
 
     def _encode(self, asked: Mapping[str, Any]) -> wire.Message:

@@ -1,0 +1,202 @@
+"""H.264 that nobody can decode: noticed, told once, covered, and forgiven when good pictures come again."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from jackfield.media.h264_headers import Headers
+from jackfield.media.libav import known
+from jackfield.media.libav.keyframe_trial import damage
+from jackfield.session.soundness import Soundness, Trouble
+from jackfield.session.sources import VideoSource
+from jackfield.values.media import EncodedFrame
+from tests.lab.bench import IDR, PPS, SLICE, SMART, SPS, Bench, Call, call
+
+#: What random bits make of the picture's own.
+DAMAGED = IDR[:8] + bytes(random.Random(1).randrange(1, 256) for _ in range(len(IDR) - 8))
+#: A picture that names a parameter set 2 which nobody gave, and an SPS that ends before it has said its size.
+STRANGE, CUT = b"\0\0\0\1\x65\x88\x63\x61\x6d", SPS[:9]
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Devices here give what a test says and no more: that is no stall."""
+    monkeypatch.setattr("jackfield.session.absence.PICTURE_STALL_S", 60.0)
+    monkeypatch.setattr("jackfield.session.soundness.DAMAGED_S", 0.2)
+    monkeypatch.setattr("jackfield.session.soundness._RETRY_S", 0.02)
+
+
+@pytest.mark.parametrize(
+    ("unit", "found"),
+    [
+        (SPS + PPS + IDR, ""),
+        (SPS + PPS, ""),
+        (SPS + PPS + DAMAGED, ""),
+        (SPS + IDR, "name PPS 0, which it does not give"),
+        (PPS + IDR, "PPS 0 names SPS 0, which it does not give"),
+        (SPS + PPS + STRANGE, "name PPS 2, which it does not give"),
+        (CUT + PPS + IDR, "its SPS cannot be read"),
+        (SPS + b"\0\0\1\x68" + IDR, "its PPS cannot be read"),
+        (SPS + PPS + b"\0\0\1\x65\x9a\x02", "impossible type"),
+        (SPS + PPS + b"\0\0\1\x65", "no header"),
+        (b"\0\0\1\xe5\x88\x84", "first bit"),
+        (b"neither", "no units"),
+    ],
+)
+def test_headers_tell_what_nobody_can_decode(unit: bytes, found: str) -> None:
+    """And nothing is said of what they cannot tell."""
+    fault = Headers().fault(unit)
+    assert found in fault
+    assert bool(fault) == bool(found)
+
+
+def test_a_size_that_no_level_has_is_no_size() -> None:
+    """An SPS of 65536x65536 pixels, made of one whose numbers are turned into longer ones."""
+    bits = "01000010" + "11000000" + "00001101" + "1" + "1" + "1" + "1" + "010" + "0"
+    bits += "000000000000" + f"{4096:013b}" + "000000000000" + f"{4096:013b}" + "1" + "1" + "0" + "0" + "1"
+    bits += "0" * (-len(bits) % 8)
+    sps = b"\0\0\1\x67" + int(bits, 2).to_bytes(len(bits) // 8, "big").replace(b"\0\0", b"\0\0\3")
+    assert "its SPS says pictures of" in Headers().fault(sps)
+
+
+def test_a_keyframe_tells_when_it_is_decoded() -> None:
+    """A good one does, also a large one; one of random bits behind a good header does not."""
+    assert damage(SPS + PPS + IDR) == ""
+    assert damage(known.stream("H264")[0].data) == ""
+    assert "damaged" in damage(SPS + PPS + DAMAGED)
+
+
+class Trial:
+    """Answers as it is told, at once."""
+
+    is_running = False
+
+    def __init__(self, answer: str) -> None:
+        self.answer: str | None = answer
+
+    def wait(self) -> None:
+        pass
+
+
+def test_keyframes_are_tried_out_seldom() -> None:
+    """The first, one of another size, and one after somebody asked; not each, and not each that is asked for."""
+    tried: list[bytes] = []
+    clock = [0.0]
+
+    def trial(data: bytes) -> Trial:
+        tried.append(data)
+        return Trial("")
+
+    soundness = Soundness(lambda: clock[0], trial)  # type: ignore[arg-type]
+    other = SPS.replace(b"\x0d\xd9", b"\x1f\xd9")
+
+    def seconds(count: int, sps: Callable[[int], bytes] = lambda number: SPS, asked: bool = False) -> int:
+        before = len(tried)
+        for number in range(count * 30):
+            clock[0] += 1 / 30
+            if asked:
+                soundness.doubt()
+            assert soundness.fault(EncodedFrame(sps(number) + PPS + IDR, "H264", True)) == ""
+        return len(tried) - before
+
+    assert seconds(20) == 1
+    assert seconds(2, lambda number: other) == 1
+    assert seconds(20, lambda number: other, asked=True) == 2
+    assert seconds(120, lambda number: other, asked=True) in (3, 4)
+    assert seconds(10, lambda number: (SPS, other)[number % 2]) <= 10
+
+
+def test_a_keyframe_that_never_comes_is_told_later() -> None:
+    """A long wait for the next one is no damage, and is told once."""
+    clock = [0.0]
+    soundness = Soundness(lambda: clock[0])
+    told: list[Trouble] = []
+    for _ in range(30 * 30):
+        clock[0] += 1 / 30
+        soundness.learn(EncodedFrame(SLICE, "H264", False))
+        trouble = soundness.held()
+        told += [trouble] if trouble is not None else []
+    assert [each.is_damaged for each in told] == [False]
+
+
+async def _fed(now: Call, until: Callable[[], object], *, sps: bytes = SPS, idr: bytes = IDR) -> None:
+    """Pictures come, on a thread as a camera's do, until something is so."""
+    stop = threading.Event()
+
+    def feed() -> None:
+        number = 0
+        while not stop.is_set():
+            if not now.capture.stopped and now.capture.sink is not None:
+                now.capture.give(keyframe=number % 3 == 0, sps=sps, idr=idr)
+            number += 1
+            time.sleep(0.01)
+
+    thread = threading.Thread(target=feed)
+    thread.start()
+    try:
+        await now.until(until)
+    finally:
+        stop.set()
+        await asyncio.to_thread(thread.join)
+
+
+@pytest.mark.parametrize(
+    ("sps", "idr"), [(CUT, IDR), (SPS, STRANGE), (SPS, DAMAGED), (b"", IDR)], ids=["sps", "pps", "slices", "no sets"]
+)
+async def test_a_camera_whose_pictures_nobody_can_decode_is_lost_until_they_hold(sps: bytes, idr: bytes) -> None:
+    """Others see a placeholder, an error names the camera once, and its own encoding is sent when it is good again."""
+    bench = Bench(SMART)
+    async with call(bench) as now:
+        await _fed(now, lambda: len(bench.captures) > 1, sps=sps, idr=idr)
+        await now.until(lambda: "placeholder" in str(now.sender.what()))
+        await _fed(now, lambda: now.capture.keyframes_asked > 3, sps=sps, idr=idr)
+        assert now.names() == ["device_lost", "error"]
+        (error,) = [event.error for event in now.told if event.name == "error"]
+        assert "the H264 of Smart (bench:smart) cannot be sent as it is: " in error.message
+        assert "passthrough=False" in error.message
+        await _fed(now, lambda: "device_restored" in now.names())
+        await now.sent(b"placeholder", b"camera")
+        assert now.sender.what() == [b"placeholder", b"camera"]
+        assert now.names() == ["device_lost", "error", "device_restored"]
+
+
+async def test_a_camera_that_becomes_damaged_is_found_by_who_asks_for_keyframes() -> None:
+    """Its headers hold: the far end's decoder finds it, asks and asks, and the next keyframe is tried out here."""
+    bench = Bench(SMART)
+    async with call(bench) as now:
+        await _fed(now, lambda: now.sender.frames)
+        assert now.sender.what() == [b"camera"]
+        await _fed(now, lambda: len(now.sender.frames) > 20, idr=DAMAGED)
+        assert now.names() == []
+        now.sender.on_keyframe_request("")
+        soundness = now.own.publications[0].supply.route._passthrough._soundness
+        soundness._tried_at -= 60.0
+        await _fed(now, lambda: "device_lost" in now.names(), idr=DAMAGED)
+
+
+async def test_a_programs_source_that_nobody_can_decode_is_covered() -> None:
+    """It is told, its track stays, and what it pushes is sent again from the first good keyframe on."""
+    bench = Bench()
+    async with call(bench, microphone="none", camera="none") as now:
+        source = VideoSource(320, 180, 15, codec="H264")
+        await now.own.publish(source, name="door")
+
+        def push(idr: bytes) -> None:
+            source.push(EncodedFrame(SPS + PPS + idr, "H264", True))
+
+        async with asyncio.timeout(10):
+            while "placeholder" not in str(now.sender.what()):
+                await asyncio.sleep(0.01)
+                push(STRANGE)
+            while now.sender.frames[-1][1].data == b"placeholder":
+                await asyncio.sleep(0.01)
+                push(IDR)
+        (error,) = [event.error for event in now.told if event.name == "error"]
+        assert "the H264 of door cannot be sent as it is: its slices name PPS 2" in error.message
+        assert now.sender.frames[-1][1].data == SPS + PPS + IDR
