@@ -23,7 +23,8 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("camera_with", ["mjpeg", pytest.param("yuyv", marks=pytest.mark.soak)], indirect=True)
+@pytest.mark.soak
+@pytest.mark.parametrize("camera_with", ["mjpeg", "yuyv"], indirect=True)
 async def test_pictures_of_a_usb_camera_are_recognised_at_the_far_end(camera_with: FakeCamera, people: People) -> None:
     """Thirty pictures, decoded or raw, encoded for the call, all of the camera's own card."""
     ada, bob = await met(people, camera="FakeCam", passthrough=False)
