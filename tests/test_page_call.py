@@ -218,3 +218,39 @@ async def test_a_page_and_a_python_participant_meet(server: Server, chromium: Ch
         await calls.close()
     await expect(page.get_by_role("log")).to_contain_text("Robot 7 left")
     assert serious(chromium.errors) == []
+
+
+# Media finds no way, as behind a firewall.
+NO_WAY = """
+RTCPeerConnection.prototype.addIceCandidate = () => Promise.resolve();
+const set = RTCPeerConnection.prototype.setRemoteDescription;
+RTCPeerConnection.prototype.setRemoteDescription = function ({ type, sdp }) {
+  return set.call(this, { type, sdp: sdp.replace(/a=candidate:.*\\r\\n/g, '') });
+};
+"""
+
+
+@pytest.mark.parametrize("what", ["removed", "ended"])
+async def test_who_is_sent_away_while_joining_reads_what_happened_at_once(
+    server: Server, chromium: Chromium, what: str
+) -> None:
+    """Nothing of firewalls, and long before one would be suspected; the camera stays the page's own."""
+    page = await chromium.context.new_page()
+    await page.add_init_script(NO_WAY)
+    await page.goto(link(server))
+    await page.get_by_label("Your name").fill("Grace")
+    await page.locator("button[data-face=on]", has_text="camera").wait_for()
+    await button(page, "Join").click()
+    async with api.LiveKitAPI(server.url, KEY, SECRET) as service:
+        room = api.ListParticipantsRequest(room="stand-up")
+        async with asyncio.timeout(10):
+            while not (there := (await service.room.list_participants(room)).participants):
+                await asyncio.sleep(0.1)
+        if what == "removed":
+            identity = api.RoomParticipantIdentity(room="stand-up", identity=there[0].identity)
+            await service.room.remove_participant(identity)
+        else:
+            await service.room.delete_room(api.DeleteRoomRequest(room="stand-up"))
+    said = "You were removed" if what == "removed" else "The session is over"
+    await expect(page.get_by_role("alert")).to_contain_text(said, timeout=5000)
+    await expect(button(page, "Join")).to_be_enabled()

@@ -25,7 +25,7 @@ import { LiveKitModerator } from './livekit-moderator';
 import { LiveKitCaptions, LiveKitChat, watchAttributes } from './livekit-words';
 import { listDevices, whyNoMedia } from './media';
 import { Problem, type Call, type CallEvent, type Button, type CallState, type Device, type DeviceKind, type LeaveReason, type LocalMedia, type Person, type Picture, type Recording, type ScreenShare } from './values';
-import { deviceWords, NO_MEDIA_WORDS } from './words';
+import { deviceWords, endingWords, NO_MEDIA_WORDS } from './words';
 
 const BROWSER_KIND: Readonly<Record<DeviceKind, MediaDeviceKind>> = { camera: 'videoinput', microphone: 'audioinput', speaker: 'audiooutput' };
 
@@ -71,16 +71,34 @@ export interface JoinWish {
 export async function joinLiveKit(wish: JoinWish): Promise<Call> {
   const room = new Room(options(wish));
   const call = new LiveKitCall(room, wish);
+  const entering = enter(room, call, wish);
+  entering.catch(() => undefined); // whoever was sent away waits for it no more
   try {
-    await room.connect(wish.url, wish.token);
+    await Promise.race([entering, sentAway(room)]);
   } catch (error) {
     await room.disconnect();
-    throw refusal(error);
+    throw error instanceof Problem ? error : refusal(error);
   }
+  return call;
+}
+
+async function enter(room: Room, call: LiveKitCall, wish: JoinWish): Promise<void> {
+  await room.connect(wish.url, wish.token);
   call.begin();
   if (wish.displayName) await room.localParticipant.setName(wish.displayName).catch(() => undefined); // the token may not let us
   await call.publish(wish.media);
-  return call;
+}
+
+/** Raises once the server has ended the call, and says why; livekit-client goes on waiting for a way for media. */
+function sentAway(room: Room): Promise<never> {
+  return new Promise((_, away) => {
+    room.once(RoomEvent.Disconnected, (reason) => {
+      const why = leaveReason(reason);
+      if (why === 'left' || why === 'network') return;
+      const { title, text } = endingWords(why);
+      away(new Problem(why === 'removed' ? 'ERROR_PERMISSION' : 'ERROR_NETWORK', `${title}. ${text}`));
+    });
+  });
 }
 
 function options({ media, videoCodec = 'vp8', lowBandwidth = false }: JoinWish): RoomOptions {
