@@ -88,7 +88,7 @@ export class CallView {
     this.side.add({ name: 'people', label: 'People', element: this.people.element, opened: () => this.people.focus() });
     const { chat } = this;
     if (chat && !this.hides('chat_button')) this.side.add({ name: 'chat', label: 'Chat', element: chat.element, opened: () => chat.focus() });
-    this.devices = new SettingsDialog(call, (options.hasDevices ?? true) && whyNoMedia() === null);
+    this.devices = new SettingsDialog(call, (options.hasDevices ?? true) && whyNoMedia() === null, !this.hides('virtual_background_button'));
     this.idle = call.idle ? new IdlePrompt(call.idle, () => attempt(() => call.leave())) : null;
     this.controls = new Controls(call, this.doings(), this.settings);
     this.veil = el('div', { class: 'jf-veil', role: 'status' }, el('span', { class: 'jf-spinner', 'aria-hidden': 'true' }), this.veilText);
