@@ -11,11 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from livekit import api
+from livekit.protocol import rtc
 from playwright.async_api import Page, expect
 
 from jackfield import Calls, CallTokenError, Place, tokens
 from jackfield.plugins import Config, load
-from jackfield.server.app import Server
+from jackfield.server.app import MediaServer, Server
+from jackfield.server.launch import make_sfu
+from jackfield.server.settings import ServerSettings
+from jackfield.server.sfu import Sfu
+from jackfield.server.sfu.participant import Reason
+from jackfield.testing import service
 from tests.lab.browser import Chromium, Launch
 from tests.lab.web import KEY, SECRET, button, flaws, join, link, serious, serving, tile, watch_picture
 
@@ -218,6 +224,50 @@ async def test_a_page_and_a_python_participant_meet(server: Server, chromium: Ch
         await calls.close()
     await expect(page.get_by_role("log")).to_contain_text("Robot 7 left")
     assert serious(chromium.errors) == []
+
+
+async def test_who_is_muted_by_a_moderator_is_told(server: Server, chromium: Chromium) -> None:
+    """A notice says that it was a moderator, and none comes of one's own press."""
+    ada, grace = await two(server, chromium)
+    await button(grace, "Mute microphone").click()
+    await button(grace, "Unmute microphone").click()
+    await button(ada, "Show who is here").click()
+    await expect(grace.get_by_role("log", name="Notices")).not_to_contain_text("moderator")
+    await button(ada, "Mute Grace").click()
+    await expect(grace.get_by_role("log", name="Notices")).to_contain_text("A moderator muted you")
+    await expect(button(grace, "Unmute microphone")).to_be_visible()
+    await button(ada, "Turn off camera of Grace").click()
+    await expect(grace.get_by_role("log", name="Notices")).to_contain_text("A moderator turned off your camera")
+
+
+async def test_a_call_that_is_joined_anew_is_quiet_about_it(chromium: Chromium) -> None:
+    """Whoever is still there has neither left nor joined, and nothing of one's own was turned off."""
+    sfu: list[Sfu] = []
+
+    def made(settings: ServerSettings, udp_port: int) -> MediaServer:
+        sfu.append(make_sfu(settings, udp_port))  # type: ignore[arg-type]
+        return sfu[0]
+
+    server = Server(service.settings(drain_s=0.1), made)
+    await server.start()
+    _, grace = await two(server, chromium)
+    await expect(tile(grace, "Ada")).to_be_visible()
+    await grace.evaluate(
+        """() => new MutationObserver(() => {
+            const labels = [...document.querySelectorAll(".jf-round")].map((each) => each.title);
+            window.seen = (window.seen || "") + document.body.innerText + labels;
+        }).observe(document.body, {subtree: true, childList: true, attributes: true, characterData: true})"""
+    )
+    there = next(each for room in sfu[0].rooms for each in room.participants.values() if each.name == "Grace")
+    there.end(Reason.STATE_MISMATCH, rtc.LeaveRequest.Action.RECONNECT)
+    await grace.wait_for_function("() => (window.seen || '').includes('Connected again')", timeout=20_000)
+    await expect(tile(grace, "Ada")).to_be_visible()
+    await watch_picture(grace, "Ada", frames=5)
+    await asyncio.sleep(5.5)  # whoever was missed for longer would be told of as having left
+    seen = await grace.evaluate("() => window.seen")
+    for wrong in ("Ada left", "Ada joined", "Unmute microphone", "Turn camera on", "could not be sent"):
+        assert wrong not in seen, wrong
+    await server.close()
 
 
 # Media finds no way, as behind a firewall.

@@ -111,7 +111,7 @@ async def test_who_is_pinned_keeps_the_main_place(page: Page) -> None:
     await page.goto("/index.html?people=5&hands=1")
     main = page.get_by_role("list", name="Main place").get_by_role("listitem")
     await expect(main).to_be_hidden()
-    await page.get_by_role("list", name="People in this session").get_by_text("Robot 7", exact=True).hover()
+    await page.get_by_role("list", name="People in this session").get_by_text("Robot 7", exact=True).first.hover()
     await button(page, "Pin Robot 7").first.click()
     await expect(main).to_contain_text("Robot 7")
     await button(page, "Show who is here").click()
@@ -181,6 +181,35 @@ async def test_the_menu_is_in_groups_and_what_ends_the_call_is_set_apart(page: P
     colour = "item => getComputedStyle(item).color"
     assert await last.evaluate(colour) != await menu.get_by_role("menuitem", name="Settings").evaluate(colour)
     assert await flaws(page) == []
+
+
+async def test_names_keep_their_direction_to_themselves(page: Page) -> None:
+    """On tiles, in the list, in notices and in the chat: what follows a name from right to left stands after it."""
+    await page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
+    await page.goto("/index.html?people=2&panel=people")
+    await page.evaluate("() => call.say((own) => ({ ...own, name: 'דנה 7' }))")
+    await page.evaluate("() => call.tell({ kind: 'joined', name: 'דנה 7' })")
+    for place in (page.locator(".jf-name-text"), page.locator(".jf-row-name"), page.locator(".jf-toast")):
+        await expect(place.locator("bdi", has_text="דנה 7").first).to_be_visible()
+    tile = page.locator(".jf-name-text", has_text="דנה")
+    await expect(tile).to_have_text("דנה 7 (you)")
+    after = """text => {
+      const range = document.createRange();
+      range.selectNode(text.lastChild);
+      return range.getBoundingClientRect().left - text.firstChild.getBoundingClientRect().right;
+    }"""
+    assert await tile.evaluate(after) >= -1
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [("microphone", "A moderator muted you"), ("camera", "A moderator turned off your camera")],
+)
+async def test_who_is_turned_off_by_a_moderator_reads_so(page: Page, what: str, said: str) -> None:
+    """The protocol does not say by which."""
+    await page.goto("/index.html?people=2")
+    await page.evaluate("what => call.tell({ kind: 'turnedOff', what })", what)
+    await expect(page.get_by_role("log", name="Notices")).to_contain_text(said)
 
 
 async def test_chat_is_text_and_counts_what_was_not_read(page: Page) -> None:

@@ -20,6 +20,7 @@ from jackfield.testing import FakeCall, FakeTrack, samples
 from jackfield.testing.contracts.plugin import PluginContract
 from jackfield.testing.contracts.renderer import RendererContract
 from jackfield.values.errors import PluginError
+from jackfield.values.events import AudioMuted, VideoPaused
 from jackfield.values.media import EncodedFrame
 from jackfield.values.settings import SessionSettings
 
@@ -245,6 +246,32 @@ async def test_the_page_hears_why_it_is_over_and_what_is_left_out() -> None:
 
 def port_of(page: Page) -> int:
     return int(page.address.split(":")[2].split("/")[0])
+
+
+async def test_names_can_be_seen_and_turn_nothing() -> None:
+    """Of people, of who wrote and of who speaks."""
+    call = FakeCall()
+    call.join("ada", "\u200b\u2060")
+    call.join("dan", "\u202enaD")
+    async with shown(call) as (_, page):
+        await page.enter()
+        await until(lambda: page.state.get("people"))
+        assert [each["name"] for each in page.state["people"]][:2] == ["ada", "naD"]
+        call.write("ada", "hello")
+        await until(lambda: any(each.get("chat") and each["chat"][0]["name"] == "ada" for each in page.said))
+
+
+async def test_the_page_hears_what_a_moderator_turned_off() -> None:
+    """And nothing of what we turn off ourselves."""
+    call = FakeCall()
+    async with shown(call) as (_, page):
+        await page.enter()
+        await until(lambda: page.state)
+        call.emit(AudioMuted())
+        call.emit(AudioMuted(by_moderator=True))
+        call.emit(VideoPaused(by_moderator=True))
+        await until(lambda: sum("turnedOff" in each for each in page.said) == 2)
+        assert [each["turnedOff"] for each in page.said if "turnedOff" in each] == ["microphone", "camera"]
 
 
 async def broken(*_: Any, **__: Any) -> None:

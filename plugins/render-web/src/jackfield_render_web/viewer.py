@@ -73,6 +73,8 @@ class Viewer:
         tracks = ("track_subscribed", "track_unsubscribed", "own_track_started", "own_track_ended")
         unwatches = [self._call.on(name, lambda _: self._match()) for name in tracks]
         unwatches.append(self._call.on("chat_message", self._wrote))
+        for name, what in (("audio_muted", "microphone"), ("video_paused", "camera")):
+            unwatches.append(self._call.on(name, lambda event, what=what: self._turned_off(event, what)))  # type: ignore[misc]
         jobs = [asyncio.create_task(job) for job in (self._write(), self._look())]
         self._say(chat=[message_of(each) for each in self._call.chat])
         reading = self._reading = asyncio.create_task(self._read())
@@ -125,6 +127,10 @@ class Viewer:
 
     def _wrote(self, message: ChatMessage) -> None:
         self._say(chat=[message_of(message)])
+
+    def _turned_off(self, event: Any, what: str) -> None:
+        if event.by_moderator:
+            self._say(turnedOff=what)
 
     async def _look(self) -> None:
         while True:
