@@ -119,6 +119,13 @@ async def shown(call: FakeCall, **options: Any) -> AsyncIterator[tuple[Any, Page
     await page.close()
 
 
+def test_what_settings_hide_is_hidden_by_somebody() -> None:
+    """Nobody is warned of a setting on which the page acts."""
+    (factory,) = plugin.register_renderers(Options())
+    assert {"title", "hide_leave_session_button", "hide_chat_button"} <= factory.acts_on
+    assert "layout" not in factory.acts_on
+
+
 async def test_nobody_looks_without_the_links_secret() -> None:
     """Neither with another one, nor from another origin, nor under another name; and no file tells anything."""
     async with shown(FakeCall()) as (_, page):
