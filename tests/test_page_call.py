@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from livekit import api
-from livekit.protocol import rtc
+from livekit.protocol import models, rtc
 from playwright.async_api import Page, expect
 
 from jackfield import Calls, CallTokenError, Place, tokens
@@ -33,6 +33,17 @@ SPEAKING = re.compile(r"\bjf-speaking\b")
 async def server() -> AsyncIterator[Server]:
     async with serving(drain_s=0.1) as server:
         yield server
+
+
+def made() -> tuple[Server, list[Sfu]]:
+    """A server that does not listen yet, and its SFU once it does."""
+    sfu: list[Sfu] = []
+
+    def make(settings: ServerSettings, udp_port: int) -> MediaServer:
+        sfu.append(make_sfu(settings, udp_port))  # type: ignore[arg-type]
+        return sfu[0]
+
+    return Server(service.settings(drain_s=0.1), make), sfu
 
 
 async def two(server: Server, chromium: Chromium, query: str = "") -> tuple[Page, Page]:
@@ -226,6 +237,25 @@ async def test_a_page_and_a_python_participant_meet(server: Server, chromium: Ch
     assert serious(chromium.errors) == []
 
 
+async def test_a_picture_that_the_server_paused_is_marked(chromium: Chromium) -> None:
+    """It stands still, and is not to be taken for live; the mark goes when it moves again."""
+    server, sfu = made()
+    await server.start()
+    _, grace = await two(server, chromium)
+    await grace.bring_to_front()
+    await watch_picture(grace, "Ada", frames=5)
+    mark = tile(grace, "Ada").get_by_role("img", name="Poor connection")
+    await expect(mark).to_be_hidden()
+    people = {each.name: each for room in sfu[0].rooms for each in room.participants.values()}
+    (camera,) = [each for each in people["Ada"].info().tracks if each.type == models.TrackType.VIDEO]
+    for state in (rtc.StreamState.PAUSED, rtc.StreamState.ACTIVE):
+        told = rtc.StreamStateInfo(participant_sid=people["Ada"].sid, track_sid=camera.sid, state=state)
+        update = rtc.StreamStateUpdate(stream_states=[told])
+        people["Grace"].send(response=rtc.SignalResponse(stream_state_update=update))
+        await expect(mark).to_be_visible(visible=state == rtc.StreamState.PAUSED)
+    await server.close()
+
+
 async def test_who_is_muted_by_a_moderator_is_told(server: Server, chromium: Chromium) -> None:
     """A notice says that it was a moderator, and none comes of one's own press."""
     ada, grace = await two(server, chromium)
@@ -242,13 +272,7 @@ async def test_who_is_muted_by_a_moderator_is_told(server: Server, chromium: Chr
 
 async def test_a_call_that_is_joined_anew_is_quiet_about_it(chromium: Chromium) -> None:
     """Whoever is still there has neither left nor joined, and nothing of one's own was turned off."""
-    sfu: list[Sfu] = []
-
-    def made(settings: ServerSettings, udp_port: int) -> MediaServer:
-        sfu.append(make_sfu(settings, udp_port))  # type: ignore[arg-type]
-        return sfu[0]
-
-    server = Server(service.settings(drain_s=0.1), made)
+    server, sfu = made()
     await server.start()
     _, grace = await two(server, chromium)
     await expect(tile(grace, "Ada")).to_be_visible()
