@@ -78,6 +78,16 @@ async def test_from_the_first_page_one_gets_to_a_session(
     assert serious(chromium.errors) == []
 
 
+async def test_every_page_has_one_style_sheet_the_same(server: Server, page: Page) -> None:
+    """What comes later in it is to be stronger: cut into several, in another order, buttons would turn red."""
+    sheets = []
+    for path in ("/", "/join/stand-up"):
+        await page.goto(server.url + path)
+        sheets.append(await page.evaluate("() => [...document.styleSheets].map(({ href }) => href)"))
+    assert len(sheets[0]) == 1
+    assert sheets[0] == sheets[1]
+
+
 async def test_who_has_no_invite_logs_in(server: Server, page: Page) -> None:
     """A wrong key is refused in words, the right one goes on, is remembered by the tab, and ends with the log-out."""
     await page.goto(f"{server.url}/join/stand-up")

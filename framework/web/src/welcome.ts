@@ -1,9 +1,11 @@
 /** The page at /: where to from here. */
 
+// All of them, in the order of the other pages: with fewer they would be cut into files whose order is another.
 import './style/page.css';
 import './style/tokens.css';
 import './style/parts.css';
 import './style/prejoin.css';
+import './style/call.css';
 import { placeOf } from './address';
 import { el, freshId } from './dom';
 import { mark } from './icons';
