@@ -86,6 +86,7 @@ def test_a_renderer_comes_and_shows_a_call(installed: Installed, written: dict[s
     )
     assert shown.returncode == 0, shown.stdout + shown.stderr
     assert "Ada: muted brightness" in shown.stdout
+    assert "nothing in this installation acts on it" not in shown.stderr
     installed.pip("uninstall", "-y", "jackfield-board")
 
 

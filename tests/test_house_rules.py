@@ -32,7 +32,7 @@ _SHARED = {
     "own_python",
     "web_client",
 }
-_SHARED |= {"log_limit"}
+_SHARED |= {"log_limit", "door"}
 MAY_IMPORT = {
     "values": set(),
     "rendered": {"values"},
@@ -41,6 +41,7 @@ MAY_IMPORT = {
     "own_python": set(),
     "web_client": {"values"},
     "log_limit": set(),
+    "door": {"log_limit"},
     "plugins": {"values", "roles", "hookspecs", "own_python"},
     "tokens": {"values"},
     "state": {"values"},

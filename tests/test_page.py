@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from playwright.async_api import Page, expect
@@ -49,6 +50,42 @@ async def test_a_session_of_any_name_is_found(server: Server, page: Page) -> Non
     name = "café / bar & 100 %"
     await page.goto(link(server, name))
     await expect(page.get_by_role("heading")).to_have_text(f"Join {name}")
+
+
+@pytest.mark.parametrize("look", [{}, DARK_PHONE], ids=["light desktop", "dark phone"])
+async def test_from_the_first_page_one_gets_to_a_session(
+    server: Server, chromium: Chromium, look: dict[str, Any]
+) -> None:
+    """By its name, or by a link; what is neither is said to be so."""
+    browser = chromium.context.browser
+    assert browser
+    page = await (await browser.new_context(**look)).new_page()
+    chromium.watch(page)
+    await page.goto(server.url + "/")
+    await expect(page.get_by_role("heading")).to_have_text("Join a session")
+    assert await flaws(page) == []
+    field = page.get_by_label("Session name, or the link you were sent")
+    await field.fill("https://elsewhere.example/")
+    await button(page, "Continue").click()
+    await expect(page.get_by_role("alert")).to_have_text("That is neither a session name nor a link to a session.")
+    await field.fill("café / bar")
+    await field.press("Enter")
+    await expect(page.get_by_role("heading")).to_have_text("Log in to join café / bar")
+    await page.goto(server.url + "/")
+    await field.fill(link(server))
+    await button(page, "Continue").click()
+    await expect(page.get_by_role("heading")).to_have_text("Join stand-up")
+    assert serious(chromium.errors) == []
+
+
+async def test_every_page_has_one_style_sheet_the_same(server: Server, page: Page) -> None:
+    """What comes later in it is to be stronger: cut into several, in another order, buttons would turn red."""
+    sheets = []
+    for path in ("/", "/join/stand-up"):
+        await page.goto(server.url + path)
+        sheets.append(await page.evaluate("() => [...document.styleSheets].map(({ href }) => href)"))
+    assert len(sheets[0]) == 1
+    assert sheets[0] == sheets[1]
 
 
 async def test_who_has_no_invite_logs_in(server: Server, page: Page) -> None:

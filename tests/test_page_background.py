@@ -127,6 +127,38 @@ async def test_what_is_behind_a_person_is_blurred_replaced_and_seen_again(
     assert serious(chromium.errors) == []
 
 
+async def test_the_settings_offer_the_background_too(server: Server, chromium: Chromium, tmp_path: Path) -> None:
+    """What holds is chosen in the list, and the preview shows what the others see."""
+    page = await chromium.context.new_page()
+    async with watcher(server) as call:
+        await join(page, link(server), "Grace")
+        await seen(call, lambda pixels: sharpness(pixels) > SHARP)
+        await button(page, "More").click()
+        await page.get_by_role("menuitem", name="Settings").click()
+        behind = page.get_by_role("dialog").get_by_label("Background")
+        await expect(behind).to_have_value("none")
+        await behind.select_option("Blurred")
+        await seen(call, lambda pixels: sharpness(pixels) < BLURRED)
+        async with page.expect_file_chooser() as asked:
+            await behind.select_option("A picture…")
+        await expect(behind).to_have_value("0.7")  # until there is one
+        await (await asked.value).set_files(blue(tmp_path / "blue.png"))
+        await seen(call, is_blue)
+        await expect(behind).to_have_value("image")
+        await page.wait_for_function(
+            """() => {
+              const pen = document.createElement("canvas").getContext("2d");
+              pen.drawImage(document.querySelector(".jf-try"), 0, 0, 32, 18);
+              const [red, green, blue] = pen.getImageData(1, 1, 1, 1).data;
+              return blue > 100 && blue > 2 * red && blue > 2 * green;
+            }"""
+        )
+        await behind.select_option("As it is")
+        await seen(call, lambda pixels: sharpness(pixels) > SHARP and not is_blue(pixels))
+        await expect(behind).to_have_value("none")
+    assert serious(chromium.errors) == []
+
+
 async def test_who_blurs_before_joining_is_never_seen_sharp(server: Server, chromium: Chromium) -> None:
     """The preview shows it, every picture that is sent has it, and the browser keeps it for the next time."""
     page = await chromium.context.new_page()

@@ -11,11 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from livekit import api
+from livekit.protocol import models, rtc
 from playwright.async_api import Page, expect
 
 from jackfield import Calls, CallTokenError, Place, tokens
 from jackfield.plugins import Config, load
-from jackfield.server.app import Server
+from jackfield.server.app import MediaServer, Server
+from jackfield.server.launch import make_sfu
+from jackfield.server.settings import ServerSettings
+from jackfield.server.sfu import Sfu
+from jackfield.server.sfu.participant import Reason
+from jackfield.testing import service
 from tests.lab.browser import Chromium, Launch
 from tests.lab.web import KEY, SECRET, button, flaws, join, link, serious, serving, tile, watch_picture
 
@@ -27,6 +33,17 @@ SPEAKING = re.compile(r"\bjf-speaking\b")
 async def server() -> AsyncIterator[Server]:
     async with serving(drain_s=0.1) as server:
         yield server
+
+
+def made() -> tuple[Server, list[Sfu]]:
+    """A server that does not listen yet, and its SFU once it does."""
+    sfu: list[Sfu] = []
+
+    def make(settings: ServerSettings, udp_port: int) -> MediaServer:
+        sfu.append(make_sfu(settings, udp_port))  # type: ignore[arg-type]
+        return sfu[0]
+
+    return Server(service.settings(drain_s=0.1), make), sfu
 
 
 async def two(server: Server, chromium: Chromium, query: str = "") -> tuple[Page, Page]:
@@ -231,3 +248,96 @@ async def test_a_page_and_a_python_participant_meet(server: Server, chromium: Ch
         await calls.close()
     await expect(page.get_by_role("log")).to_contain_text("Robot 7 left")
     assert serious(chromium.errors) == []
+
+
+async def test_a_picture_that_the_server_paused_is_marked(chromium: Chromium) -> None:
+    """It stands still, and is not to be taken for live; the mark goes when it moves again."""
+    server, sfu = made()
+    await server.start()
+    _, grace = await two(server, chromium)
+    await grace.bring_to_front()
+    await watch_picture(grace, "Ada", frames=5)
+    mark = tile(grace, "Ada").get_by_role("img", name="Poor connection")
+    await expect(mark).to_be_hidden()
+    people = {each.name: each for room in sfu[0].rooms for each in room.participants.values()}
+    (camera,) = [each for each in people["Ada"].info().tracks if each.type == models.TrackType.VIDEO]
+    for state in (rtc.StreamState.PAUSED, rtc.StreamState.ACTIVE):
+        told = rtc.StreamStateInfo(participant_sid=people["Ada"].sid, track_sid=camera.sid, state=state)
+        update = rtc.StreamStateUpdate(stream_states=[told])
+        people["Grace"].send(response=rtc.SignalResponse(stream_state_update=update))
+        await expect(mark).to_be_visible(visible=state == rtc.StreamState.PAUSED)
+    await server.close()
+
+
+async def test_who_is_muted_by_a_moderator_is_told(server: Server, chromium: Chromium) -> None:
+    """A notice says that it was a moderator, and none comes of one's own press."""
+    ada, grace = await two(server, chromium)
+    await button(grace, "Mute microphone").click()
+    await button(grace, "Unmute microphone").click()
+    await button(ada, "Show who is here").click()
+    await expect(grace.get_by_role("log", name="Notices")).not_to_contain_text("moderator")
+    await button(ada, "Mute Grace").click()
+    await expect(grace.get_by_role("log", name="Notices")).to_contain_text("A moderator muted you")
+    await expect(button(grace, "Unmute microphone")).to_be_visible()
+    await button(ada, "Turn off camera of Grace").click()
+    await expect(grace.get_by_role("log", name="Notices")).to_contain_text("A moderator turned off your camera")
+
+
+async def test_a_call_that_is_joined_anew_is_quiet_about_it(chromium: Chromium) -> None:
+    """Whoever is still there has neither left nor joined, and nothing of one's own was turned off."""
+    server, sfu = made()
+    await server.start()
+    _, grace = await two(server, chromium)
+    await expect(tile(grace, "Ada")).to_be_visible()
+    await grace.evaluate(
+        """() => new MutationObserver(() => {
+            const labels = [...document.querySelectorAll(".jf-round")].map((each) => each.title);
+            window.seen = (window.seen || "") + document.body.innerText + labels;
+        }).observe(document.body, {subtree: true, childList: true, attributes: true, characterData: true})"""
+    )
+    there = next(each for room in sfu[0].rooms for each in room.participants.values() if each.name == "Grace")
+    there.end(Reason.STATE_MISMATCH, rtc.LeaveRequest.Action.RECONNECT)
+    await grace.wait_for_function("() => (window.seen || '').includes('Connected again')", timeout=20_000)
+    await expect(tile(grace, "Ada")).to_be_visible()
+    await watch_picture(grace, "Ada", frames=5)
+    await asyncio.sleep(5.5)  # whoever was missed for longer would be told of as having left
+    seen = await grace.evaluate("() => window.seen")
+    for wrong in ("Ada left", "Ada joined", "Unmute microphone", "Turn camera on", "could not be sent"):
+        assert wrong not in seen, wrong
+    await server.close()
+
+
+# Media finds no way, as behind a firewall.
+NO_WAY = """
+RTCPeerConnection.prototype.addIceCandidate = () => Promise.resolve();
+const set = RTCPeerConnection.prototype.setRemoteDescription;
+RTCPeerConnection.prototype.setRemoteDescription = function ({ type, sdp }) {
+  return set.call(this, { type, sdp: sdp.replace(/a=candidate:.*\\r\\n/g, '') });
+};
+"""
+
+
+@pytest.mark.parametrize("what", ["removed", "ended"])
+async def test_who_is_sent_away_while_joining_reads_what_happened_at_once(
+    server: Server, chromium: Chromium, what: str
+) -> None:
+    """Nothing of firewalls, and long before one would be suspected; the camera stays the page's own."""
+    page = await chromium.context.new_page()
+    await page.add_init_script(NO_WAY)
+    await page.goto(link(server))
+    await page.get_by_label("Your name").fill("Grace")
+    await page.locator("button[data-face=on]", has_text="camera").wait_for()
+    await button(page, "Join").click()
+    async with api.LiveKitAPI(server.url, KEY, SECRET) as service:
+        room = api.ListParticipantsRequest(room="stand-up")
+        async with asyncio.timeout(10):
+            while not (there := (await service.room.list_participants(room)).participants):
+                await asyncio.sleep(0.1)
+        if what == "removed":
+            identity = api.RoomParticipantIdentity(room="stand-up", identity=there[0].identity)
+            await service.room.remove_participant(identity)
+        else:
+            await service.room.delete_room(api.DeleteRoomRequest(room="stand-up"))
+    said = "You were removed" if what == "removed" else "The session is over"
+    await expect(page.get_by_role("alert")).to_contain_text(said, timeout=5000)
+    await expect(button(page, "Join")).to_be_enabled()

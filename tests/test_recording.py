@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -14,8 +16,11 @@ import aiohttp
 import av
 import pytest
 
-from jackfield import EncryptionError, NotAllowed, links, tokens
+from jackfield import EncryptionError, NetworkError, NotAllowed, links, tokens
+from jackfield.server.recording import running
 from jackfield.server.recording.kept import Kept, files
+from jackfield.session.service import ask
+from tests.lab.machine import ROOT
 from tests.lab.meeting import KEY, SECRET, People, heard, names, until
 
 SMALL = {"camera": None, "microphone": None, "video": {"width": 320, "height": 180, "fps": 15}}
@@ -193,3 +198,24 @@ async def test_where_it_cannot_be_recorded_words_say_why(people: People) -> None
             await bob.invite_link()
         with pytest.raises(NotAllowed, match=r"Egress.*record_to"):
             await bob.start_recording()
+
+
+async def test_a_recorder_that_does_not_begin_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is killed, not asked to end: whoever waits for it gets the reason, and not their own timeout."""
+    monkeypatch.setattr(running, "BEGIN_S", 0.5)
+    program = [sys.executable, "-c", "import time; time.sleep(60)"]
+    recorder = await running.RecorderProcess.started(running.Order("ws://127.0.0.1:9", "t", "."), program)
+    with pytest.raises(NetworkError, match=r"the recorder did not begin within 0.5 s; try again"):
+        async with asyncio.timeout(5):
+            await recorder.begun()
+    await recorder.stop()
+
+
+def test_whoever_asks_for_a_recording_waits_longer_than_a_recorder_may_take() -> None:
+    """The page (25 s) and Python (30 s): else a slow recorder would be a server that cannot be reached."""
+    written = (ROOT / "framework" / "web" / "src" / "service.ts").read_text()
+    found = re.search(r"TIMEOUT_MS = ([\d_]+);", written)
+    assert found
+    assert int(found[1]) / 1000 == 25
+    in_python: float = inspect.signature(ask).parameters["timeout_s"].default
+    assert min(25, in_python) > running.BEGIN_S + 4

@@ -17,10 +17,11 @@ from typing import Any
 import aiohttp
 import pytest
 
-from jackfield import links, local, state, tokens
+from jackfield import Calls, links, local, state, tokens
 from jackfield.cli import invite as invite_cli
 from jackfield.cli import serve as serve_cli
 from jackfield.cli import token as token_cli
+from jackfield.plugins import Config, load
 
 KEY, SECRET, LOGIN_KEY = "APIseen", "secret-of-this-server-32-letters!", "login-key-0123456789"
 OTHER_SECRET = "secret-of-other-server-32-letters"
@@ -250,6 +251,39 @@ async def test_port_in_use_is_one_clear_error(serve: Serve) -> None:
         assert await serving.ended() == 3
         assert f"127.0.0.1:{port} is in use" in serving.printed
         assert "--udp-port" in serving.printed
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+async def test_a_server_that_is_started_again_has_its_port_and_its_people(serve: Serve, how: signal.Signals) -> None:
+    """Whoever is in a call on it waits for it: they start no server of their own, which would stand in its place."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    arguments = ("--port", port, "--udp-port", "0", "--drain-seconds", "0")
+    first = await serve(*arguments)
+    keys = state.development_keys()
+    token = call_token(keys.api_secret, keys.api_key, url=None)
+    quiet = {"speaker": "none", "camera": "none", "microphone": "none"}
+    async with Calls(plugins=load(Config()), remember=False) as calls:
+        session = await calls.join_session(call_token=token, settings=quiet)
+        first.process.send_signal(how)
+        await first.ended()
+        await asyncio.sleep(2.5)
+        assert session.connection_state == "reconnecting"
+        again = await serve(*arguments)
+        assert again.facts.get("port") == int(port), again.printed
+        async with asyncio.timeout(LIMIT_S):
+            while session.connection_state != "connected":
+                await asyncio.sleep(0.05)
+        assert (await local.local_server(start=False)).pid == again.process.pid
+    assert local._children == []
+
+
+async def test_this_machines_own_server_leaves_the_known_port_alone() -> None:
+    """Whoever starts one by hand finds it free."""
+    found = await local.local_server(idle_s=0.5)
+    assert not found.place.url.endswith(":7880")
+    assert not found.run_by_hand
+    await asyncio.to_thread(local._children.pop().wait, LIMIT_S)
 
 
 async def test_file_then_environment_then_flags(serve: Serve, folder: Path) -> None:

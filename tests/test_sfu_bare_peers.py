@@ -18,8 +18,8 @@ import pytest
 from aiohttp import web
 from livekit.protocol import models, rtc
 
+from jackfield.door import http_logger
 from jackfield.rtc import rtcp, rtp, sdp
-from jackfield.server.door import http_logger
 from jackfield.server.sfu import Sfu
 from tests.lab.machine import ROOT
 from tests.peers.bare import BarePeer, until
@@ -50,7 +50,9 @@ async def housed() -> AsyncIterator[House]:
     await sfu.start()
     application = web.Application()
     application.add_routes(sfu.routes())
-    runner = web.AppRunner(application, handle_signals=False, shutdown_timeout=1, logger=http_logger())
+    runner = web.AppRunner(
+        application, handle_signals=False, shutdown_timeout=1, logger=http_logger("jackfield.server")
+    )
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     async with aiohttp.ClientSession() as session:

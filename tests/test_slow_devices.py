@@ -97,16 +97,26 @@ async def test_what_happens_while_a_camera_opens_is_told_once_it_is_open(slow: S
     assert told == ["session_joined", "participant_joined", "participant_joined", "data"]
 
 
-async def test_who_is_sent_away_while_a_camera_opens_does_not_get_in(slow: Slow) -> None:
-    """The join is an error, and the camera is closed again."""
+@pytest.mark.parametrize(
+    ("why", "code", "said"),
+    [
+        (Reason.PARTICIPANT_REMOVED, "ERROR_PERMISSION", "a moderator removed you"),
+        (Reason.ROOM_DELETED, "ERROR_NETWORK", "the session was ended for everyone"),
+        (Reason.DUPLICATE_IDENTITY, "ERROR_NETWORK", "the same person joined this session again"),
+    ],
+)
+async def test_who_is_sent_away_while_a_camera_opens_hears_why_at_once(
+    slow: Slow, why: Reason, code: str, said: str
+) -> None:
+    """The join is an error that says what happened, before the camera is open; then that is closed again."""
     joining = asyncio.create_task(slow.people.join("ada", SLOW))
     await until(lambda: slow.opening.is_set() and slow.is_connected("ada"), "an answer to the server")
     ada = slow.seen("ada")
     assert ada is not None
-    await ada.end(Reason.PARTICIPANT_REMOVED)
+    await ada.end(why)
+    with pytest.raises(CallError, match=said) as caught:
+        async with asyncio.timeout(2):
+            await joining
+    assert caught.value.matches(code)
     slow.may_open.set()
-    with pytest.raises(CallError, match="ended the call while it was being joined") as caught:
-        await joining
-    assert caught.value.matches("ERROR_NETWORK")
-    (capture,) = slow.captures
-    await until(lambda: capture.stopped, "a closed camera")
+    await until(lambda: slow.captures and slow.captures[0].stopped, "a closed camera")

@@ -23,7 +23,7 @@ from jackfield.server.launch import make_sfu
 from jackfield.server.settings import ServerSettings
 from jackfield.sync.thread import LoopThread
 from jackfield.values.errors import NetworkError, NotAllowed, NotInitialized
-from jackfield.values.events import ParticipantHandRaised
+from jackfield.values.events import EVENTS, ParticipantHandRaised
 from tests.lab.embedded import LOGIN_KEY
 from tests.lab.meeting import QUIET
 from tests.test_docs import blocks
@@ -110,6 +110,37 @@ def test_a_call_without_a_loop(server: str) -> None:
         assert not bob.is_active
     assert not ada.is_active
     until(lambda: set(threading.enumerate()) - before == set(), "the end of every thread")
+
+
+def test_every_event_is_delivered_on_the_thread_that_the_page_names(server: str) -> None:
+    """By callbacks of `Calls` from the first event on, by those of a session from then on, in order; iterators have
+    theirs where they are iterated."""
+    told: list[tuple[str, str, str]] = []
+
+    def hear(whose: str) -> Any:
+        return lambda event: told.append((whose, event.name, threading.current_thread().name))
+
+    with calls(server, "ada") as hers, calls(server, "bob") as his:
+        for name in EVENTS:
+            hers.on(name, hear("calls"))
+        ada = hers.join_session(session_id="events", settings=QUIET)
+        for name in EVENTS:
+            ada.on(name, hear("session"))
+        events = iter(ada.events())
+        with his.join_session(session_id="events", settings=QUIET) as bob:
+            bob.send_chat("hello")
+            until(lambda: "chat_message" in [name for _, name, _ in told], "the message")
+        until(lambda: ("session", "participant_left") in [each[:2] for each in told], "his leaving")
+        assert next(event for event in events if event.name == "chat_message").participant.uid == "bob"
+        ada.leave()
+    assert {thread for *_, thread in told} == {"jackfield.sync callbacks"}
+    hers_of_all = [name for whose, name, _ in told if whose == "calls"]
+    of_session = [name for whose, name, _ in told if whose == "session"]
+    assert hers_of_all[0] == "session_joined"
+    assert "session_joined" not in of_session
+    assert [name for name in hers_of_all if name in of_session][-1] == of_session[-1] == "session_left"
+    order = ["participant_joined", "chat_message", "participant_left", "session_left"]
+    assert [name for name in of_session if name in order] == order
 
 
 def push(source: VideoSource, is_over: Any) -> None:

@@ -13,6 +13,7 @@ from livekit.protocol.models import DataStream
 from jackfield.session.chat import KEPT, LEGACY_TOPIC, LINES, Captions, Chat
 from jackfield.session.data.handlers import Handlers
 from jackfield.session.data.incoming import IncomingStreams
+from jackfield.session.makers import Makers
 from jackfield.testing import FakeCall
 from jackfield.values.events import Transcription
 
@@ -71,8 +72,31 @@ async def test_a_caption_overwrites_nobody_elses() -> None:
     """The id of a line is its sender's: another's of the same id is another line."""
     words = Words()
     await words.stream("lk.transcription", "what I said", segment_id="7")
-    words.captions.tell(Transcription("7", words.ada, "what she did not say", True), words.call.join("eve"))
-    assert [line.text for line in words.captions.lines] == ["what I said", "what she did not say"]
+    eve = words.call.join("eve")
+    words.captions.tell(Transcription("7", eve, "what eve said", True), eve)
+    assert [line.text for line in words.captions.lines] == ["what I said", "what eve said"]
+
+
+def test_of_two_who_write_down_the_same_person_the_first_is_shown() -> None:
+    """While they go on; whoever rests makes room, and everybody else's words are nobody's yet."""
+    words, now = Words(), [0.0]
+    words.captions._makers = Makers(lambda: now[0])
+    cleo, eve = words.call.join("cleo"), words.call.join("eve")
+
+    def told(text: str, maker: Any, whose: Any = words.ada) -> bool:
+        words.captions.tell(Transcription(text, whose, text, True), maker)
+        return words.captions.lines[-1].text == text
+
+    assert told("hello", cleo)
+    assert not told("hello!", eve)
+    assert told("I am Eve", eve, eve)
+    now[0] = 9.0
+    assert told("still here", cleo)
+    now[0] = 18.0
+    assert not told("still there", eve)
+    now[0] = 19.5
+    assert told("goodbye", eve)
+    assert not told("good by", cleo)
 
 
 async def test_a_program_that_handles_the_chat_itself_gets_it() -> None:

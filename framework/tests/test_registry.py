@@ -436,6 +436,14 @@ def test_a_setting_on_which_nothing_acts_is_a_warning(tmp_path: Path) -> None:
     assert [(finding.severity, finding.key) for finding in found] == [("warning", "simulcast")]
 
 
+def test_a_part_that_is_not_to_be_hidden_asks_nobody_to_act(tmp_path: Path) -> None:
+    """A command line that renders says so of every part; a renderer without such parts is none the worse. What is to be
+    hidden has to be hidden by somebody."""
+    shown = {"hide_chat_button": False, "hide_recording_button": False, "hide_header_panel": True}
+    found = checked(tmp_path, acted_on=("title",), **shown)
+    assert [(finding.severity, finding.key) for finding in found] == [("warning", "hide_header_panel")]
+
+
 def test_a_key_that_nothing_encrypts_with_is_an_error(tmp_path: Path) -> None:
     """Nobody shall believe that a call is encrypted end to end when it is not."""
     (found,) = checked(tmp_path, acted_on=("title",), title="x", e2ee_key="hush")

@@ -457,6 +457,43 @@ async def test_join_page_of_the_built_client(tmp_path: Path) -> None:
                 assert response.status == 404
 
 
+async def test_the_first_page_and_the_icon_are_of_the_built_client(tmp_path: Path) -> None:
+    """Whoever asks for `/` may join from there; browsers find an icon by the name that they ask for unasked."""
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "welcome.html").write_text("<!doctype html><title>welcome</title>")
+    (tmp_path / "assets" / "icon-1a2b.svg").write_text("<svg/>")
+    async with running(settings(), static=tmp_path) as asker:
+        async with asker.session.get(asker.server.url + "/") as response:
+            assert (response.status, "welcome" in await response.text()) == (200, True)
+            assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+        async with asker.session.get(asker.server.url + "/favicon.ico") as response:
+            assert (response.status, response.content_type) == (200, "image/svg+xml")
+    (tmp_path / "assets" / "icon-1a2b.svg").unlink()
+    (tmp_path / "welcome.html").unlink()
+    async with running(settings(), static=tmp_path) as asker:
+        async with asker.session.get(asker.server.url + "/") as response:
+            assert (response.status, "make setup" in await response.text()) == (503, True)
+        async with asker.session.get(asker.server.url + "/favicon.ico") as response:
+            assert response.status == 204
+
+
+@pytest.mark.parametrize("name", ["segmenter-1a2b.js", "litert.wasm", "landscape.tflite"])
+async def test_pages_that_may_ask_may_take_what_the_module_fetches(tmp_path: Path, name: str) -> None:
+    """Scripts, WebAssembly and models, for listed origins alone; the page itself for nobody."""
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "assets" / name).write_bytes(b"1")
+    (tmp_path / "welcome.html").write_text("<!doctype html>")
+    async with running(settings(allow_origins=("https://app.example",)), static=tmp_path) as asker:
+        allowed = {}
+        for path in (f"/assets/{name}", "/"):
+            for origin in ("https://app.example", "https://else.example"):
+                async with asker.session.get(asker.server.url + path, headers={"Origin": origin}) as response:
+                    assert response.status == 200
+                    allowed[path, origin] = response.headers.get("Access-Control-Allow-Origin")
+        taken = {each for each, origin in allowed.items() if origin is not None}
+        assert taken == {(f"/assets/{name}", "https://app.example")}
+
+
 async def test_join_page_without_client_says_how(tmp_path: Path) -> None:
     """Where the client was not built, the page says what to run."""
     async with running(settings(), static=tmp_path) as asker, asker.session.get(asker.server.url + "/join/s") as page:

@@ -32,6 +32,7 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         "build.py",
         "index.html",
         "screen.html",
+        "welcome.html",
         "package.json",
         "package-lock.json",
         "vite.config.ts",

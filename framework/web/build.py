@@ -31,7 +31,16 @@ class BuildError(Exception):
 
 def fingerprint() -> str:
     """One hash over everything that the output depends on."""
-    named = ["build.py", "index.html", "screen.html", "package.json", "package-lock.json", "vite.config.ts", ".npmrc"]
+    named = [
+        "build.py",
+        "index.html",
+        "screen.html",
+        "welcome.html",
+        "package.json",
+        "package-lock.json",
+        "vite.config.ts",
+        ".npmrc",
+    ]
     files = [WEB / name for name in named] + sorted(path for path in (WEB / "src").rglob("*") if path.is_file())
     total = hashlib.sha256()
     for file in files:

@@ -37,7 +37,7 @@ export default defineConfig({
     target: 'es2022',
     chunkSizeWarningLimit: 900,
     rolldownOptions: {
-      input: { index: 'index.html', screen: 'screen.html', jackfield: 'src/jackfield.ts' },
+      input: { index: 'index.html', screen: 'screen.html', welcome: 'welcome.html', jackfield: 'src/jackfield.ts' },
       // The module's name is part of its address in other people's pages.
       output: { entryFileNames: (chunk) => (chunk.name === 'jackfield' ? 'jackfield.js' : 'assets/[name]-[hash].js') },
       preserveEntrySignatures: 'exports-only',

@@ -45,7 +45,8 @@ _children: list[_Server] = []
 class LocalServer:
     """This machine's own server. ``started``: it was not there before. ``said`` tells a person what was done.
 
-    ``join_url`` is its address for people, on other machines too where it is open to them.
+    ``join_url`` is its address for people, on other machines too where it is open to them. ``run_by_hand``: somebody
+    runs it until they stop it, and it does not end by itself.
     """
 
     place: Place
@@ -53,6 +54,21 @@ class LocalServer:
     started: bool
     join_url: str
     said: str
+    run_by_hand: bool = False
+
+
+class OwnServer:
+    """This machine's own server, for one call. Where the call has to come back to one that somebody runs by hand, that
+    is waited for: it is theirs to start again, and another in its place would take its port and its people."""
+
+    def __init__(self) -> None:
+        self._may_start = True
+
+    async def place(self) -> Place:
+        """Where it is now; started where there is none and it is ours to start, else `NetworkError`."""
+        found = await local_server(start=self._may_start)
+        self._may_start = not found.run_by_hand
+        return found.place
 
 
 async def local_place(*, start: bool = True) -> Place:
@@ -80,7 +96,8 @@ async def local_server(
             if not start:
                 raise NetworkError("no server runs on this machine; start one with `jackfield serve`, or name its url")
             record, started = await _start(program, idle_s, until, clock), True
-    found = LocalServer(_place(record), record.pid, started, record.join_url or record.url, _said(record, started))
+    url, said = record.join_url or record.url, _said(record, started)
+    found = LocalServer(_place(record), record.pid, started, url, said, run_by_hand=not record.idle_s)
     logger.info("%s", found.said)
     return found
 

@@ -16,3 +16,12 @@ export function sessionIn(path: string): string {
 export function inviteIn(fragment: string): string {
   return new URLSearchParams(fragment.replace(/^#/, '')).get('invite')?.trim() ?? '';
 }
+
+/** Where somebody wants to go who wrote a session's name, or a link to one, on this server or another; null: nowhere. */
+export function placeOf(written: string, origin: string): string | null {
+  const wanted = written.trim();
+  if (!wanted) return null;
+  if (!/^https?:\/\//i.test(wanted)) return /^\.{1,2}$/.test(wanted) ? null : `${origin}/join/${encodeURIComponent(wanted)}`;
+  const link = URL.canParse(wanted) ? new URL(wanted) : null;
+  return link && sessionIn(link.pathname) ? link.href : null;
+}

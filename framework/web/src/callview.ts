@@ -3,7 +3,7 @@
 import { CaptionLines } from './captions';
 import { ChatPanel } from './chat';
 import { Controls } from './controls';
-import { el, setText } from './dom';
+import { el, setText, type Child } from './dom';
 import { icon, mark } from './icons';
 import { watchDevices, whyNoMedia } from './media';
 import { clipped, clockFace } from './people';
@@ -28,6 +28,8 @@ export interface CallViewOptions {
   /** Told of what the person chose to look at. */
   readonly chosen?: Chosen;
 }
+
+const TURNED_OFF = { microphone: 'A moderator muted you', camera: 'A moderator turned off your camera', screen: 'A moderator paused your screen' } as const;
 
 interface Chosen {
   readonly layout?: (layout: LayoutName) => void;
@@ -88,7 +90,7 @@ export class CallView {
     this.side.add({ name: 'people', label: 'People', element: this.people.element, opened: () => this.people.focus() });
     const { chat } = this;
     if (chat && !this.hides('chat_button')) this.side.add({ name: 'chat', label: 'Chat', element: chat.element, opened: () => chat.focus() });
-    this.devices = new SettingsDialog(call, (options.hasDevices ?? true) && whyNoMedia() === null);
+    this.devices = new SettingsDialog(call, (options.hasDevices ?? true) && whyNoMedia() === null, !this.hides('virtual_background_button'));
     this.idle = call.idle ? new IdlePrompt(call.idle, () => attempt(() => call.leave())) : null;
     this.controls = new Controls(call, this.doings(), this.settings);
     this.veil = el('div', { class: 'jf-veil', role: 'status' }, el('span', { class: 'jf-spinner', 'aria-hidden': 'true' }), this.veilText);
@@ -160,8 +162,9 @@ export class CallView {
   }
 
   private hear(event: CallEvent): void {
-    if (event.kind === 'joined') this.toasts.show(`${clipped(event.name)} joined`);
-    else if (event.kind === 'departed') this.toasts.show(`${clipped(event.name)} left`);
+    if (event.kind === 'joined') this.toasts.show(named(event.name, ' joined'));
+    else if (event.kind === 'departed') this.toasts.show(named(event.name, ' left'));
+    else if (event.kind === 'turnedOff') this.toasts.show(TURNED_OFF[event.what]);
     else if (event.kind === 'reconnected') this.toasts.show('Connected again');
     else if (event.kind === 'problem') this.toasts.show(event.text, 'problem');
     else if (event.kind === 'chat') this.wrote(event.message);
@@ -187,7 +190,7 @@ export class CallView {
     if (this.side.shown === 'chat') this.options.chosen?.read?.();
     if (message.isOwn || this.side.shown === 'chat' || this.hides('chat_button')) return;
     this.unread += 1;
-    this.toasts.show(`${clipped(message.name)}: ${message.text.slice(0, 120)}`, 'message');
+    this.toasts.show(named(message.name, ': ', el('bdi', {}, message.text.slice(0, 120))), 'message');
   }
 
   private turned(panel: string | null): void {
@@ -285,6 +288,11 @@ export class CallView {
     draw();
     return button;
   }
+}
+
+/** A sentence that begins with somebody's name, whatever direction that is written in. */
+function named(name: string, ...rest: Child[]): Child[] {
+  return [el('bdi', {}, clipped(name)), ...rest];
 }
 
 /** Whose tile it is: tiles of further pictures have the picture's id behind the person's. */

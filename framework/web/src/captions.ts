@@ -18,7 +18,7 @@ export class CaptionLines {
     if (!isOn) return this.clear();
     if (as === this.drawn) return;
     this.drawn = as;
-    this.element.replaceChildren(...last.map((line) => el('p', {}, el('b', {}, `${clipped(line.name)}: `), line.text.slice(-240))));
+    this.element.replaceChildren(...last.map((line) => el('p', {}, el('b', {}, el('bdi', {}, clipped(line.name)), ': '), el('bdi', {}, line.text.slice(-240)))));
     this.element.hidden = last.length === 0;
     window.clearTimeout(this.timer);
     this.timer = window.setTimeout(() => (this.element.hidden = true), SHOWN_MS);

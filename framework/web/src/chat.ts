@@ -93,7 +93,7 @@ export class ChatPanel {
 function drawn(message: ChatMessage): HTMLElement {
   const at = new Date(message.at);
   const time = el('time', { class: 'jf-message-time', datetime: at.toISOString() }, at.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' }));
-  const who = el('p', { class: 'jf-message-who' }, el('span', { class: 'jf-message-name' }, message.isOwn ? 'You' : message.name), time);
+  const who = el('p', { class: 'jf-message-who' }, el('bdi', { class: 'jf-message-name' }, message.isOwn ? 'You' : message.name), time);
   const body = el('p', { class: 'jf-message-text', dir: 'auto' });
   fill(body, message.text.slice(0, SHOWN));
   const made = el('article', { class: `jf-message${message.isOwn ? ' jf-own' : ''}` }, who, body);

@@ -165,7 +165,10 @@ export class Controls {
   private more(): readonly Section[] {
     return [
       { title: 'Layout', choices: this.hides('change_layout_button') ? [] : LAYOUTS.map((layout) => this.layoutChoice(layout)) },
-      { title: '', choices: [...this.narrow(), ...this.further()] },
+      { title: 'View', choices: this.views() },
+      { title: 'Session', choices: [...this.narrow(), ...this.further()] },
+      { title: 'Devices', choices: this.deviceChoices() },
+      { title: '', choices: this.ending() },
     ].filter((section) => section.choices.length > 0);
   }
 
@@ -186,25 +189,43 @@ export class Controls {
   }
 
   private further(): Choice[] {
-    const { call, doings } = this;
-    const { recording, moderator, switchCamera } = call;
-    const ends = (): void => {
-      if (moderator) confirm(this.element, 'End the session for everyone?', 'End for everyone', () => doings.attempt(() => moderator.endForAll()));
-    };
-    const flip = switchCamera && this.pressing('switch_camera', () => switchCamera.call(call));
+    const { doings } = this;
+    const { recording } = this.call;
     const mayRecord = recording?.may;
     const record = mayRecord && this.pressing('recording_toggle', () => (recording.isRecording ? mayRecord.stop() : mayRecord.start()));
     const invite = this.pressing('share_invite', () => Promise.resolve(doings.copyInvite?.()));
     const choices: (Choice | false | undefined)[] = [
       doings.copyInvite !== null && !this.hides('share_invite_button') && { label: 'Copy invite link', isChosen: null, choose: invite },
-      flip && !this.hides('switch_camera_button') && { label: 'Switch camera', isChosen: null, choose: flip },
       record && !this.hides('recording_button') && { label: recording.isRecording ? 'Stop recording' : 'Record the session', isChosen: null, choose: record },
-      doings.captions !== null && !this.hides('closed_caption_button') && { label: doings.captions.isOn() ? 'Hide captions' : 'Show captions', isChosen: null, choose: doings.captions.toggle },
-      doings.pictureInPicture !== null && { label: 'Picture in picture', isChosen: null, choose: doings.pictureInPicture },
-      { label: 'Settings', isChosen: null, choose: doings.openSettings },
-      moderator && { label: 'End for everyone', isChosen: null, choose: ends },
     ];
     return choices.filter((choice) => choice !== undefined && choice !== false);
+  }
+
+  private views(): Choice[] {
+    const { captions, pictureInPicture } = this.doings;
+    const choices: (Choice | false)[] = [
+      captions !== null && !this.hides('closed_caption_button') && { label: captions.isOn() ? 'Hide captions' : 'Show captions', isChosen: null, choose: captions.toggle },
+      pictureInPicture !== null && { label: 'Picture in picture', isChosen: null, choose: pictureInPicture },
+    ];
+    return choices.filter((choice) => choice !== false);
+  }
+
+  private deviceChoices(): Choice[] {
+    const { call, doings } = this;
+    const { switchCamera } = call;
+    const flip = switchCamera && this.pressing('switch_camera', () => switchCamera.call(call));
+    const choices: (Choice | false | undefined)[] = [
+      flip && !this.hides('switch_camera_button') && { label: 'Switch camera', isChosen: null, choose: flip },
+      { label: 'Settings', isChosen: null, choose: doings.openSettings },
+    ];
+    return choices.filter((choice) => choice !== undefined && choice !== false);
+  }
+
+  private ending(): Choice[] {
+    const { moderator } = this.call;
+    if (!moderator) return [];
+    const ends = (): void => confirm(this.element, 'End the session for everyone?', 'End for everyone', () => this.doings.attempt(() => moderator.endForAll()));
+    return [{ label: 'End for everyone', isChosen: null, choose: ends, isDangerous: true }];
   }
 
   /** What is to be behind the person, where the call can change it. */

@@ -30,6 +30,11 @@ export function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** The element now shows this name, whose direction is its own affair, and what follows it. */
+export function setName(element: Element, name: string, after = ''): void {
+  if (element.textContent !== name + after) element.replaceChildren(el('bdi', {}, name), after);
+}
+
 let count = 0;
 
 /** An id that nothing else on the page has, to tie labels to fields. */

@@ -27,7 +27,10 @@ export class Differences {
 
   /** What has changed since this was asked last. */
   next(): readonly Happened[] {
-    const [before, now] = [this.before, (this.before = seen(this.call))];
+    const [before, now] = [this.before, seen(this.call)];
+    // What is gone meanwhile comes again, or is told of when it does not.
+    this.before = now.state === 'reconnecting' ? { ...before, state: now.state } : now;
+    if (now.state === 'reconnecting') return ofState(before, now);
     return [...ofState(before, now), ...ofPeople(before, now), ...ofOwn(before, now), ...ofSpeaker(before, now)];
   }
 }

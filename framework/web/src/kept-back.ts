@@ -1,7 +1,7 @@
 import { Track, type Room } from 'livekit-client';
 
 /** When it is looked for what livekit-client kept back, in milliseconds after it had come back. */
-const LOOKS_MS = [300, 1500, 5000];
+const LOOKS_MS = [300, 1500, 4500];
 
 /**
  * Makes up for events that never come: what happens in the moment in which livekit-client (2.23) has come back with a connection

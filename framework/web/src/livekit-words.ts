@@ -1,6 +1,8 @@
 /** Chat and captions over livekit-client: text streams on the topics that LiveKit's own components use. */
 
 import { ParticipantEvent, RoomEvent, type Participant, type Room, type TextStreamReader } from 'livekit-client';
+import { shownName } from './people';
+import { Makers } from './makers';
 import type { Caption, Captions, Chat, ChatMessage } from './values';
 
 const CHAT = 'lk.chat';
@@ -28,7 +30,7 @@ export class LiveKitChat implements Chat {
   async send(text: string): Promise<void> {
     const { id, timestamp } = await this.room.localParticipant.sendText(text, { topic: CHAT });
     const { identity, name } = this.room.localParticipant;
-    this.add({ id, from: identity, name: name || identity, isOwn: true, text, at: timestamp });
+    this.add({ id, from: identity, name: shownName(name ?? '', identity), isOwn: true, text, at: timestamp });
   }
 
   private async read(reader: TextStreamReader, identity: string): Promise<void> {
@@ -55,6 +57,7 @@ export class LiveKitChat implements Chat {
 export class LiveKitCaptions implements Captions {
   lines: readonly Caption[] = [];
   isOn = false;
+  private readonly makers = new Makers();
 
   constructor(
     private readonly room: Room,
@@ -68,9 +71,12 @@ export class LiveKitCaptions implements Captions {
     const id = `${identity} ${attributes['lk.segment_id'] ?? reader.info.id}`; // nobody overwrites what others said
     const speaker = this.speaker(attributes['lk.transcribed_track_id']) ?? this.room.remoteParticipants.get(identity);
     const name = nameOf(speaker, identity);
+    const whose = speaker?.identity ?? identity;
+    if (!this.makers.takes(whose, identity)) return;
     let text = '';
     try {
       for await (const piece of reader) {
+        this.makers.takes(whose, identity);
         text = (text + piece).slice(-LINE);
         this.tell({ id, name, text, isFinal: false });
       }
@@ -99,5 +105,5 @@ export function watchAttributes(room: Room, changed: () => void): void {
 }
 
 function nameOf(participant: Participant | undefined, identity: string): string {
-  return participant?.name || identity;
+  return shownName(participant?.name ?? '', participant?.identity ?? identity);
 }

@@ -19,14 +19,16 @@ import {
   type VideoCodec,
 } from 'livekit-client';
 import { treatsPictures } from './background';
+import { Comings } from './comings';
 import { Idle } from './idle';
 import { makeUpForKeptBack } from './kept-back';
 import { LiveKitBackground } from './livekit-background';
 import { LiveKitModerator } from './livekit-moderator';
 import { LiveKitCaptions, LiveKitChat, watchAttributes } from './livekit-words';
 import { listDevices, whyNoMedia } from './media';
+import { shownName } from './people';
 import { Problem, type Call, type CallEvent, type Button, type CallState, type Device, type DeviceKind, type LeaveReason, type LocalMedia, type Person, type Picture, type Recording, type ScreenShare } from './values';
-import { deviceWords, NO_MEDIA_WORDS } from './words';
+import { deviceWords, endingWords, NO_MEDIA_WORDS } from './words';
 
 const BROWSER_KIND: Readonly<Record<DeviceKind, MediaDeviceKind>> = { camera: 'videoinput', microphone: 'audioinput', speaker: 'audiooutput' };
 
@@ -72,16 +74,34 @@ export interface JoinWish {
 export async function joinLiveKit(wish: JoinWish): Promise<Call> {
   const room = new Room(options(wish));
   const call = new LiveKitCall(room, wish);
+  const entering = enter(room, call, wish);
+  entering.catch(() => undefined); // whoever was sent away waits for it no more
   try {
-    await room.connect(wish.url, wish.token);
+    await Promise.race([entering, sentAway(room)]);
   } catch (error) {
     await room.disconnect();
-    throw refusal(error);
+    throw error instanceof Problem ? error : refusal(error);
   }
+  return call;
+}
+
+async function enter(room: Room, call: LiveKitCall, wish: JoinWish): Promise<void> {
+  await room.connect(wish.url, wish.token);
   call.begin();
   if (wish.displayName) await room.localParticipant.setName(wish.displayName).catch(() => undefined); // the token may not let us
   await call.publish(wish.media);
-  return call;
+}
+
+/** Raises once the server has ended the call, and says why; livekit-client goes on waiting for a way for media. */
+function sentAway(room: Room): Promise<never> {
+  return new Promise((_, away) => {
+    room.once(RoomEvent.Disconnected, (reason) => {
+      const why = leaveReason(reason);
+      if (why === 'left' || why === 'network') return;
+      const { title, text } = endingWords(why);
+      away(new Problem(why === 'removed' ? 'ERROR_PERMISSION' : 'ERROR_NETWORK', `${title}. ${text}`));
+    });
+  });
 }
 
 function options({ media, videoCodec = 'vp8', lowBandwidth = false }: JoinWish): RoomOptions {
@@ -115,6 +135,9 @@ class LiveKitCall implements Call {
   readonly pressed?: (button: Button) => boolean | Promise<boolean>;
   private readonly record?: JoinWish['record'];
   private leavesAs: LeaveReason | null = null;
+  private readonly comings = new Comings((kind, name) => this.tell({ kind, name }));
+  /** What is ours as it was when the connection broke: what is published anew meanwhile was not turned off. */
+  private held: { isMuted: boolean; isCameraOn: boolean; isSharing: boolean } | null = null;
   private readonly ticking: number;
 
   constructor(
@@ -134,18 +157,23 @@ class LiveKitCall implements Call {
     for (const event of REDRAWN_BY) room.on(event, () => this.tell({ kind: 'changed' }));
     room.on(RoomEvent.TrackSubscribed, (track) => track.kind === Track.Kind.Audio && track.attach());
     room.on(RoomEvent.TrackUnsubscribed, (track) => track.kind === Track.Kind.Audio && track.detach());
-    room.on(RoomEvent.MediaDevicesError, (error, kind) => this.tell({ kind: 'problem', text: deviceWords(kindOf(kind), error.name) }));
+    room.on(RoomEvent.MediaDevicesError, (error, kind) => this.state === 'connected' && this.tell({ kind: 'problem', text: deviceWords(kindOf(kind), error.name) }));
     room.on(RoomEvent.Reconnecting, () => this.become('reconnecting'));
     room.on(RoomEvent.SignalReconnecting, () => this.become('reconnecting'));
     room.on(RoomEvent.Reconnected, () => {
       this.become('connected');
-      makeUpForKeptBack(room, () => this.tell({ kind: 'changed' }));
+      makeUpForKeptBack(room, () => {
+        for (const identity of room.remoteParticipants.keys()) this.comings.isHere(identity);
+        this.tell({ kind: 'changed' });
+      });
+      this.comings.back();
       this.tell({ kind: 'reconnected' });
     });
     room.on(RoomEvent.Disconnected, (reason) => {
       if (this.state === 'over') return;
       this.state = 'over';
       window.clearInterval(this.ticking);
+      this.comings.close();
       this.tell({ kind: 'over', reason: this.leavesAs ?? leaveReason(reason) });
     });
   }
@@ -153,8 +181,11 @@ class LiveKitCall implements Call {
   /** From now on others come and go before the person's eyes; those who were here first were not seen joining. */
   begin(): void {
     this.startedAt = Date.now();
-    this.room.on(RoomEvent.ParticipantConnected, (participant) => this.tell({ kind: 'joined', name: nameOf(participant) }));
-    this.room.on(RoomEvent.ParticipantDisconnected, (participant) => this.tell({ kind: 'departed', name: nameOf(participant) }));
+    this.room.on(RoomEvent.ParticipantConnected, (participant) => this.comings.came(participant.identity, nameOf(participant)));
+    this.room.on(RoomEvent.ParticipantDisconnected, (participant) => this.comings.went(participant.identity, nameOf(participant)));
+    // Before livekit-client itself hears of it, and forgets who was here.
+    this.room.engine.prependListener('restarting', () => this.become('reconnecting'));
+    this.room.engine.on('remoteMute', (sid, isMuted) => isMuted && this.turnedOff(sid));
     this.room.localParticipant.on(ParticipantEvent.IsSpeakingChanged, () => this.tell({ kind: 'changed' }));
   }
 
@@ -178,11 +209,11 @@ class LiveKitCall implements Call {
   }
 
   get isMuted(): boolean {
-    return !this.room.localParticipant.isMicrophoneEnabled;
+    return this.held?.isMuted ?? !this.room.localParticipant.isMicrophoneEnabled;
   }
 
   get isCameraOn(): boolean {
-    return this.room.localParticipant.isCameraEnabled;
+    return this.held?.isCameraOn ?? this.room.localParticipant.isCameraEnabled;
   }
 
   get isSoundBlocked(): boolean {
@@ -195,11 +226,13 @@ class LiveKitCall implements Call {
 
   async setMuted(isMuted: boolean): Promise<void> {
     await this.act('microphone', () => this.room.localParticipant.setMicrophoneEnabled(!isMuted));
+    if (this.held) this.held.isMuted = isMuted;
   }
 
   async setCamera(isOn: boolean): Promise<void> {
     const turn = (): Promise<unknown> => this.room.localParticipant.setCameraEnabled(isOn, this.background?.options);
     await this.act('camera', () => (this.background ? this.background.inTurn(turn) : turn()));
+    if (this.held) this.held.isCameraOn = isOn;
   }
 
   devices(kind: DeviceKind): Promise<readonly Device[]> {
@@ -218,7 +251,7 @@ class LiveKitCall implements Call {
     if (typeof navigator.mediaDevices?.getDisplayMedia !== 'function') return undefined;
     const { localParticipant } = this.room;
     return {
-      isSharing: localParticipant.isScreenShareEnabled,
+      isSharing: this.held?.isSharing ?? localParticipant.isScreenShareEnabled,
       start: () => this.share(true),
       stop: () => this.share(false),
     };
@@ -281,7 +314,7 @@ class LiveKitCall implements Call {
       await this.room.localParticipant.publishTrack(track, { source });
     } catch (error) {
       track.stop();
-      this.tell({ kind: 'problem', text: `Your ${source} could not be sent: ${error instanceof Error ? error.message : 'unknown reason'}` });
+      if (this.state !== 'over') this.tell({ kind: 'problem', text: `Your ${source} could not be sent: ${error instanceof Error ? error.message : 'unknown reason'}` });
     }
   }
 
@@ -292,6 +325,7 @@ class LiveKitCall implements Call {
     try {
       await action();
     } catch (error) {
+      if (this.state === 'reconnecting') throw new Problem('ERROR_NETWORK', `The connection is being restored: try the ${kind} again after that.`);
       throw new Problem('ERROR_DEVICE_GONE', deviceWords(kind, error instanceof Error ? error.name : 'Error'));
     } finally {
       this.tell({ kind: 'changed' });
@@ -332,10 +366,22 @@ class LiveKitCall implements Call {
     return [picture];
   }
 
-  private become(state: CallState): void {
-    if (this.state === 'over') return;
+  private become(state: 'connected' | 'reconnecting'): void {
+    if (this.state === 'over' || this.state === state) return;
+    const { isMuted, isCameraOn } = this;
+    this.held = state === 'reconnecting' ? { isMuted, isCameraOn, isSharing: this.room.localParticipant.isScreenShareEnabled } : null;
     this.state = state;
+    if (state === 'reconnecting') this.comings.interrupted();
     this.tell({ kind: 'changed' });
+  }
+
+  /** A moderator did it, by the server. */
+  private turnedOff(sid: string): void {
+    const publication = this.room.localParticipant.trackPublications.get(sid);
+    if (!publication || publication.isMuted) return;
+    const kinds: Partial<Record<Track.Source, 'microphone' | 'camera' | 'screen'>> = { [Track.Source.Microphone]: 'microphone', [Track.Source.Camera]: 'camera', [Track.Source.ScreenShare]: 'screen' };
+    const what = kinds[publication.source];
+    if (what) this.tell({ kind: 'turnedOff', what });
   }
 
   private tell(event: CallEvent): void {
@@ -345,7 +391,7 @@ class LiveKitCall implements Call {
 }
 
 function nameOf(participant: Participant): string {
-  return participant.name || participant.identity;
+  return shownName(participant.name ?? '', participant.identity);
 }
 
 /** Whether the server sends a picture of theirs no more, for want of room: it stands still, and is not to be taken for live. */

@@ -8,8 +8,11 @@ export interface Choice {
   /** Whether it is the one of its section that holds; null: it is something to do. */
   readonly isChosen: boolean | null;
   readonly choose: () => void;
+  /** It cannot be taken back, and is drawn as such. */
+  readonly isDangerous?: boolean;
 }
 
+/** Without a title it is set apart by a line; with one, the title is that. */
 export interface Section {
   readonly title: string;
   readonly choices: readonly Choice[];
@@ -44,7 +47,7 @@ export class Menu {
   /** What is shown is asked for anew, if it is shown. */
   async refresh(): Promise<void> {
     if (!this.isOpen) return;
-    const drawn = (await this.sections()).flatMap((section) => this.draw(section));
+    const drawn = (await this.sections()).flatMap((section, index) => this.draw(section, index > 0));
     const focused = this.items().indexOf(document.activeElement as HTMLElement);
     // An item that is taken out while it has the focus would close the menu under the person's hands.
     if (focused >= 0) this.button.focus();
@@ -65,11 +68,12 @@ export class Menu {
     (this.items().find((item) => item.getAttribute('aria-checked') === 'true') ?? this.items()[0] ?? this.button).focus();
   }
 
-  private draw(section: Section): HTMLElement[] {
+  private draw(section: Section, isFurther: boolean): HTMLElement[] {
     const id = freshId('section');
     const items = section.choices.map((choice) => this.item(choice));
     const nothing = el('p', { class: 'jf-menu-empty' }, 'None found');
     return [
+      ...(isFurther ? [el('div', { class: 'jf-menu-line', role: 'separator' })] : []),
       el('div', { class: 'jf-menu-title', id, role: 'presentation', hidden: !section.title }, section.title || this.label),
       el('div', { role: 'group', 'aria-labelledby': id }, ...(items.length ? items : [nothing])),
     ];
@@ -83,7 +87,7 @@ export class Menu {
       this.button.focus();
       choice.choose();
     };
-    return el('button', { class: 'jf-menu-item', ...about, onclick: chosen }, icon('check'), el('span', {}, choice.label));
+    return el('button', { class: `jf-menu-item${choice.isDangerous ? ' jf-menu-danger' : ''}`, ...about, onclick: chosen }, icon('check'), el('span', {}, choice.label));
   }
 
   private items(): HTMLElement[] {

@@ -1,4 +1,15 @@
-/** Small things about people: initials, a colour of their own, time spent. */
+/** Small things about people: how they are called, initials, a colour of their own, time spent. */
+
+/** What turns the direction of all that follows it, beyond the name's own end. */
+const TURNS = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+/** What nobody sees: spaces, controls, joiners, fillers, selectors. */
+const UNSEEN = /[\p{Z}\p{Cc}\p{Cf}\p{Cs}\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\ufe00-\ufe0f]/gu;
+
+/** A name as it is shown, on one line and in its own direction; the id for one in which there is nothing to see. */
+export function shownName(name: string, id: string): string {
+  const plain = name.replace(TURNS, '').replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ').trim();
+  return plain.replace(UNSEEN, '') ? plain : id.replace(TURNS, '');
+}
 
 /** One or two letters for a name. */
 export function initials(name: string): string {

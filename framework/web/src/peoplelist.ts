@@ -1,7 +1,7 @@
 /** Who is here: found by name, and what may be done about them. */
 
 import { confirm } from './confirm';
-import { el, freshId, setAttribute, setText } from './dom';
+import { el, freshId, setAttribute, setName, setText } from './dom';
 import { icon, type IconName } from './icons';
 import { clipped, colourOf, initials } from './people';
 import type { Call, Person } from './values';
@@ -33,10 +33,11 @@ class Row {
     this.drawn = as;
     setText(this.avatar, initials(person.name));
     setAttribute(this.avatar, 'data-colour', colourOf(person.name, COLOURS));
-    setText(this.name, person.isLocal ? `${person.name} (you)` : person.name);
+    setName(this.name, person.name, person.isLocal ? ' (you)' : '');
     setText(this.note, person.role === 'moderator' ? 'Moderator' : '');
     const hasCamera = person.pictures.some((picture) => picture.source === 'camera');
     this.marks.replaceChildren(
+      ...(isPinned ? [mark('pin', 'Pinned')] : []),
       ...(person.raisedHandAt === null ? [] : [mark('hand', 'Hand raised')]),
       ...(person.isRecording ? [mark('record', 'Records the session')] : []),
       ...(person.pictures.some((picture) => picture.source === 'screen') ? [mark('screen', 'Shares a screen')] : []),
@@ -49,16 +50,17 @@ class Row {
   }
 
   private buttons(person: Person, isPinned: boolean, mayModerate: boolean, hasCamera: boolean): HTMLElement[] {
-    const made = [this.button(person, 'pin', 'pin', isPinned ? 'Unpin' : 'Pin', isPinned)];
+    const made = [this.button(person, 'pin', isPinned ? 'Unpin' : 'Pin')];
     if (!mayModerate || person.isLocal) return made;
-    if (!person.isMuted) made.push(this.button(person, 'mute', 'micOff', 'Mute'));
-    if (hasCamera) made.push(this.button(person, 'pause', 'cameraOff', 'Turn off the camera of'));
-    return [...made, this.button(person, 'remove', 'close', 'Remove')];
+    if (!person.isMuted) made.push(this.button(person, 'mute', 'Mute'));
+    if (hasCamera) made.push(this.button(person, 'pause', 'Turn off camera', 'of '));
+    return [...made, this.button(person, 'remove', 'Remove')];
   }
 
-  private button(person: Person, what: string, glyph: IconName, does: string, isOn = false): HTMLElement {
-    const label = `${does} ${person.name}`;
-    return el('button', { class: 'jf-button jf-small', type: 'button', title: label, 'aria-label': label, 'data-what': what, 'data-on': isOn ? 'yes' : null, onclick: () => this.act(person.id, what) }, icon(glyph));
+  /** In words: a picture would say how things are, as the marks do, and not what a press does. */
+  private button(person: Person, what: string, does: string, of = ''): HTMLElement {
+    const label = `${does} ${of}${person.name}`;
+    return el('button', { class: 'jf-row-action', type: 'button', title: label, 'aria-label': label, 'data-what': what, onclick: () => this.act(person.id, what) }, does);
   }
 }
 

@@ -1,7 +1,7 @@
 /** Somebody rings: who, whether to come, and a tone; the title of the page says it, for whoever looks at another one. */
 
 import { el, freshId } from './dom';
-import { clipped } from './people';
+import { clipped, shownName } from './people';
 import type { Ring } from './ringing';
 
 const EVERY_MS = 3_000;
@@ -28,7 +28,7 @@ export class RingDialog {
     private readonly done: () => void,
   ) {
     const id = freshId('ring');
-    const who = clipped(ring.name || ring.uid);
+    const who = clipped(shownName(ring.name, ring.uid));
     this.words.textContent = ring.type === 'VOICE' ? 'A call with sound alone.' : 'A call with camera and sound.';
     this.buttons.append(button('Decline', 'jf-danger', () => this.answered(false)), button('Answer', 'jf-primary', () => this.answered(true)));
     this.element = el('dialog', { class: 'jf-dialog jf-ring', 'aria-labelledby': id }, el('h2', { id, tabindex: '-1', autofocus: true }, `${who} is calling`), this.words, this.buttons);

@@ -43,6 +43,8 @@ interface Said {
   readonly done?: number;
   readonly answer?: unknown;
   readonly error?: { readonly code: string; readonly message: string };
+  /** By a moderator. */
+  readonly turnedOff?: 'microphone' | 'camera';
   readonly over?: LeaveReason;
 }
 
@@ -247,6 +249,7 @@ export class ScreenCall implements Call {
     if (said.state) this.renew(said.state);
     for (const message of said.chat ?? []) this.wrote(message);
     if (said.picture) this.byNumber.set(said.picture.number, said.picture.id);
+    if (said.turnedOff) this.tell({ kind: 'turnedOff', what: said.turnedOff });
     if (said.over) this.end(said.over);
     if (said.done === undefined) return;
     const waiting = this.asked.get(said.done);

@@ -1,6 +1,6 @@
 /** One picture of one person, or the person's initials where there is no picture. */
 
-import { el, setAttribute, setText } from './dom';
+import { el, setAttribute, setName, setText } from './dom';
 import { icon } from './icons';
 import { colourOf, initials } from './people';
 import type { Person, Picture } from './values';
@@ -54,14 +54,14 @@ export class Tile {
   show(seat: Seat, isPinned: boolean): void {
     const { person, picture } = seat;
     const isFurther = picture !== null && picture.source !== 'camera' && seat.id !== person.id;
-    setText(this.name, title(person, picture, isFurther));
+    setName(this.name, person.name, after(person, picture, isFurther));
     setText(this.avatar, initials(person.name));
     setAttribute(this.avatar, 'data-colour', colourOf(person.name, COLOURS));
     this.muted.hidden = !person.isMuted || isFurther;
     this.network.hidden = !person.hasPoorNetwork;
     this.moderator.hidden = person.role !== 'moderator' || isFurther;
     this.hand.hidden = person.raisedHandAt === null || isFurther;
-    const pins = `${isPinned ? 'Unpin' : 'Pin'} ${title(person, picture, isFurther)}`;
+    const pins = `${isPinned ? 'Unpin' : 'Pin'} ${person.name}${after(person, picture, isFurther)}`;
     if (this.pin.title !== pins) this.pin.title = pins;
     setAttribute(this.pin, 'aria-label', pins);
     this.element.classList.toggle('jf-pinned', isPinned);
@@ -96,8 +96,9 @@ export class Tile {
   }
 }
 
-function title(person: Person, picture: Picture | null, isFurther: boolean): string {
-  const name = person.isLocal ? `${person.name} (you)` : person.name;
-  if (!isFurther || !picture) return name;
-  return picture.source === 'screen' ? `${name} · screen` : `${name} · ${picture.name || 'video'}`;
+/** What a tile says behind the name. */
+function after(person: Person, picture: Picture | null, isFurther: boolean): string {
+  const own = person.isLocal ? ' (you)' : '';
+  if (!isFurther || !picture) return own;
+  return picture.source === 'screen' ? `${own} · screen` : `${own} · ${picture.name || 'video'}`;
 }

@@ -1,6 +1,6 @@
 /** Short notices that go away by themselves, read out by screen readers. */
 
-import { el } from './dom';
+import { el, type Child } from './dom';
 
 const SHOWN_MS = 5_000;
 const MOST = 4;
@@ -10,8 +10,8 @@ export class Toasts {
   private readonly timers = new Set<number>();
 
   /** Show one; problems stay twice as long. */
-  show(text: string, kind: 'notice' | 'problem' | 'message' = 'notice'): void {
-    const toast = el('p', { class: `jf-toast jf-toast-${kind}` }, text);
+  show(text: string | readonly Child[], kind: 'notice' | 'problem' | 'message' = 'notice'): void {
+    const toast = el('p', { class: `jf-toast jf-toast-${kind}` }, ...(typeof text === 'string' ? [text] : text));
     this.element.append(toast);
     while (this.element.childElementCount > MOST) this.element.firstElementChild?.remove();
     const timer = window.setTimeout(() => {

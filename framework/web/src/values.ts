@@ -136,6 +136,8 @@ export type CallEvent =
   | { readonly kind: 'changed' }
   | { readonly kind: 'joined' | 'departed'; readonly name: string }
   | { readonly kind: 'reconnected' }
+  /** By a moderator; nobody says by which. */
+  | { readonly kind: 'turnedOff'; readonly what: 'microphone' | 'camera' | 'screen' }
   | { readonly kind: 'chat'; readonly message: ChatMessage }
   | { readonly kind: 'problem'; readonly text: string }
   | { readonly kind: 'over'; readonly reason: LeaveReason };

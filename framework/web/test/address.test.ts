@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { inviteIn, sessionIn } from '../src/address';
+import { inviteIn, placeOf, sessionIn } from '../src/address';
 
 test.each([
   ['/join/stand-up', 'stand-up'],
@@ -20,4 +20,18 @@ test.each([
   ['', ''],
 ])('the invite in %j is %j', (fragment, invite) => {
   expect(inviteIn(fragment)).toBe(invite);
+});
+
+test.each([
+  ['stand-up', 'https://calls.example/join/stand-up'],
+  [' café / bar ', 'https://calls.example/join/caf%C3%A9%20%2F%20bar'],
+  ['https://calls.example/join/x#invite=abc', 'https://calls.example/join/x#invite=abc'],
+  ['https://other.example:7880/join/x', 'https://other.example:7880/join/x'],
+  ['https://other.example/', null],
+  ['https://', null],
+  ['javascript:alert(1)', 'https://calls.example/join/javascript%3Aalert(1)'],
+  ['..', null],
+  ['  ', null],
+])('who writes %j goes to %s', (written, place) => {
+  expect(placeOf(written, 'https://calls.example')).toBe(place);
 });

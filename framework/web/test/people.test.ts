@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { clockFace, colourOf, initials } from '../src/people';
+import { clockFace, colourOf, initials, shownName } from '../src/people';
 import { seatsOf } from '../src/tile';
 import type { Person, Picture } from '../src/values';
 
@@ -11,6 +11,20 @@ test.each([
   ['', '?'],
 ])('the initials of %j are %j', (name, letters) => {
   expect(initials(name)).toBe(letters);
+});
+
+test.each([
+  ['Ada', 'Ada'],
+  ['', 'uid-7'],
+  ['\u200b\u200c\u2060\ufeff', 'uid-7'],
+  [' \u3164\u2800 \u00a0', 'uid-7'],
+  ['\u202eadA\u202c', 'adA'],
+  ['\u2067\u2069', 'uid-7'],
+  ['Ada\nLovelace', 'Ada Lovelace'],
+  ['דנה', 'דנה'],
+  ['👩\u200d💻', '👩\u200d💻'],
+])('%j is shown as %j', (name, shown) => {
+  expect(shownName(name, 'uid-7')).toBe(shown);
 });
 
 test('a name keeps its colour', () => {

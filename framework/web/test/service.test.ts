@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { Drawer, Memory } from '../src/memory';
 import { loudness } from '../src/meter';
 import { Service } from '../src/service';
@@ -62,6 +62,14 @@ test('a server that is not there is said to be so', async () => {
   const problem = await problemOf(service.logIn('ada', 'key'));
   expect(problem.code).toBe('ERROR_NETWORK');
   expect(sentence(problem)).toContain('cannot be reached');
+});
+
+test('an answer is waited for as long as a recorder may take to begin, and a little more', async () => {
+  const limits = vi.spyOn(AbortSignal, 'timeout');
+  const { service } = answering(200, { state: 'recording' });
+  await service.record('start', 'token');
+  expect(limits).toHaveBeenCalledExactlyOnceWith(25_000);
+  limits.mockRestore();
 });
 
 test('media goes to the same place', () => {

@@ -14,6 +14,7 @@ from jackfield.testing import samples
 from jackfield.testing.contracts.plugin import PluginContract
 from jackfield.testing.contracts.renderer import RendererContract
 from jackfield.values.errors import ContainerError
+from jackfield.values.events import AudioMuted, VideoPaused
 from jackfield.values.settings import SETTINGS, Layout, SessionSettings
 
 pytestmark = pytest.mark.needs("qt")
@@ -253,6 +254,31 @@ async def test_people_are_found_and_acted_on(room, shown):
     room.role = "participant"
     menu = view.menus.of_person("ada", view.colours)
     assert [each.text() for each in menu.actions()] == ["Unpin"]
+
+
+async def test_names_can_be_seen_and_keep_their_direction(room, shown):
+    """Who is called nothing is called by their uid; one from the right stays apart from what stands beside it."""
+    from PySide6.QtWidgets import QLabel
+
+    view = await shown()
+    room.join("ada", "\u200b\u2060")
+    room.join("dana", "\u202eדנה")
+    await until(lambda: len(view.stage.tiles) == 3)
+    assert view.stage.tiles["ada"].accessibleName().startswith("ada")
+    assert {label.text() for label in view.toasts.findChildren(QLabel)} == {"ada joined", "\u2068דנה\u2069 joined"}
+
+
+async def test_a_moderators_muting_is_told(room, shown):
+    """And our own is not."""
+    from PySide6.QtWidgets import QLabel
+
+    view = await shown()
+    room.emit(AudioMuted())
+    room.emit(AudioMuted(by_moderator=True))
+    room.emit(VideoPaused(by_moderator=True))
+    await until(lambda: len(view.toasts.findChildren(QLabel)) == 2)
+    said = [label.text() for label in view.toasts.findChildren(QLabel)]
+    assert said == ["A moderator muted you", "A moderator turned off your camera"]
 
 
 async def test_chat_shows_what_was_written_as_it_is(room, shown):

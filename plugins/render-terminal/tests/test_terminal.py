@@ -18,6 +18,7 @@ from jackfield_render_terminal.renderer import TerminalRenderer, depth
 
 from jackfield.testing import FakeCall, samples
 from jackfield.values.errors import NotAllowed
+from jackfield.values.events import AudioMuted
 from jackfield.values.media import VideoFrame
 from jackfield.values.settings import SessionSettings
 
@@ -77,6 +78,18 @@ async def test_people_have_tiles_with_pictures_names_and_marks(window: Emulator)
     window.read()
     assert window.modes == {"?1049": False, "?25": True, "?7": True}
     assert window.attributes() == before
+
+
+async def test_names_can_be_seen_and_what_a_moderator_does_is_said(window: Emulator) -> None:
+    """Who is called nothing is called by their uid; a moderator's muting is told at the bottom."""
+    call = FakeCall(settings=SHOWN)
+    call.join("ada", "\u200b\u2060")
+    renderer = TerminalRenderer(call, window.file, FAST)
+    await shown(window, "ada")
+    call.emit(AudioMuted())
+    call.emit(AudioMuted(by_moderator=True))
+    await shown(window, "a moderator muted you")
+    await renderer.close()
 
 
 async def test_a_still_picture_costs_nothing_and_noise_hardly(window: Emulator) -> None:

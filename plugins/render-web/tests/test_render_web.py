@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import struct
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import aiohttp
@@ -19,6 +20,7 @@ from jackfield.testing import FakeCall, FakeTrack, samples
 from jackfield.testing.contracts.plugin import PluginContract
 from jackfield.testing.contracts.renderer import RendererContract
 from jackfield.values.errors import PluginError
+from jackfield.values.events import AudioMuted, VideoPaused
 from jackfield.values.media import EncodedFrame
 from jackfield.values.settings import SessionSettings
 
@@ -115,6 +117,13 @@ async def shown(call: FakeCall, **options: Any) -> AsyncIterator[tuple[Any, Page
     yield renderer, page
     await renderer.close()
     await page.close()
+
+
+def test_what_settings_hide_is_hidden_by_somebody() -> None:
+    """Nobody is warned of a setting on which the page acts."""
+    (factory,) = plugin.register_renderers(Options())
+    assert {"title", "hide_leave_session_button", "hide_chat_button"} <= factory.acts_on
+    assert "layout" not in factory.acts_on
 
 
 async def test_nobody_looks_without_the_links_secret() -> None:
@@ -242,6 +251,36 @@ async def test_the_page_hears_why_it_is_over_and_what_is_left_out() -> None:
         await until(lambda: any(each.get("over") == "removed" for each in page.said))
 
 
+def port_of(page: Page) -> int:
+    return int(page.address.split(":")[2].split("/")[0])
+
+
+async def test_names_can_be_seen_and_turn_nothing() -> None:
+    """Of people, of who wrote and of who speaks."""
+    call = FakeCall()
+    call.join("ada", "\u200b\u2060")
+    call.join("dan", "\u202enaD")
+    async with shown(call) as (_, page):
+        await page.enter()
+        await until(lambda: page.state.get("people"))
+        assert [each["name"] for each in page.state["people"]][:2] == ["ada", "naD"]
+        call.write("ada", "hello")
+        await until(lambda: any(each.get("chat") and each["chat"][0]["name"] == "ada" for each in page.said))
+
+
+async def test_the_page_hears_what_a_moderator_turned_off() -> None:
+    """And nothing of what we turn off ourselves."""
+    call = FakeCall()
+    async with shown(call) as (_, page):
+        await page.enter()
+        await until(lambda: page.state)
+        call.emit(AudioMuted())
+        call.emit(AudioMuted(by_moderator=True))
+        call.emit(VideoPaused(by_moderator=True))
+        await until(lambda: sum("turnedOff" in each for each in page.said) == 2)
+        assert [each["turnedOff"] for each in page.said if "turnedOff" in each] == ["microphone", "camera"]
+
+
 async def broken(*_: Any, **__: Any) -> None:
     raise OSError("a disk is full")
 
@@ -252,14 +291,122 @@ async def test_nothing_but_what_is_listed_can_be_asked_for() -> None:
     async with shown(call) as (_, page):
         await page.enter()
         for garbage in ("__class__", "send_bytes", "_stage"):
-            await page.socket.send_json({"do": garbage, "with": [], "id": 1})
+            assert "there is nothing to do by the name of" in (await page.asks(garbage))["error"]["message"]
         for text in ("{", "[]", "3", '{"want": 5}', '{"want": [1, {}]}', '{"broken": []}', '{"do": [], "id": {}}'):
             await page.socket.send_str(text)
         await page.socket.send_str("[" * 200_000)
         call.send_chat = broken  # type: ignore[method-assign]
         assert (await page.asks("chat", "x"))["error"]["code"] == "ERROR_INTERNAL"
         assert (await page.asks("press", "toggle_audio"))["done"]
-        assert not any(each.get("done") == 1 for each in page.said)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "said"),
+    [
+        ("chat", [None], "'chat' takes a text; null was given"),
+        ("chat", [], "'chat' takes a text; 0 were given"),
+        ("chat", ["\ud800"], "'chat' takes a text; what was given has half a character in it"),
+        ("chat", ["x" * 200_000], "a chat message has 100000 characters at most; this one has 200000: shorten it"),
+        ("stay", [1, 2], "'stay' takes nothing; 2 were given"),
+        ("people", ["yes"], "'people' takes true or false; a text was given"),
+        ("use", ["pen", "x"], "there is no device of kind 'pen'; there are camera, microphone, speaker"),
+        ("pin", [[]], "'pin' takes a text; a list was given"),
+        ("mute", [{}], "'mute' takes a text; an object was given"),
+    ],
+)
+async def test_odd_wishes_are_answered_in_words_for_people(name: str, given: list[Any], said: str) -> None:
+    """One error each, with nothing of Python's in it, and nothing is done."""
+    call = FakeCall()
+    async with shown(call) as (_, page):
+        await page.enter()
+        assert (await page.asks(name, *given))["error"] == {"code": "VALIDATION_ERROR", "message": said}
+        assert (call.written, call.asked) == ([], [])
+
+
+async def test_what_fails_inside_tells_the_page_nothing_of_python() -> None:
+    """The log has it all; the page hears that it failed."""
+    call = FakeCall()
+    call.send_chat = broken  # type: ignore[method-assign]
+    async with shown(call) as (_, page):
+        await page.enter()
+        said = (await page.asks("chat", "x"))["error"]["message"]
+        assert said == "that failed; the log of the program says why, and the call goes on"
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n"])
+async def test_a_connection_that_asks_nothing_is_closed(begun: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Silent from the start, or in the midst of a request; a page that looks stays."""
+    monkeypatch.setattr("jackfield_render_web.renderer.IDLE_S", 0.2)
+    async with shown(FakeCall()) as (_, page):
+        await page.enter()
+        reader, writer = await asyncio.open_connection("127.0.0.1", port_of(page))
+        writer.write(begun)
+        async with asyncio.timeout(LIMIT_S):
+            await reader.read()
+        writer.close()
+        assert (await page.asks("read"))["answer"] is None
+
+
+async def test_there_are_so_many_connections_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages that look do not count, and a place is free again when its connection has gone."""
+    monkeypatch.setattr("jackfield_render_web.renderer.CONNECTIONS_MAX", 3)
+    async with shown(FakeCall()) as (_, page):
+        await page.enter()
+        silent = [await asyncio.open_connection("127.0.0.1", port_of(page)) for _ in range(4)]
+        async with asyncio.timeout(LIMIT_S):
+            with suppress(ConnectionError):  # one place is the page's own, that it asked its first question with
+                assert await silent[3][0].read() == b""
+        for _, writer in silent:
+            writer.close()
+        assert (await page.asks("read"))["answer"] is None
+
+
+async def test_a_secret_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The request is given up."""
+    monkeypatch.setattr("jackfield_render_web.door.SECRET_S", 0.1)
+    async with shown(FakeCall()) as (_, page):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port_of(page))
+        writer.write(b"POST /enter HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\n")
+        async with asyncio.timeout(LIMIT_S):
+            assert b" 408 " in await reader.readline()
+        writer.close()
+
+
+async def test_a_connection_that_breaks_off_is_not_told(caplog: pytest.LogCaptureFixture) -> None:
+    """Browsers break off all day: no traceback, and no line."""
+    async with shown(FakeCall()) as (_, page):
+        for begun in (
+            b"POST /enter HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\nabc",
+            b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+        ):
+            torn = socket.create_connection(("127.0.0.1", port_of(page)))
+            torn.sendall(begun)
+            await asyncio.sleep(0.1)
+            torn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            torn.close()
+            await asyncio.sleep(0.1)
+    assert caplog.text == ""
+
+
+async def test_a_page_that_takes_no_words_is_let_go_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits for it is bounded; of how everything stands only the newest waits."""
+    monkeypatch.setattr("jackfield_render_web.viewer.WORDS_MAX", 1000)
+    monkeypatch.setattr("jackfield_render_web.viewer.LOOK_S", 0.01)
+    call = FakeCall()
+    viewer = Viewer(call, StuckSocket())  # type: ignore[arg-type]
+    running = asyncio.create_task(viewer.run())
+    for index in range(20):
+        call.join(f"p{index}")
+        await asyncio.sleep(0.02)
+    assert not viewer.is_behind, "a state takes the place of the one before it"
+    call.join("ada")
+    for _ in range(20):
+        call.write("ada", "x" * 100)
+    async with asyncio.timeout(LIMIT_S):
+        await running
+    assert viewer.is_behind
+    assert not viewer._texts
+    assert call.listeners == 0
 
 
 async def test_pictures_are_sent_as_they_are_and_only_what_is_wanted() -> None:

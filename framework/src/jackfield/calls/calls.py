@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -238,7 +239,8 @@ class Calls(Ringing):
         token_job = _given(token) if token is not None else self._token(session_id, name)
         fresh = (lambda: self._fresh_token(session_id, name)) if token is None else None
         try:
-            return await join.run(lambda: self._where(token), token_job, container, self._begins, fresh=fresh)
+            where = partial(self._where, token, local.OwnServer())
+            return await join.run(where, token_job, container, self._begins, fresh=fresh)
         except BaseException:
             self._session = None
             raise
@@ -246,12 +248,12 @@ class Calls(Ringing):
     def _begins(self, session: CallSession) -> None:
         self._session = session
 
-    async def _where(self, token: CallToken | None) -> Place:
+    async def _where(self, token: CallToken | None, own: local.OwnServer) -> Place:
         if self._place.url is not None:
             return self._place
         if token is not None and token.url is not None:
             return evolve(self._place, url=token.url)
-        return await local.local_place()
+        return await own.place()
 
     def _settings(self, given: Any) -> tuple[SessionSettings, list[Finding]]:
         values = given.explicit() if isinstance(given, SessionSettings) else given or {}

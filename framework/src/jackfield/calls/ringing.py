@@ -14,6 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 import aiohttp
 import attrs
 
+from jackfield.local import OwnServer
 from jackfield.session.listeners import Listeners
 from jackfield.session.service import error_of
 from jackfield.session.signal_client import tls, unreachable
@@ -155,7 +156,7 @@ class Ringing:
         @property
         def session(self) -> CallSession | None: ...
 
-        async def _where(self, token: None) -> Place: ...
+        async def _where(self, token: None, own: OwnServer) -> Place: ...
 
         def join_session(self, *, session_id: str, settings: Any, container: Any) -> Awaitable[CallSession]: ...
 
@@ -175,7 +176,8 @@ class Ringing:
         if self.is_online and self._line is not None and self._line.user == user:
             return
         await self.go_offline()
-        line = Line(lambda: self._where(None), user, self._heard)
+        own = OwnServer()
+        line = Line(lambda: self._where(None, own), user, self._heard)
         await line.open()
         self._line = line
 

@@ -25,7 +25,8 @@ def plugins_findings(loaded: Sequence[LoadedPlugin], settings: SessionSettings, 
 
 
 def idle(settings: SessionSettings, active: Collection[str]) -> list[Finding]:
-    """Changed settings on which nobody acts, ``active`` being those on which somebody does."""
+    """Changed settings on which nobody acts, ``active`` being those on which somebody does. That a part is not to be
+    hidden is what anybody does who has no such part."""
     fix = "leave it out, or install a plugin that acts on it"
     of_transcription = "leave it out, or install a plugin that makes text of speech (jackfield-transcribe-…)"
     found = "nothing in this installation acts on it"
@@ -34,7 +35,7 @@ def idle(settings: SessionSettings, active: Collection[str]) -> list[Finding]:
         if name in UNSAFE
         else Finding("warning", name, found, of_transcription if name in OF_TRANSCRIPTION else fix)
         for name in settings.changed()
-        if name not in active
+        if name not in active and not (name.startswith("hide_") and getattr(settings, name) is False)
     ]
 
 

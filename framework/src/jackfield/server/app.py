@@ -18,8 +18,8 @@ from aiohttp import web
 
 import jackfield.server.service.pages as pages
 from jackfield import runtime
+from jackfield.door import IDLE_S, MOST_PER_ADDRESS, Door, http_logger
 from jackfield.server.call_log.call_log import CallLog
-from jackfield.server.door import IDLE_S, MOST_PER_ADDRESS, Door, http_logger
 from jackfield.server.happenings import Listener, Told
 from jackfield.server.recording.kept import Kept
 from jackfield.server.recording.recordings import Recordings
@@ -163,7 +163,7 @@ class Server:
             access_log=None,
             shutdown_timeout=2,
             keepalive_timeout=self._connection_idle_s,
-            logger=http_logger(),
+            logger=http_logger("jackfield.server"),
             max_line_size=_MAX_LINE,
             max_field_size=_MAX_LINE,
         )
@@ -176,7 +176,7 @@ class Server:
 
     async def _listen(self, runner: web.AppRunner, context: ssl.SSLContext | None) -> None:
         assert runner.server is not None
-        door = self._door = Door(runner.server, self._most_per_address)
+        door = self._door = Door(runner.server, self._most_per_address, "jackfield.server")
         for host in _listening(self.settings.host):
             listener = await asyncio.get_running_loop().create_server(door, host, self.port, ssl=context, backlog=128)
             self._listeners.append(listener)

@@ -45,6 +45,8 @@ def server_settings(given: Mapping[str, Any]) -> ServerSettings:
     host = given.get("host")
     if lan and (host is None or is_loopback(host)):
         host = "0.0.0.0"
+    if local:
+        values.setdefault("port", 0)  # it is found by what it writes down: the known port is for whom people start
     values.update(_keys(given, local), local=local, host=_HOSTS.get(host, host))
     values["recordings"] = _recordings(given)
     values["log_file"] = None if given.get("no_log") else state.directory() / "calls.sqlite3"

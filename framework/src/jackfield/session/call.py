@@ -48,6 +48,7 @@ from jackfield.session.stage import Stage
 from jackfield.session.statistics import CallStatistics
 from jackfield.session.subscriptions import Subscriptions, sparing
 from jackfield.session.transcribing import Transcribing
+from jackfield.session.trouble import sent_away
 from jackfield.values import events
 from jackfield.values.devices import Device, DeviceKind, DeviceRequest, wish_of
 from jackfield.values.errors import CallError, NetworkError
@@ -120,8 +121,8 @@ class CallSession(Moderating, Served, Sharing, Background, Transcribing, Meeting
 
     # --- beginning
     async def begin(self, early: Early, container: Any = None) -> None:
-        """Messages are acted on, our media is published, renderers and loudspeaker are open. `NetworkError` where the
-        server has ended the call while our devices opened."""
+        """Messages are acted on, our media is published, renderers and loudspeaker are open. `NetworkError` or
+        `NotAllowed` where the server has ended the call while our devices opened."""
         connection = self._connection
         connection.on_message, connection.on_end = self._server_words.take, self._ended_by_server
         connection.on_trouble, connection.on_change = self._reconnect.lost, self._comeback.changed
@@ -139,8 +140,8 @@ class CallSession(Moderating, Served, Sharing, Background, Transcribing, Meeting
             self._emit(event)
         self._idle.set_alone(not self.participants)
         early.pass_on()
-        if not self.is_active:
-            raise NetworkError("the server ended the call while it was being joined; join again")
+        if self.left_because is not None:
+            raise sent_away(self.left_because, "")
         async with asyncio.TaskGroup() as jobs:
             jobs.create_task(self._own.connect(connection))
             jobs.create_task(self._outputs.open(container))

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 from jackfield.log_limit import limited_logger
 from jackfield.session.data.readers import TextStreamReader
+from jackfield.session.makers import Makers
 from jackfield.session.messages import Messages
 from jackfield.session.participant import Participant
 from jackfield.session.room import Room
@@ -93,12 +94,14 @@ def checked(text: str) -> str:
 
 
 class Captions:
-    """What is being said, as text that others make of it; the newest `LINES` pieces by their id."""
+    """What is being said, as text that others make of it; the newest `LINES` pieces by their id. Of two who write down
+    the same person, the first is heard while they go on."""
 
     def __init__(self, room: Room, messages: Messages, emit: Callable[[Event], None]) -> None:
         self._room, self._emit = room, emit
         #: By whoever sent it, and its id: nobody overwrites what others said.
         self._lines: OrderedDict[tuple[str, str], Transcription] = OrderedDict()
+        self._makers = Makers()
         messages.path.incoming.handle_unless_asked("text", CAPTIONS_TOPIC, self._came)
 
     @property
@@ -129,7 +132,10 @@ class Captions:
 
     def tell(self, line: Transcription, sender: Participant | None = None) -> None:
         """It was said, as far as it goes."""
-        key = (sender.uid if sender is not None else "", line.id)
+        maker = sender.uid if sender is not None else ""
+        key = maker, line.id
+        if not self._makers.takes(line.participant.uid if line.participant else maker, maker):
+            return
         if self._lines.get(key) == line:
             return
         self._lines[key] = line

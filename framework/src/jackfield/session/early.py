@@ -3,11 +3,13 @@ know waits for it."""
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 from jackfield.session.connection import Connection
+from jackfield.values.events import LeaveReason
 
 #: A server that tells more than this in the seconds of a join is not at its senses.
 MOST = 1000
@@ -26,6 +28,8 @@ class Early:
         self._connection = connection
         self._kept: list[tuple[str, tuple[Any, ...]]] = []
         self._data: deque[Any] = deque(maxlen=MOST_DATA)
+        #: How the server ended the call, where it did before the call began.
+        self.ended: asyncio.Future[tuple[LeaveReason, str]] = asyncio.get_running_loop().create_future()
         connection.on_message, connection.on_end = self._keeping("on_message"), self._keeping("on_end")
         connection.on_track, connection.on_track_ended = self._keeping("on_track"), self._keeping("on_track_ended")
         connection.on_trouble = self._keeping("on_trouble")
@@ -44,6 +48,8 @@ class Early:
         return lambda *arguments: self._keep(name, arguments)
 
     def _keep(self, name: str, arguments: tuple[Any, ...]) -> None:
+        if name == "on_end" and not self.ended.done():
+            self.ended.set_result((arguments[0], arguments[1]))
         if len(self._kept) < MOST or name in ("on_end", "on_trouble"):
             self._kept.append((name, arguments))
         elif len(self._kept) == MOST:

@@ -21,6 +21,7 @@ from jackfield.session.hotplug import HotPlug
 from jackfield.session.listeners import Listeners
 from jackfield.session.moderation import Moderation
 from jackfield.session.own_media import OwnMedia
+from jackfield.session.trouble import sent_away
 from jackfield.values.findings import Finding
 from jackfield.values.people import CallToken, Place
 from jackfield.values.settings import SessionSettings
@@ -54,7 +55,7 @@ class Join:
         connecting = asyncio.ensure_future(self._connect(place, where, minted, fresh))
         ring = asyncio.ensure_future(self._key_ring())
         try:
-            await asyncio.gather(own, connecting, ring)
+            await _ready(connecting, own, ring)
         except BaseException:
             await self._undo(own, connecting, where, minted, ring)
             raise
@@ -66,7 +67,10 @@ class Join:
         try:
             await session.begin(early, container)
         except BaseException as exc:
+            ended = session.left_because
             await session.leave()
+            if ended is not None and isinstance(exc, Exception):
+                raise sent_away(ended, "") from exc
             raise exc.exceptions[0] if isinstance(exc, BaseExceptionGroup) else exc from None
         return session
 
@@ -108,3 +112,20 @@ class Join:
             doorway, connection, *_ = connected
             await connection.close()
             await doorway.http.close()
+
+
+async def _ready(connecting: asyncio.Future[tuple[Any, Any, Early, Any]], *others: asyncio.Future[Any]) -> None:
+    """All of it is done; raises at once where the server ends the call meanwhile, whatever still opens."""
+    ready, away = asyncio.gather(connecting, *others), asyncio.ensure_future(_sent_away(connecting))
+    try:
+        await asyncio.wait({ready, away}, return_when=asyncio.FIRST_COMPLETED)
+        await (ready if ready.done() else away)
+    finally:
+        away.cancel()
+        ready.cancel()
+        await asyncio.gather(away, ready, return_exceptions=True)
+
+
+async def _sent_away(connecting: asyncio.Future[tuple[Any, Any, Early, Any]]) -> None:
+    _, _, early, _ = await asyncio.shield(connecting)
+    raise sent_away(*await early.ended)

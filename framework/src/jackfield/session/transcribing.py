@@ -41,7 +41,7 @@ class Transcribing:
         (event ``transcription``, topic ``lk.transcription``).
 
         ``language`` is a BCP 47 tag, by default the setting ``caption_language``; another one than before takes its
-        place. One participant of a call does this: captions of two would be shown twice. `PluginError` says what to
+        place. Of two who do this, each person's words are shown as the first has them. `PluginError` says what to
         install where no plugin can, and which languages there are; `NotAllowed` when the token lets us send no data.
         """
         self._messages.check()

@@ -6,7 +6,7 @@ from typing import Literal
 
 from attrs import frozen
 
-from jackfield.values.errors import NetworkError
+from jackfield.values.errors import CallError, NetworkError, NotAllowed
 from jackfield.values.events import LeaveReason
 
 #: ``signalling``: the WebSocket is gone, media may still flow. ``media``: nothing comes over a path. Either is resumed.
@@ -35,3 +35,19 @@ class SentAway(NetworkError):
     def __init__(self, message: str, reason: LeaveReason | None) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+_ENDS = {
+    "ended": "the session was ended for everyone while you were joining it",
+    "replaced": "the same person joined this session again while you were joining it, there or on another machine",
+    "server": "the server was shut down while you were joining; try again in a moment",
+}
+
+
+def sent_away(reason: LeaveReason, message: str) -> CallError:
+    """The error of a join that the server ends with this before we are in the call."""
+    if reason == "removed":
+        return NotAllowed("a moderator removed you from the session while you were joining it")
+    return NetworkError(
+        _ENDS.get(reason) or f"the call ended while it was being joined: {message or reason}; join again"
+    )

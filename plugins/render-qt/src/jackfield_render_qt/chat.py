@@ -8,9 +8,10 @@ from typing import Any
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
+from jackfield.values.names import isolated
 from jackfield_render_qt import icons
 from jackfield_render_qt.colours import Colours
-from jackfield_render_qt.people import LONGEST_NAME
+from jackfield_render_qt.people import called
 
 #: So many messages are widgets, and so much of each is shown.
 _MOST, _LONGEST = 200, 4000
@@ -77,8 +78,8 @@ class ChatPane(QWidget):
         column = QVBoxLayout(box)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
-        name = "You" if message.is_own else str(message.participant.name)[:LONGEST_NAME]
-        head = _label(f"{name} · {time.strftime('%H:%M', time.localtime(message.sent_at))}")
+        name = "You" if message.is_own else called(message.participant)
+        head = _label(f"{isolated(name)} · {time.strftime('%H:%M', time.localtime(message.sent_at))}")
         head.setProperty("quiet", "true")
         text = message.text if len(message.text) <= _LONGEST else message.text[:_LONGEST] + "…"
         bubble = _label(_breakable(text))

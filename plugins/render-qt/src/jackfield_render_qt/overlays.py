@@ -8,6 +8,8 @@ from typing import Any
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from jackfield.values.names import isolated
+
 #: Toasts and captions are there for so long.
 TOAST_MS, CAPTION_MS = 4000, 6000
 _MOST_TOASTS = 3
@@ -90,7 +92,7 @@ class CaptionLine(QLabel):
     def say(self, who: str, words: str) -> None:
         """These are the newest."""
         words = words if len(words) <= 220 else "…" + words[-219:]
-        self.setText(f"{who}: {words}" if who else words)
+        self.setText(f"{isolated(who)}: {words}" if who else words)
         self.setVisible(bool(words.strip()))
         self._gone.start(CAPTION_MS)
         self.place()

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from attrs import frozen
 
+from jackfield.values.names import isolated, shown_name
+
 #: Longer names are cut: somebody may call themselves by five hundred emoji.
 LONGEST_NAME = 60
 
@@ -30,7 +32,7 @@ class Person:
     @property
     def label(self) -> str:
         """The name, and whether it is ourselves."""
-        return f"{self.name} (you)" if self.is_local else self.name
+        return f"{isolated(self.name)} (you)" if self.is_local else self.name
 
     @property
     def initials(self) -> str:
@@ -49,12 +51,17 @@ class Person:
         return ", ".join(said)
 
 
+def called(participant: Any, longest: int = LONGEST_NAME) -> str:
+    """Their name, as it is shown and no longer."""
+    name = shown_name(str(participant.name), participant.uid)
+    return name if len(name) <= longest else name[: longest - 1] + "…"
+
+
 def person(participant: Any, pinned_uid: str | None = None) -> Person:
     """What this participant is at the moment."""
-    name = " ".join(str(participant.name or participant.uid).split())
     return Person(
         uid=participant.uid,
-        name=name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…",
+        name=called(participant),
         is_local=participant.is_local,
         is_muted=participant.audio_muted,
         is_paused=participant.video_paused,

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from jackfield.roles import RenderedCall, Renderer, Unwatch
+from jackfield.values.names import isolated
 from jackfield_render_qt import container as containers
 from jackfield_render_qt.crossing import Crossing
 from jackfield_render_qt.options import Options
+from jackfield_render_qt.people import called
 from jackfield_render_qt.pump import Pump, delete_deferred, has_loop
 from jackfield_render_qt.view import CallView
 
@@ -26,6 +28,7 @@ _CHANGES = (
 )
 #: Tracks are taken and let go of at once.
 _TRACKS = ("track_subscribed", "track_unsubscribed", "own_track_started", "own_track_ended")
+MUTED, PAUSED = "A moderator muted you", "A moderator turned off your camera"
 _ENDS = {
     "left": "You have left the call.",
     "removed": "You were removed from the call.",
@@ -88,14 +91,16 @@ class QtRenderer:
         self._unwatch.append(self._call.on(name, tell))
 
     def _hear_words(self) -> None:
-        self._hear("participant_joined", lambda view, event: view.say(f"{event.participant.name[:60]} joined"))
-        self._hear("participant_left", lambda view, event: view.say(f"{event.participant.name[:60]} left"))
+        self._hear("participant_joined", lambda view, event: view.say(f"{_named(event)} joined"))
+        self._hear("participant_left", lambda view, event: view.say(f"{_named(event)} left"))
         self._hear("chat_message", lambda view, event: view.heard_message(event))
         self._hear("transcription", lambda view, event: view.heard_words(event))
         self._hear("idle_prompt", lambda view, event: view.idle.ask(event.seconds_left))
         self._hear("idle_prompt_ended", lambda view, event: view.idle.end())
         self._hear("connection_lost", lambda view, event: view.veil.say("Reconnecting …"))
         self._hear("connection_restored", lambda view, event: view.veil.hide())
+        self._hear("audio_muted", lambda view, event: view.say(MUTED) if event.by_moderator else None)
+        self._hear("video_paused", lambda view, event: view.say(PAUSED) if event.by_moderator else None)
         self._hear("talking_while_muted", lambda view, event: view.say("You are muted"))
         self._hear("error", lambda view, event: view.say(event.error.message))
         self._hear("session_left", lambda view, event: view.over(_ENDS.get(event.reason, "The call is over.")))
@@ -122,3 +127,7 @@ class QtRenderer:
             view.hide()
             view.setParent(None)
             view.deleteLater()
+
+
+def _named(event: Any) -> str:
+    return isolated(called(event.participant))

@@ -18,6 +18,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QWidget
 
+from jackfield.values.names import isolated
 from jackfield_render_qt import icons
 from jackfield_render_qt.colours import Colours, of_person
 from jackfield_render_qt.people import Person
@@ -198,7 +199,7 @@ class Tile(QWidget):
         marks = []
         if self.source == "camera":
             marks = [("mic-off", "#ff9c9c")] * person.is_muted + [("pin", "#ffffff")] * person.is_pinned
-        words = f"{person.name}’s screen" if self.source == "screen" else person.label
+        words = f"{isolated(person.name)}’s screen" if self.source == "screen" else person.label
         self._pill(painter, QPoint(8, self.height() - 8), words, marks)
         if person.hand_at is not None and self.source == "camera":
             self._round(painter, QRectF(8, 8, 30, 30), "hand", "#ffd993")

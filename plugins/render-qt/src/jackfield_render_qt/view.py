@@ -8,13 +8,14 @@ from PySide6.QtCore import QEvent, QPoint, Qt, QTimer
 from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
+from jackfield.values.names import isolated
 from jackfield_render_qt.colours import colours_for, style_sheet
 from jackfield_render_qt.controls import BUTTONS, Controls
 from jackfield_render_qt.crossing import Crossing
 from jackfield_render_qt.header import Header
 from jackfield_render_qt.menus import Menus
 from jackfield_render_qt.overlays import CaptionLine, IdlePrompt, Toasts, Veil, placed
-from jackfield_render_qt.people import Person, person
+from jackfield_render_qt.people import Person, called, person
 from jackfield_render_qt.settings_dialog import SettingsDialog
 from jackfield_render_qt.side import WIDTH, SidePanel
 from jackfield_render_qt.stage import Stage, screen_key
@@ -157,14 +158,14 @@ class CallView(QWidget):
             self._crossing.call(lambda: self._call.set_chat_button_unread_count(0))
         elif not message.is_own and not self._call.settings.hide_chat_button:
             text = " ".join(message.text.split())
-            self.say(f"{message.participant.name[:40]}: {text[:80]}{'…' if len(text) > 80 else ''}")
+            self.say(f"{isolated(called(message.participant, 40))}: {text[:80]}{'…' if len(text) > 80 else ''}")
         self.soon()
 
     def heard_words(self, line: Any) -> None:
         """Somebody said this."""
         if self.shows_captions:
             self.captions.above = self.stage.free_above
-            self.captions.say(line.participant.name[:40] if line.participant else "", line.text)
+            self.captions.say(called(line.participant, 40) if line.participant else "", line.text)
 
     def over(self, words: str) -> None:
         """The call has ended."""

@@ -7,7 +7,11 @@ from typing import Any
 from attrs import define
 
 from jackfield.roles import RenderedCall, Renderer
+from jackfield.values.settings import SETTINGS
 from jackfield_render_terminal.options import Options
+
+#: What can be hidden is hidden, what there is no room for in a terminal too; and what the line at the top says.
+ACTS_ON = frozenset({"title", *(name for name in SETTINGS if name.startswith("hide_"))})
 
 
 @define
@@ -17,6 +21,8 @@ class TerminalRendererFactory:
     options: Options
     name: str = "render-terminal"
     rank: int = 5
+    #: Settings on which it acts.
+    acts_on: frozenset[str] = ACTS_ON
 
     async def open(self, call: RenderedCall, container: Any) -> Renderer:
         """The terminal is taken over. `ContainerError` where there is none."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from jackfield.roles import RenderedCall
+from jackfield.values.names import shown_name
 from jackfield_render_terminal.cells import Screen
 from jackfield_render_terminal.keys import TITLES, keys_of
 from jackfield_render_terminal.picture import Picture
@@ -127,4 +128,4 @@ def _chat(screen: Screen, call: RenderedCall, row: int, typing: str) -> None:
 
 
 def _name(person: Any) -> str:
-    return (person.name or person.uid) if person is not None else "somebody"
+    return shown_name(person.name, person.uid) if person is not None else "somebody"

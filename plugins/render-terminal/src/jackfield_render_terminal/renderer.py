@@ -36,6 +36,8 @@ class TerminalRenderer:
             call.on("own_track_started", lambda event: self._take(event.track)),
             call.on("own_track_ended", lambda event: self._drop(event.track)),
             call.on("chat_message", lambda event: self._read()),
+            call.on("audio_muted", lambda event: self._say("a moderator muted you") if event.by_moderator else None),
+            call.on("video_paused", lambda event: self._say("a moderator paused you") if event.by_moderator else None),
         ]
         for track in (*call.tracks(), *call.own_tracks()):
             self._take(track)

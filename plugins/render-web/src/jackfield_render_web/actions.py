@@ -2,62 +2,112 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
+
+from attrs import frozen
 
 from jackfield.roles import RenderedCall
 
 #: The longest message of the chat that is taken from a page, in characters.
 CHAT_MAX = 100_000
+_WORDS: dict[type, str] = {str: "a text", bool: "true or false"}
+_KINDS = ("camera", "microphone", "speaker")
 
 
-def actions(call: RenderedCall) -> dict[str, Callable[..., Awaitable[Any]]]:
-    """Name → what it does; nothing else of the call can be reached from a page."""
+@frozen
+class Action:
+    """What a page may ask for, and the types of what it has to give."""
+
+    name: str
+    act: Callable[..., Awaitable[Any]]
+    takes: tuple[type, ...] = ()
+
+    async def __call__(self, given: Any) -> Any:
+        """What comes of it. ``ValueError`` for anything but what it takes, in words for people."""
+        values = given if isinstance(given, list) else [given]
+        if len(values) != len(self.takes):
+            raise ValueError(f"{self._taken()}; {len(values)} {'was' if len(values) == 1 else 'were'} given")
+        for value, kind in zip(values, self.takes, strict=True):
+            if type(value) is not kind:
+                raise ValueError(f"{self._taken()}; {_named(value)} was given")
+            if isinstance(value, str) and not _is_whole(value):
+                raise ValueError(f"{self._taken()}; what was given has half a character in it")
+        return await self.act(*values)
+
+    def _taken(self) -> str:
+        return f"{self.name!r} takes {' and '.join(_WORDS[kind] for kind in self.takes) or 'nothing'}"
+
+
+def actions(call: RenderedCall) -> dict[str, Action]:
+    """By name; nothing else of the call can be reached from a page."""
     target: Any = call
 
     async def devices(kind: str) -> list[dict[str, str]]:
-        found = target.devices(kind)
+        found = target.devices(_kind(kind))
         return [{"id": each.id, "label": each.label} for each in found if each.state in ("ready", "busy")]
 
     async def use(kind: str, device: str) -> None:
         setters = {"camera": target.set_camera, "microphone": target.set_microphone, "speaker": target.set_speaker}
-        if kind not in setters:
-            raise ValueError(f"there is no device of kind {kind!r}")
-        await setters[kind](str(device))
+        await setters[_kind(kind)](device)
 
     async def chat(text: str) -> None:
-        await target.send_chat(str(text)[: CHAT_MAX + 1])
-
-    async def layout(name: str) -> None:
-        target.set_layout(str(name))
-
-    async def stay() -> None:
-        target.stay()
+        if len(text) > CHAT_MAX:
+            raise ValueError(f"a chat message has {CHAT_MAX} characters at most; this one has {len(text)}: shorten it")
+        await target.send_chat(text)
 
     async def people(visible: bool) -> None:
         (target.show_participant_list if visible else target.hide_participant_list)()
 
     async def pin(uid: str) -> None:
         if uid:
-            target.pin_participant(str(uid))
+            target.pin_participant(uid)
         else:
             target.unpin_participant()
 
-    async def read() -> None:
-        target.set_chat_button_unread_count(0)
+    listed = (
+        Action("press", target.press, (str,)),
+        Action("devices", devices, (str,)),
+        Action("use", use, (str, str)),
+        Action("chat", chat, (str,)),
+        Action("layout", _at_once(target.set_layout), (str,)),
+        Action("stay", _at_once(target.stay)),
+        Action("people", people, (bool,)),
+        Action("pin", pin, (str,)),
+        Action("read", _at_once(lambda: target.set_chat_button_unread_count(0))),
+        Action("mute", target.mute_participant, (str,)),
+        Action("pause", target.pause_participant_video, (str,)),
+        Action("remove", target.remove_participant, (str,)),
+        Action("end", target.end_for_all),
+    )
+    return {each.name: each for each in listed}
 
-    return {
-        "press": lambda button: target.press(str(button)),
-        "devices": devices,
-        "use": use,
-        "chat": chat,
-        "layout": layout,
-        "stay": stay,
-        "people": people,
-        "pin": pin,
-        "read": read,
-        "mute": lambda uid: target.mute_participant(str(uid)),
-        "pause": lambda uid: target.pause_participant_video(str(uid)),
-        "remove": lambda uid: target.remove_participant(str(uid)),
-        "end": target.end_for_all,
-    }
+
+def _at_once(act: Callable[..., object]) -> Callable[..., Awaitable[None]]:
+    async def acted(*values: Any) -> None:
+        act(*values)
+
+    return acted
+
+
+def unknown(name: str, known: Sequence[str]) -> ValueError:
+    """For what cannot be asked for."""
+    return ValueError(f"there is nothing to do by the name of {name[:40]!r}; there are {', '.join(known)}")
+
+
+def _kind(kind: str) -> str:
+    if kind not in _KINDS:
+        raise ValueError(f"there is no device of kind {kind[:40]!r}; there are {', '.join(_KINDS)}")
+    return kind
+
+
+def _named(value: Any) -> str:
+    """What a page gave, as its own language calls it."""
+    if value is None:
+        return "null"
+    kinds: dict[type, str] = {**_WORDS, int: "a number", float: "a number", list: "a list", dict: "an object"}
+    return kinds.get(type(value), "something else")
+
+
+def _is_whole(text: str) -> bool:
+    return not any("\ud800" <= each <= "\udfff" for each in text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
@@ -9,6 +10,8 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+#: The secret has come within this time.
+SECRET_S = 10.0
 COOKIE = "jackfield_screen"
 _HOSTS = frozenset({"127.0.0.1", "localhost"})
 _POLICY = (
@@ -58,7 +61,12 @@ class Door:
 
     async def enter(self, request: web.Request) -> web.Response:
         """The secret, for a cookie."""
-        if not hmac.compare_digest((await request.read())[:200], self.secret.encode()):
+        try:
+            async with asyncio.timeout(SECRET_S):
+                told = await request.read()
+        except TimeoutError:
+            raise web.HTTPRequestTimeout from None
+        if not hmac.compare_digest(told[:200], self.secret.encode()):
             return web.json_response({"message": "This link does not open the call: ask for a new one."}, status=403)
         response = web.json_response({})
         response.set_cookie(self._name, self._cookie, httponly=True, samesite="Strict", path="/")

@@ -8,7 +8,11 @@ from attrs import define
 
 from jackfield.roles import RenderedCall, Renderer
 from jackfield.values.errors import ContainerError
+from jackfield.values.settings import SETTINGS
 from jackfield_render_web.options import Options
+
+#: Every part of the page that can be hidden, and what its header says.
+ACTS_ON = frozenset({"title", *(name for name in SETTINGS if name.startswith("hide_"))})
 
 
 @define
@@ -18,6 +22,8 @@ class WebRendererFactory:
     options: Options
     name: str = "render-web"
     rank: int = 40
+    #: Settings on which the page acts.
+    acts_on: frozenset[str] = ACTS_ON
 
     async def open(self, call: RenderedCall, container: Any) -> Renderer:
         """A page that shows the call. `ContainerError` for a container: a browser opens the address."""

@@ -8,6 +8,7 @@ import attrs
 
 from jackfield.roles import RenderedCall
 from jackfield.values.events import ChatMessage, Transcription
+from jackfield.values.names import shown_name
 from jackfield.values.settings import SessionSettings
 
 _KINDS = ("camera", "microphone", "speaker")
@@ -54,7 +55,8 @@ def hidden_by(settings: SessionSettings) -> list[str]:
 
 
 def _caption(line: Transcription) -> dict[str, Any]:
-    name = line.participant.name if line.participant else ""
+    person = line.participant
+    name = shown_name(person.name, person.uid) if person else ""
     return {"id": line.id, "name": name, "text": line.text[-CAPTION_MAX:], "isFinal": line.final}
 
 
@@ -67,7 +69,7 @@ def _rests(track: Any) -> bool:
 def _person(person: Any, pictures: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "id": person.uid,
-        "name": person.name or person.uid,
+        "name": shown_name(person.name, person.uid),
         "isLocal": person.is_local,
         "isMuted": person.audio_muted,
         "isSpeaking": person.is_speaking,
@@ -85,7 +87,7 @@ def message_of(message: ChatMessage) -> dict[str, Any]:
     return {
         "id": message.id,
         "from": person.uid,
-        "name": person.name or person.uid,
+        "name": shown_name(person.name, person.uid),
         "isOwn": message.is_own,
         "text": message.text,
         "at": round(message.sent_at * 1000),

@@ -4,32 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import Any
 
 from aiohttp import WSMsgType, web
 from attrs import define, field
 
+from jackfield.log_limit import limited_logger
 from jackfield.roles import RenderedCall, RenderedTrack, Unwatch
 from jackfield.values.errors import CallError
 from jackfield.values.events import ChatMessage
 from jackfield.values.media import EncodedFrame
-from jackfield_render_web.actions import actions
+from jackfield_render_web.actions import actions, unknown
 from jackfield_render_web.frames import packed
 from jackfield_render_web.state import message_of, state_of
 
-logger = logging.getLogger("jackfield.render-web")
+logger = limited_logger("jackfield.render-web")
 
 #: How often the page is told what has changed.
 LOOK_S = 0.15
 #: So many bytes of one picture may wait for a page that does not keep up: then they are let go of, and it is given
 #: nothing of that picture before the next keyframe.
 WAITING_MAX = 512 << 10
+#: Characters that may wait for a page that does not keep up, beside the first of them: then it is let go of.
+WORDS_MAX = 4 << 20
 #: The longest message of a page.
 MESSAGE_MAX = 1 << 20
+#: What a page may have asked for without an answer yet.
+ASKED_MAX = 64
 
 
 @define(eq=False)
@@ -54,9 +57,15 @@ class Viewer:
         self._numbers = count(1)
         self._wanted: frozenset[str] = frozenset()
         self._texts: deque[str] = deque()
+        #: How everything stands, where the page has not been told yet: the newest alone.
+        self._state = ""
+        self._waiting = 0
+        #: Whether the page took so little that it is let go of; its connection is then to be broken off.
+        self.is_behind = False
         self._frames: deque[tuple[_Stream, bytes]] = deque()
         self._something = asyncio.Event()
         self._told = ""
+        self._reading: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def run(self) -> None:
@@ -64,20 +73,27 @@ class Viewer:
         tracks = ("track_subscribed", "track_unsubscribed", "own_track_started", "own_track_ended")
         unwatches = [self._call.on(name, lambda _: self._match()) for name in tracks]
         unwatches.append(self._call.on("chat_message", self._wrote))
+        for name, what in (("audio_muted", "microphone"), ("video_paused", "camera")):
+            unwatches.append(self._call.on(name, lambda event, what=what: self._turned_off(event, what)))  # type: ignore[misc]
         jobs = [asyncio.create_task(job) for job in (self._write(), self._look())]
         self._say(chat=[message_of(each) for each in self._call.chat])
+        reading = self._reading = asyncio.create_task(self._read())
         try:
-            async for message in self._socket:
-                if message.type == WSMsgType.TEXT:
-                    self._heard(message.data)
+            await asyncio.wait([reading])
         finally:
             for unwatch in unwatches:
                 unwatch()
-            for task in (*jobs, *self._tasks):
+            ending = (reading, *jobs, *self._tasks)
+            for task in ending:
                 task.cancel()
-            await asyncio.gather(*jobs, *self._tasks, return_exceptions=True)
+            await asyncio.gather(*ending, return_exceptions=True)
             for stream in self._streams.values():
                 stream.unwatch()
+
+    async def _read(self) -> None:
+        async for message in self._socket:
+            if message.type == WSMsgType.TEXT:
+                self._heard(message.data)
 
     async def over(self, reason: str) -> None:
         """The call is over: the page is told, and let go of."""
@@ -92,19 +108,37 @@ class Viewer:
 
     # --- what the page is told
     def _say(self, **what: Any) -> None:
-        self._texts.append(json.dumps(what))
+        if self.is_behind:
+            return
+        text = json.dumps(what)
+        self._texts.append(text)
+        self._waiting += len(text)
+        if self._waiting - len(self._texts[0]) > WORDS_MAX:
+            self._fall_behind()
         self._something.set()
+
+    def _fall_behind(self) -> None:
+        """Words cannot be left out, and are not kept without end either."""
+        logger.warning("a page does not read what it is told: it is let go of, and can be opened again")
+        self.is_behind = True
+        self._texts.clear()
+        if self._reading is not None:
+            self._reading.cancel()
 
     def _wrote(self, message: ChatMessage) -> None:
         self._say(chat=[message_of(message)])
 
+    def _turned_off(self, event: Any, what: str) -> None:
+        if event.by_moderator:
+            self._say(turnedOff=what)
+
     async def _look(self) -> None:
         while True:
-            state = state_of(self._call)
-            text = json.dumps(state)
+            text = json.dumps(state_of(self._call))
             if text != self._told:
                 self._told = text
-                self._say(state=state)
+                self._state = f'{{"state": {text}}}'
+                self._something.set()
                 self._match()
             await asyncio.sleep(LOOK_S)
 
@@ -113,7 +147,7 @@ class Viewer:
             while True:
                 await self._something.wait()
                 self._something.clear()
-                while self._texts or self._frames:
+                while self._texts or self._state or self._frames:
                     await self._write_next()
         except (ConnectionError, RuntimeError):
             await self._socket.close()
@@ -122,7 +156,11 @@ class Viewer:
         """Words before pictures: a message does not wait for what is seen."""
         if self._texts:
             await self._socket.send_str(self._texts[0])
-            self._texts.popleft()
+            self._waiting -= len(self._texts.popleft())
+            return
+        if self._state:
+            text, self._state = self._state, ""
+            await self._socket.send_str(text)
             return
         stream, data = self._frames.popleft()
         stream.waiting -= len(data)
@@ -181,24 +219,32 @@ class Viewer:
             self._streams[broken].waits = True
             self._streams[broken].track.request_keyframe()
         name = asked.get("do")
-        if isinstance(name, str) and name in self._actions:
-            arguments = asked.get("with", [])
-            self._act(asked.get("id"), self._actions[name], arguments if isinstance(arguments, list) else [])
+        if isinstance(name, str):
+            self._act(asked.get("id"), name, asked.get("with", []))
 
-    def _act(self, number: Any, action: Callable[..., Awaitable[Any]], arguments: list[Any]) -> None:
-        async def acted() -> None:
-            try:
-                self._say(done=number, answer=await action(*arguments))
-            except CallError as error:
-                self._say(done=number, error={"code": error.code, "message": error.message})
-            except (TypeError, ValueError) as error:
-                self._say(done=number, error={"code": "VALIDATION_ERROR", "message": str(error)})
-            except Exception as error:
-                logger.exception("what a page asked for failed; the call goes on")
-                self._say(
-                    done=number, error={"code": "ERROR_INTERNAL", "message": f"it failed: {type(error).__name__}"}
-                )
-
-        task = asyncio.create_task(acted())
+    def _act(self, asked: Any, name: str, given: Any) -> None:
+        number = asked if type(asked) is int else None
+        if len(self._tasks) >= ASKED_MAX:
+            self._say(done=number, error=_error("ERROR_BUSY", f"{ASKED_MAX} things are under way: ask again later"))
+            return
+        task = asyncio.create_task(self._acted(number, name, given))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _acted(self, number: int | None, name: str, given: Any) -> None:
+        try:
+            if name not in self._actions:
+                raise unknown(name, list(self._actions))
+            self._say(done=number, answer=await self._actions[name](given))
+        except CallError as error:
+            self._say(done=number, error=_error(error.code, error.message))
+        except ValueError as error:
+            self._say(done=number, error=_error("VALIDATION_ERROR", str(error)))
+        except Exception:
+            logger.exception("what a page asked for failed; the call goes on")
+            why = "that failed; the log of the program says why, and the call goes on"
+            self._say(done=number, error=_error("ERROR_INTERNAL", why))
+
+
+def _error(code: str, message: str) -> dict[str, str]:
+    return {"code": code, "message": message}

@@ -75,7 +75,8 @@ class RecorderProcess:
             async with asyncio.timeout(BEGIN_S):
                 await asyncio.shield(self._begun)
         except TimeoutError:
-            await self.stop()
+            self._kill()  # it has nothing to make whole, and whoever asked waits no longer than a little more
+            await self.ended()
             raise NetworkError(f"the recorder did not begin within {BEGIN_S:g} s; try again") from None
 
     async def ended(self) -> str:
@@ -91,9 +92,12 @@ class RecorderProcess:
                 await self.ended()
         except TimeoutError:
             logger.warning("a recorder did not end in %g s and is killed; its files may lack their last second", END_S)
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
+            self._kill()
             await self.ended()
+
+    def _kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
 
     async def _read(self) -> str:
         assert self._process.stdout is not None

@@ -15,8 +15,6 @@ _PAGE: Final = """<!doctype html>
 """
 _NOT_BUILT: Final = """<p>This server runs, but its web client has not been built. In the checkout, run:</p>
 <pre>make setup</pre><p>and load this page again. An installed package has the client inside.</p>"""
-_WELCOME: Final = """<p>This server is up. A session is at <code>/join/SESSION</code>: open the link that you were
-sent, or ask whoever runs this server for one.</p>"""
 
 
 class Pages:
@@ -30,16 +28,27 @@ class Pages:
         return [
             web.get("/", self.welcome),
             web.get("/join/{session_id}", self.join),
+            web.get("/favicon.ico", self.icon),
             web.get("/{path:(?:assets/.+|[A-Za-z0-9_-]+\\.(?:js|css|svg|png|ico|webmanifest|txt))}", self.file),
         ]
 
     async def welcome(self, request: web.Request) -> web.StreamResponse:
-        """What this is, for who came without a session."""
-        return _html(_WELCOME)
+        """What can be done here, for who came without a session."""
+        return self._page("welcome.html")
 
     async def join(self, request: web.Request) -> web.StreamResponse:
         """The page of one session. It reads the session from the address and the invite from the fragment."""
-        page = self._static / "index.html"
+        return self._page("index.html")
+
+    async def icon(self, request: web.Request) -> web.StreamResponse:
+        """For browsers that ask by this name whatever a page says; the pages name it themselves."""
+        found = next(iter((self._static / "assets").glob("icon-*.svg")), None)
+        if found is None:
+            return web.Response(status=204)
+        return web.FileResponse(found, headers={"Cache-Control": "public, max-age=86400"})
+
+    def _page(self, name: str) -> web.StreamResponse:
+        page = self._static / name
         if not page.is_file():
             return _html(_NOT_BUILT, status=503)
         return web.FileResponse(page, headers={"Cache-Control": "no-cache"})

@@ -15,18 +15,18 @@ MOST_PER_ADDRESS: Final = 256
 #: A connection without a request, or with one that does not end, is closed after this time.
 IDLE_S: Final = 30.0
 
-logger = limited_logger("jackfield.server")
-
 
 class Door:
     """Makes the protocol of each connection, as `asyncio.loop.create_server` wants it.
 
-    An address that has ``most_per_address`` connections gets no more; None where all come from one proxy.
+    An address that has ``most_per_address`` connections gets no more; None where all come from one proxy. ``of`` is the
+    name of the logger that is told.
     """
 
-    def __init__(self, served: Callable[[], asyncio.Protocol], most_per_address: int | None) -> None:
+    def __init__(self, served: Callable[[], asyncio.Protocol], most_per_address: int | None, of: str) -> None:
         self._served = served
         self._most = most_per_address
+        self._logger = limited_logger(of)
         self._open: dict[str, list[asyncio.BaseTransport]] = {}
         self._tidied_at = 1000
 
@@ -57,7 +57,7 @@ class Door:
         address = _address(transport)
         here = self._open[address] = _living(self._open.get(address, []))
         if len(here) >= self._most:
-            logger.info("%s has %d connections and gets no more", address, len(here))
+            self._logger.info("%s has %d connections and gets no more", address, len(here))
             return False
         here.append(transport)
         return True
@@ -82,10 +82,11 @@ def _address(transport: asyncio.BaseTransport) -> str:
     return str((transport.get_extra_info("peername") or ("",))[0])
 
 
-def http_logger() -> logging.Logger:
-    """For aiohttp. Its words on a request that cannot be read quote the request, and tokens stand in addresses."""
-    logging.getLogger("jackfield.server.http").addFilter(_without_words)
-    return limited_logger("jackfield.server.http")
+def http_logger(of: str) -> logging.Logger:
+    """For aiohttp, below the logger ``of``. Its words on a request that cannot be read quote the request, and tokens
+    stand in addresses; a connection that breaks off is nobody's fault, and not told."""
+    logging.getLogger(f"{of}.http").addFilter(_without_words)
+    return limited_logger(f"{of}.http")
 
 
 def _without_words(record: logging.LogRecord) -> bool:
@@ -94,4 +95,4 @@ def _without_words(record: logging.LogRecord) -> bool:
         record.levelno, record.levelname = logging.INFO, "INFO"
         record.msg, record.args = "a request that cannot be read: %s", (type(error).__name__,)
         record.exc_info = record.exc_text = None
-    return True
+    return not isinstance(error, ConnectionError)
