@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
 import os
 import signal
@@ -15,6 +14,7 @@ import attrs
 
 from jackfield import runtime, state
 from jackfield.server.app import MakeMedia, MediaServer, Server, run
+from jackfield.server.collector import spared_collector
 from jackfield.server.options import join_addresses
 from jackfield.server.settings import ServerSettings
 from jackfield.values.errors import SettingsError
@@ -71,7 +71,7 @@ async def host(
     server = await _opened(settings, make_media, clock)
     stop, at_once = asyncio.Event(), asyncio.Event()
     try:
-        with _signals(stop, at_once), _spared_collector():
+        with _signals(stop, at_once), spared_collector():
             findable = await _register(server, clock)
             told(Started(server.url, server.port, server.udp_port, os.getpid(), findable))
             idle = asyncio.create_task(_stop_when_idle(server, stop, poll_s)) if settings.idle_s else None
@@ -84,22 +84,6 @@ async def host(
     finally:
         runtime.remove(server.instance)
         await server.close()
-
-
-@contextlib.contextmanager
-def _spared_collector() -> Iterator[None]:
-    """What is there now stays, and is not looked through again; packets come and go without cycles.
-
-    Left as it is, the collector takes a twentieth of the time that forwarding takes, in pauses that calls can hear.
-    """
-    before = gc.get_threshold()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-        gc.unfreeze()
 
 
 async def _make_room() -> None:
