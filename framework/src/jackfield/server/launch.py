@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import attrs
 
@@ -32,16 +32,21 @@ class Started:
     url: str
     port: int
     udp_port: int
+    udp_ports: Sequence[int]
     pid: int
     findable: bool
 
 
 def make_sfu(settings: ServerSettings, udp_port: int) -> MediaServer:
-    """The SFU of these settings, not yet started; or what stands for a LiveKit server in its place."""
+    """The SFU of these settings, not yet started; or what stands for several, or for a LiveKit server, in its place."""
     if settings.livekit is not None:
         from jackfield.server.livekit import LiveKitMedia
 
         return LiveKitMedia(settings.livekit, settings.signing_key)
+    if settings.workers > 1:
+        from jackfield.server.workers import WorkersMedia
+
+        return WorkersMedia(settings, udp_port)
     from jackfield.server.sfu import Limits, Sfu
 
     return Sfu(
@@ -73,7 +78,7 @@ async def host(
     try:
         with _signals(stop, at_once), spared_collector():
             findable = await _register(server, clock)
-            told(Started(server.url, server.port, server.udp_port, os.getpid(), findable))
+            told(Started(server.url, server.port, server.udp_port, server.udp_ports, os.getpid(), findable))
             idle = asyncio.create_task(_stop_when_idle(server, stop, poll_s)) if settings.idle_s else None
             try:
                 await run(server, stop, at_once=at_once)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from aiohttp import web
 from attrs import frozen
@@ -24,6 +24,7 @@ from jackfield.server.sfu.rooms import Rooms
 from jackfield.server.sfu.tokens import Grants, Refused, Verifier
 
 logger = limited_logger(__name__)
+_M = TypeVar("_M", bound=Message)
 
 PATH = "/twirp/livekit.RoomService/{method}"
 #: 64 KiB of metadata or data, however JSON writes them.
@@ -274,7 +275,7 @@ async def _body(request: web.Request) -> bytes:
     return bytes(found)
 
 
-def read_message(kind: type[Message], body: bytes, *, is_json: bool) -> Message:
+def read_message(kind: type[_M], body: bytes, *, is_json: bool) -> _M:
     """The message in a body; `TwirpError` when there is none."""
     message = kind()
     try:
