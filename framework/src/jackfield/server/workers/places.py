@@ -36,7 +36,7 @@ class Places:
     def of(self, room: str) -> Worker | None:
         """The worker that has it."""
         place = self._places.get(room)
-        return place.worker if place is not None else None
+        return place.worker if place is not None and place.worker.is_up else None
 
     @contextmanager
     def held(self, room: str, *, resumes: bool = False) -> Iterator[Worker]:
@@ -45,9 +45,9 @@ class Places:
         Who ``resumes`` a call in a room that is gone is sent where it was. `Refused` where no worker takes one more.
         """
         place = self._places.get(room)
-        if place is None:
+        if place is None or not place.worker.is_up:
             former = self._former.get(room) if resumes else None
-            place = self._places[room] = _Place(former if former and former.running else self.lightest())
+            place = self._places[room] = _Place(former if former and former.is_up else self.lightest())
         place.uses += 1
         try:
             yield place.worker
@@ -69,7 +69,7 @@ class Places:
 
     def running(self) -> list[Worker]:
         """Those that are there now."""
-        return [worker for worker in self._workers if worker.running is not None]
+        return [worker for worker in self._workers if worker.is_up]
 
     def looked(self, worker: Worker, number: int, rooms: frozenset[str]) -> None:
         """At this look the worker had these rooms; those that it no longer has are over."""

@@ -65,6 +65,8 @@ class Running:
         hear: Listener,
     ) -> None:
         self.udp_port = udp_port
+        #: Nothing can be asked of it any more.
+        self.is_gone = False
         self._process, self._http, self._line, self._hear = process, http, line, hear
         self._asked: dict[int, asyncio.Future[Any]] = {}
         self._count = 0
@@ -110,8 +112,7 @@ class Running:
     # --- asked
     async def ask(self, method: str, words: Mapping[str, Any] | None = None, *, limit_s: float = ANSWER_S) -> Any:
         """The answer; `ConnectionError` where it is gone, `TimeoutError` where it says nothing."""
-        if self._line.closed:
-            raise ConnectionResetError("the worker is gone")
+        self._require()
         self._count += 1
         number = self._count
         answer = self._asked[number] = asyncio.get_running_loop().create_future()
@@ -124,6 +125,7 @@ class Running:
 
     async def fetch(self, request: web.Request, path: str, body: bytes | None = None) -> Answered:
         """What it says to this request, asked under ``path``. One of `UNREACHABLE` where it is gone."""
+        self._require()
         async with (
             asyncio.timeout(ANSWER_S),
             self._http.request(
@@ -135,6 +137,7 @@ class Running:
 
     async def connect(self, request: web.Request) -> aiohttp.ClientWebSocketResponse:
         """The WebSocket of this request there. One of `UNREACHABLE` where it is gone, or refuses."""
+        self._require()
         async with asyncio.timeout(ANSWER_S):
             return await self._http.ws_connect(
                 URL(request.path_qs, encoded=True),
@@ -143,6 +146,10 @@ class Running:
                 autoping=False,
                 compress=0,
             )
+
+    def _require(self) -> None:
+        if self.is_gone or self._line.closed:
+            raise ConnectionResetError("the worker is gone")
 
     # --- the end
     def kill(self) -> None:
@@ -172,6 +179,7 @@ class Running:
                 if message.type is WSMsgType.TEXT:
                     self._take(json.loads(message.data))
         finally:
+            self.is_gone = True
             self._end_input()
             try:
                 async with asyncio.timeout(_GONE_S):

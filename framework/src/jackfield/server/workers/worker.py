@@ -58,6 +58,11 @@ class Worker:
 
     # --- how it stands
     @property
+    def is_up(self) -> bool:
+        """Whether it can be asked."""
+        return self.running is not None and not self.running.is_gone
+
+    @property
     def people(self) -> int:
         """How many take part in its rooms; recorders and agents are not counted."""
         return sum(not who.dependent for people in self._calls.values() for who in people.values())
