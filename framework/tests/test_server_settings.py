@@ -174,3 +174,33 @@ def test_no_turn_server(text: str) -> None:
 def test_reachable_addresses_are_no_loopback() -> None:
     """Other machines are never sent to 127.0.0.1."""
     assert not [address for address in addresses.reachable() if address.startswith("127.")]
+
+
+def test_workers_are_a_number_or_one_for_each_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A number, in words too; ``auto`` counts the cores that this process may use."""
+    assert server_settings({}).workers == 1
+    assert [server_settings({"workers": wanted}).workers for wanted in (3, "3", " 3 ")] == [3, 3, 3]
+    monkeypatch.setattr("jackfield.server.options._cores", lambda: 6)
+    assert server_settings({"workers": "auto"}).workers == 6
+    monkeypatch.setattr("jackfield.server.options._cores", lambda: 999)
+    assert check(server_settings({"workers": "auto"})) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "key", "words"),
+    [
+        ({"workers": 0}, "workers", "1 to 128"),
+        ({"workers": "-1"}, "workers", "1 to 128"),
+        ({"workers": 10_000}, "workers", "1 to 128"),
+        ({"workers": "abc"}, "workers", "auto"),
+        ({"workers": "1.5"}, "workers", "auto"),
+        ({"workers": 3, "udp_port": 65_534}, "udp-port", "65533 or below"),
+        ({"workers": 2, "livekit": "ws://there:7880", "keys": f"k: {STRONG}"}, "workers", "--livekit"),
+    ],
+)
+def test_workers_that_cannot_be_are_said(given: dict[str, object], key: str, words: str) -> None:
+    """Each mistake has its fix."""
+    with pytest.raises(SettingsError, match=words) as caught:
+        check(server_settings(given))
+    assert [finding.key for finding in caught.value.findings] == [key]
+    assert check(server_settings({"workers": 2, "udp_port": 65_534})) == []

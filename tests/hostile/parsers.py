@@ -28,7 +28,7 @@ from jackfield.server.sfu.answer import Announced, build_answer
 from jackfield.server.sfu.packets import extension
 from jackfield.server.sfu.signal import read_request
 from jackfield.server.sfu.tokens import Refused, Verifier
-from jackfield.server.sfu.twirp import TwirpError, _read
+from jackfield.server.sfu.twirp import TwirpError, read_message
 from jackfield.values.errors import CallError
 from jackfield.values.media import EncodedFrame
 
@@ -282,11 +282,16 @@ PARSERS = (
     Parser("responses", _octets(_RESPONSES), partial(signalling.decode, signals.SignalResponse)),
     Parser("responses as JSON", _texts(_RESPONSES), partial(signalling.decode, signals.SignalResponse)),
     Parser("data packets", _octets(_PACKETS), _read_data, ()),
-    Parser("Twirp", [_SENT.SerializeToString()], partial(_read, api.SendDataRequest, is_json=False), (TwirpError,)),
+    Parser(
+        "Twirp",
+        [_SENT.SerializeToString()],
+        partial(read_message, api.SendDataRequest, is_json=False),
+        (TwirpError,),
+    ),
     Parser(
         "Twirp as JSON",
         [json.dumps({"room": "r", "data": "eA==", "kind": 1, "destinationSids": ["a"]}).encode()],
-        partial(_read, api.SendDataRequest, is_json=True),
+        partial(read_message, api.SendDataRequest, is_json=True),
         (TwirpError,),
     ),
     Parser("tokens", _tokens(), _read_token, ()),

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -75,7 +75,9 @@ def _table(pid: int, name: str) -> list[str]:
 
 
 @contextmanager
-def serve(address: str, host: netns.Namespace | None = None, port: int = 0) -> Iterator[Served]:
+def serve(
+    address: str, host: netns.Namespace | None = None, port: int = 0, options: Sequence[str] = ()
+) -> Iterator[Served]:
     """`jackfield serve` on this address, on ``port`` or a free one, on this ``host`` where one is given; ended by its
     process id after the block."""
     with tempfile.TemporaryDirectory(prefix="jackfield-") as folder:
@@ -83,7 +85,7 @@ def serve(address: str, host: netns.Namespace | None = None, port: int = 0) -> I
         kept = {name: value for name, value in os.environ.items() if not name.startswith("JACKFIELD_")}
         environment = kept | {"JACKFIELD_STATE_DIR": folder, "JACKFIELD_KEYS": f"{KEY}: {SECRET}"}
         command = [sys.executable, "-m", "jackfield", "serve", "--json", "--drain-seconds", "0"]
-        command += ["--host", address, "--port", str(port), "--udp-port", "0"]
+        command += ["--host", address, "--port", str(port), "--udp-port", "0", *options]
         command = host.command(*command) if host else command
         with (
             log.open("wb") as written,

@@ -27,6 +27,7 @@ Examples:
   jackfield serve --lan                        the local network, over https; prints a link and a QR code
   JACKFIELD_KEYS="key: secret" jackfield serve --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem
   jackfield serve --keys-file keys.txt --behind-proxy --public-url https://calls.example.com
+  jackfield serve --lan --workers auto         every core forwards
   jackfield serve --keys-file livekit-keys.txt --livekit ws://livekit.example.com:7880
 
 Ends with 0 after SIGTERM, Ctrl-C or (--local) when idle, and with 3 when it cannot be opened as asked.
@@ -68,6 +69,12 @@ Ends with 0 after SIGTERM, Ctrl-C or (--local) when idle, and with 3 when it can
     "--last-n", type=click.IntRange(0), help="Pictures that one participant gets at a time; 0: all.  [default: 0]"
 )
 @click.option(
+    "--workers",
+    metavar="NUMBER",
+    help="Processes that sessions are spread over, so that more cores carry media, each on a UDP port of its own: "
+    "--udp-port and those after it. auto: one for each core.  [default: 1, this process alone]",
+)
+@click.option(
     "--livekit",
     metavar="URL",
     help="A LiveKit server that carries the media; the rest, from log-ins to recording, stays here, at this address.",
@@ -98,7 +105,7 @@ def command(
     as_json: bool,
     **flags: Any,
 ) -> int:
-    """Run the embedded server: signalling, log-ins and pages on one TCP port, media on one UDP port."""
+    """Run the embedded server: signalling, log-ins and pages on one TCP port, media on one UDP port for each worker."""
     from jackfield.server import launch, settings
     from jackfield.server.options import server_settings
 
@@ -132,7 +139,7 @@ def _given(flags: dict[str, Any], options: ServerOptions | None, keys_file: Path
     if options is not None:
         names = ["host", "port", "announce", "lan", "tls_cert", "tls_key", "login_key", "ice_servers", "drain_s"]
         names += ["max_cpu", "last_n", "public_url", "behind_proxy", "allow_origins", "open_metrics", "recordings"]
-        names += ["no_recording", "no_log", "log_days", "livekit"]
+        names += ["no_recording", "no_log", "log_days", "livekit", "workers"]
         given = {name: getattr(options, name) for name in names}
         given["udp_port"] = options.udp_port or None
         given["keys"] = options.keys if isinstance(options.keys, str) else options.key_pairs() or None
@@ -168,7 +175,11 @@ def _tell(started: Started, settings: ServerSettings, session: str, warnings: li
     links = [str(JoinLink(base, session, invite, settings.tls_fingerprint)) for base in bases]
     if as_json:
         facts = {"url": started.url, "port": started.port, "udp_port": started.udp_port, "pid": started.pid}
-        facts |= {"findable": started.findable, "fingerprint": settings.tls_fingerprint}
+        facts |= {
+            "udp_ports": list(started.udp_ports),
+            "findable": started.findable,
+            "fingerprint": settings.tls_fingerprint,
+        }
         facts |= {"session": session, "links": links, "warnings": [str(warning) for warning in warnings]}
         output.print_json_line(facts)
     else:
@@ -178,10 +189,11 @@ def _tell(started: Started, settings: ServerSettings, session: str, warnings: li
 
 
 def _show(started: Started, settings: ServerSettings, session: str, links: list[str]) -> None:
+    ports = ", ".join(map(str, started.udp_ports))
     if settings.local:
-        click.echo(f"Jackfield: this machine's own server at {started.url}, media on UDP {started.udp_port}")
+        click.echo(f"Jackfield: this machine's own server at {started.url}, media on UDP {ports}")
         return
-    media = f"media by LiveKit at {settings.livekit}" if settings.livekit else f"media on UDP {started.udp_port}"
+    media = f"media by LiveKit at {settings.livekit}" if settings.livekit else f"media on UDP {ports}"
     click.echo(f"Jackfield listens at {started.url}, {media}")
     click.echo(f"Join {session!r} from a browser (the link is an invite, good for a day):\n")
     for link in links:

@@ -40,6 +40,11 @@ PLAIN_VARIABLES: Mapping[str, tuple[str, str] | None] = {
 _port = validators.and_(validators.ge(0), validators.le(65_535))
 
 
+def _workers(_: object, field: object, wanted: int | str) -> None:
+    if wanted != "auto" and not (isinstance(wanted, int) and 1 <= wanted <= 128):
+        raise ValueError("give 1 to 128, or auto: one for each core")
+
+
 @frozen(kw_only=True)
 class ServerOptions:
     """``[server]``: the place that calls happen at, and what ``jackfield serve`` listens with."""
@@ -78,6 +83,9 @@ class ServerOptions:
     max_cpu: float = field(default=90.0, validator=validators.and_(validators.ge(0), validators.le(100)))
     #: `serve`: pictures that one participant gets at a time, of shared screens and who spoke last; 0: all.
     last_n: int = field(default=0, validator=validators.ge(0))
+    #: `serve`: processes that sessions are spread over, each with a UDP port of its own and a core to use; ``auto``: as
+    #: many as there are cores; 1: all in one.
+    workers: int | Literal["auto"] = field(default=1, validator=_workers)
     #: `serve`: how other machines name the server, where that is not its own address.
     public_url: str | None = None
     #: `serve`: a proxy that speaks https stands in front, and is believed about who asks.

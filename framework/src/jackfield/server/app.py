@@ -9,9 +9,9 @@ import os
 import secrets
 import ssl
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -48,7 +48,8 @@ class MediaServer(Protocol):
     @property
     def participant_count(self) -> int: ...
 
-    async def start(self) -> None: ...
+    async def start(self) -> None:
+        """Media can come. `OSError` where a UDP port is taken; its ``port`` says which, where that is not the first."""
 
     async def drain(self, timeout_s: float) -> None: ...
 
@@ -67,6 +68,14 @@ class MediaServer(Protocol):
 
     def metrics(self) -> object:
         """An attrs instance whose fields are numbers; `service.metrics` says what else."""
+
+
+@runtime_checkable
+class HasUdpPorts(Protocol):
+    """A media server with several of them."""
+
+    @property
+    def udp_ports(self) -> Sequence[int]: ...
 
 
 #: Makes an SFU of these settings on this UDP port (0: any).
@@ -140,6 +149,11 @@ class Server:
     def udp_port(self) -> int:
         """Where media goes; 0 before the start."""
         return self._media.udp_port if self._media else 0
+
+    @property
+    def udp_ports(self) -> Sequence[int]:
+        """Every UDP port that media goes to."""
+        return self._media.udp_ports if isinstance(self._media, HasUdpPorts) else [self.udp_port]
 
     def idle_for_s(self) -> float:
         """Seconds without a participant and without anybody asking."""
@@ -216,7 +230,7 @@ class Server:
             except OSError as exc:
                 await media.close()
                 if port == attempts[-1] or exc.errno != errno.EADDRINUSE:
-                    raise _not_opened("udp-port", self.settings.host, port, exc) from exc
+                    raise _not_opened("udp-port", self.settings.host, getattr(exc, "port", port), exc) from exc
         raise AssertionError("one attempt either worked or raised")
 
     def _app(self, media: MediaServer) -> web.Application:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import attrs
 
 from jackfield import runtime, state
 from jackfield.server.app import MakeMedia, MediaServer, Server, run
+from jackfield.server.collector import spared_collector
 from jackfield.server.options import join_addresses
 from jackfield.server.settings import ServerSettings
 from jackfield.values.errors import SettingsError
@@ -32,16 +32,21 @@ class Started:
     url: str
     port: int
     udp_port: int
+    udp_ports: Sequence[int]
     pid: int
     findable: bool
 
 
 def make_sfu(settings: ServerSettings, udp_port: int) -> MediaServer:
-    """The SFU of these settings, not yet started; or what stands for a LiveKit server in its place."""
+    """The SFU of these settings, not yet started; or what stands for several, or for a LiveKit server, in its place."""
     if settings.livekit is not None:
         from jackfield.server.livekit import LiveKitMedia
 
         return LiveKitMedia(settings.livekit, settings.signing_key)
+    if settings.workers > 1:
+        from jackfield.server.workers import WorkersMedia
+
+        return WorkersMedia(settings, udp_port)
     from jackfield.server.sfu import Limits, Sfu
 
     return Sfu(
@@ -71,9 +76,9 @@ async def host(
     server = await _opened(settings, make_media, clock)
     stop, at_once = asyncio.Event(), asyncio.Event()
     try:
-        with _signals(stop, at_once), _spared_collector():
+        with _signals(stop, at_once), spared_collector():
             findable = await _register(server, clock)
-            told(Started(server.url, server.port, server.udp_port, os.getpid(), findable))
+            told(Started(server.url, server.port, server.udp_port, server.udp_ports, os.getpid(), findable))
             idle = asyncio.create_task(_stop_when_idle(server, stop, poll_s)) if settings.idle_s else None
             try:
                 await run(server, stop, at_once=at_once)
@@ -84,22 +89,6 @@ async def host(
     finally:
         runtime.remove(server.instance)
         await server.close()
-
-
-@contextlib.contextmanager
-def _spared_collector() -> Iterator[None]:
-    """What is there now stays, and is not looked through again; packets come and go without cycles.
-
-    Left as it is, the collector takes a twentieth of the time that forwarding takes, in pauses that calls can hear.
-    """
-    before = gc.get_threshold()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-        gc.unfreeze()
 
 
 async def _make_room() -> None:

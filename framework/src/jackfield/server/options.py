@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -10,7 +11,7 @@ from urllib.parse import unquote
 from jackfield import state
 from jackfield.rtc.link import IceServer
 from jackfield.server import addresses, certificate
-from jackfield.server.settings import ServerSettings, is_loopback, one_mistake, parse_keys
+from jackfield.server.settings import WORKERS_MAX, ServerSettings, is_loopback, one_mistake, parse_keys
 
 #: How long an unused server of this machine lives on.
 IDLE_S: Final = 60.0
@@ -48,10 +49,27 @@ def server_settings(given: Mapping[str, Any]) -> ServerSettings:
     if local:
         values.setdefault("port", 0)  # it is found by what it writes down: the known port is for whom people start
     values.update(_keys(given, local), local=local, host=_HOSTS.get(host, host))
+    values["workers"] = _workers(given.get("workers", 1))
     values["recordings"] = _recordings(given)
     values["log_file"] = None if given.get("no_log") else state.directory() / "calls.sqlite3"
     values["idle_s"] = given.get("idle_s", IDLE_S if local else 0.0)
     return ServerSettings(**values, **_certificate(given, lan))
+
+
+def _workers(wanted: object) -> int:
+    """A number as it was written, or one for each core that this process may use."""
+    if wanted == "auto":
+        return min(_cores(), WORKERS_MAX)
+    try:
+        return int(str(wanted))
+    except ValueError:
+        raise one_mistake("workers", f"{wanted!r} is no number", "give a number, or auto: one for each core") from None
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _keys(given: Mapping[str, Any], local: bool) -> dict[str, Any]:

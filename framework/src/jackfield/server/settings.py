@@ -16,6 +16,9 @@ from jackfield.values.findings import Finding
 
 PORT: Final = 7880
 UDP_PORT: Final = 7882
+#: A worker is for a core, and takes some 60 MB.
+WORKERS_MAX: Final = 128
+_PORT_MAX: Final = 65_535
 _SHORT: Final = 32
 
 
@@ -25,10 +28,11 @@ class ServerSettings:
 
     ``local`` marks this machine's own server, which ends when idle. ``behind_proxy``: the nearest proxy is believed
     about who asks and over what. ``max_cpu``: per cent of a core above which no new session is opened, 0: none.
-    ``last_n``: pictures that one participant gets at a time, 0: all. ``tls_fingerprint`` is set where the certificate
-    is self-signed. ``livekit``: the LiveKit server that is in the embedded SFU's place. ``recordings``: the folder that
-    calls are recorded to; None: none is. ``log_file``: where calls are logged, for ``log_days`` (0: for ever); None:
-    nowhere.
+    ``last_n``: pictures that one participant gets at a time, 0: all. ``workers``: processes that rooms are spread over,
+    each with a UDP port of its own from ``udp_port`` on; 1: none but this one. ``tls_fingerprint`` is set where the
+    certificate is self-signed. ``livekit``: the LiveKit server that is in the embedded SFU's place. ``recordings``: the
+    folder that calls are recorded to; None: none is. ``log_file``: where calls are logged, for ``log_days`` (0: for
+    ever); None: nowhere.
     """
 
     keys: Mapping[str, str] = field(repr=False)
@@ -50,6 +54,7 @@ class ServerSettings:
     drain_s: float = 5.0
     max_cpu: float = 0.0
     last_n: int = 0
+    workers: int = 1
     ice_servers: Sequence[IceServer] = ()
     livekit: str | None = None
     recordings: Path | None = None
@@ -103,6 +108,7 @@ def one_mistake(key: str, found: str, fix: str) -> SettingsError:
 def check(settings: ServerSettings) -> list[Finding]:
     """Warnings about what was asked; `SettingsError` with every reason why it must not be opened like that."""
     findings = [*_exposure(settings), *_tls(settings), *_announced(settings), *_weak(settings), *_livekit(settings)]
+    findings += _workers(settings)
     if any(finding.severity == "error" for finding in findings):
         raise SettingsError(findings)
     return findings
@@ -163,6 +169,21 @@ def _livekit(settings: ServerSettings) -> list[Finding]:
         fix = "give LiveKit's key and secret: --keys-file, or JACKFIELD_KEYS"
         findings.append(Finding("error", "keys", found, fix, "serve"))
     return findings
+
+
+def _workers(settings: ServerSettings) -> list[Finding]:
+    if not 1 <= settings.workers <= WORKERS_MAX:
+        fix = f"give 1 to {WORKERS_MAX}, or auto: one for each core"
+        return [Finding("error", "workers", f"{settings.workers} cannot be", fix, "serve")]
+    if settings.workers == 1:
+        return []
+    if settings.livekit is not None:
+        found = "with --livekit the LiveKit server carries the media, and there is nothing to spread over processes"
+        return [Finding("error", "workers", found, "leave out one of the two", "serve")]
+    if settings.udp_port and settings.udp_port + settings.workers - 1 > _PORT_MAX:
+        found = f"{settings.workers} workers take as many UDP ports, and from {settings.udp_port} on there are fewer"
+        return [Finding("error", "udp-port", found, f"choose {_PORT_MAX - settings.workers + 1} or below", "serve")]
+    return []
 
 
 def _weak(settings: ServerSettings) -> list[Finding]:

@@ -23,6 +23,7 @@ class _Media(Collector):
             return
         fields = attrs.asdict(load, recurse=False)
         totals: Mapping[str, int] = fields.pop("totals", {})
+        yield from _by_worker(fields.pop("workers", {}))
         for name, value in fields.items():
             if attrs.has(type(value)):
                 yield _histogram(f"jackfield_sfu_{name}_seconds", name, value)
@@ -30,6 +31,14 @@ class _Media(Collector):
                 yield GaugeMetricFamily(f"jackfield_sfu_{name}", name.replace("_", " "), value=value)
         for name, value in totals.items():
             yield CounterMetricFamily(f"jackfield_sfu_{name}", name.replace("_", " "), value=value)
+
+
+def _by_worker(workers: Mapping[str, Mapping[str, float]]) -> Iterable[Metric]:
+    for name in next(iter(workers.values()), {}):
+        family = GaugeMetricFamily(f"jackfield_sfu_worker_{name}", name.replace("_", " "), labels=("worker",))
+        for worker, values in workers.items():
+            family.add_metric((worker,), values[name])
+        yield family
 
 
 def _histogram(name: str, what: str, value: Any) -> HistogramMetricFamily:

@@ -50,6 +50,45 @@ def access_token(request: web.Request) -> str:
     return token.strip() if scheme.lower() == "bearer" else request.query.get("access_token", "")
 
 
+def routes(join: Handler, validate: Handler) -> list[web.RouteDef]:
+    """What is served under `/rtc`: joining, asking whether one may, and the answers to everything else."""
+    paths = {f"/rtc{version}": join for version in VERSIONS}
+    paths |= {f"/rtc{version}/validate": validate for version in VERSIONS}
+    found = [web.get(path, handler, allow_head=False) for path, handler in paths.items()]
+    found += [web.route("OPTIONS", path, _preflight) for path in (*paths, "/rtc/{rest:.*}")]
+    return [*found, web.route("*", "/rtc/{rest:.*}", _not_found)]
+
+
+async def _preflight(request: web.Request) -> web.Response:
+    return web.Response(status=204, headers=CORS)
+
+
+async def _not_found(request: web.Request) -> web.Response:
+    return web.Response(status=404, text="this server speaks protocol v0 at /rtc and v1 at /rtc/v1", headers=CORS)
+
+
+def refused(request: web.Request, refusal: Refused) -> web.Response:
+    """The answer that says why not, which is logged."""
+    logger.info("%s from %s refused: %s", request.path, request.remote, refusal.reason)
+    return web.Response(status=refusal.status, text=refusal.reason, headers=CORS)
+
+
+def require_upgrade(websocket: web.WebSocketResponse, request: web.Request) -> None:
+    """Raises `Refused` unless a WebSocket was asked for."""
+    if not websocket.can_prepare(request).ok:
+        raise Refused("this address is for WebSockets", 426)
+
+
+def wishes_of(request: web.Request, most: int) -> JoinWishes:
+    """How the client wants to join; `Refused` where what it sent does not hold, or unpacks to over ``most`` bytes."""
+    if not request.path.startswith("/rtc/v1"):
+        return of_query(request.query)
+    try:
+        return of_join_request(request.query.get("join_request", ""), most)
+    except ValueError as exc:
+        raise Refused(str(exc), 400) from exc
+
+
 class Signalling:
     """Lets clients in, and serves each until it leaves."""
 
@@ -66,28 +105,14 @@ class Signalling:
 
     def routes(self) -> list[web.RouteDef]:
         """What an aiohttp application serves for us."""
-        paths = {f"/rtc{version}": self._join for version in VERSIONS}
-        paths |= {f"/rtc{version}/validate": self._validate for version in VERSIONS}
-        found = [web.get(path, handler, allow_head=False) for path, handler in paths.items()]
-        found += [web.route("OPTIONS", path, self._preflight) for path in (*paths, "/rtc/{rest:.*}")]
-        return [*found, web.route("*", "/rtc/{rest:.*}", self._not_found)]
-
-    async def _preflight(self, request: web.Request) -> web.Response:
-        return web.Response(status=204, headers=CORS)
-
-    async def _not_found(self, request: web.Request) -> web.Response:
-        return web.Response(status=404, text="this server speaks protocol v0 at /rtc and v1 at /rtc/v1", headers=CORS)
+        return routes(self._join, self._validate)
 
     async def _validate(self, request: web.Request) -> web.Response:
         try:
             self._admit(request)
         except Refused as refusal:
-            return self._refused(request, refusal)
+            return refused(request, refusal)
         return web.Response(text="success", headers=CORS)
-
-    def _refused(self, request: web.Request, refusal: Refused) -> web.Response:
-        logger.info("%s from %s refused: %s", request.path, request.remote, refusal.reason)
-        return web.Response(status=refusal.status, text=refusal.reason, headers=CORS)
 
     def _admit(self, request: web.Request) -> Grants:
         grants = self._verifier.verify(access_token(request))
@@ -116,22 +141,16 @@ class Signalling:
         websocket.headers.update(CORS)
         try:
             grants, wishes = self._admit(request), self._wishes(request)
-            if not websocket.can_prepare(request).ok:
-                raise Refused("this address is for WebSockets", 426)
+            require_upgrade(websocket, request)
         except Refused as refusal:
-            return self._refused(request, refusal)
+            return refused(request, refusal)
         await websocket.prepare(request)
         socket = SignalSocket(websocket, request.transport, self._limits)
         await (self._resume if wishes.resumes else self._enter)(wishes, socket, grants)
         return websocket
 
     def _wishes(self, request: web.Request) -> JoinWishes:
-        if not request.path.startswith("/rtc/v1"):
-            return of_query(request.query)
-        try:
-            return of_join_request(request.query.get("join_request", ""), self._limits.message_bytes)
-        except ValueError as exc:
-            raise Refused(str(exc), 400) from exc
+        return wishes_of(request, self._limits.message_bytes)
 
     async def _enter(self, wishes: JoinWishes, socket: SignalSocket, grants: Grants) -> None:
         try:

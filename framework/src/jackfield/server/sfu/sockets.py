@@ -62,7 +62,7 @@ class MediaSockets:
         self.addresses = bound_addresses(self.host)
         for attempt in range(_PORT_TRIES):
             try:
-                self._sockets = _bind_all(self.addresses, self.port)
+                self._sockets = bind_all(self.addresses, self.port)
                 break
             except OSError:
                 if self.port or attempt == _PORT_TRIES - 1:
@@ -198,7 +198,7 @@ class MediaSockets:
         self._by_ufrag.clear()
 
 
-def _bind_all(addresses: Sequence[str], port: int) -> list[socket.socket]:
+def bind_all(addresses: Sequence[str], port: int) -> list[socket.socket]:
     """A socket on each address, all on the same port; none stays open when one cannot be bound.
 
     An address that has just gone, or is not ready yet, is passed over while there is another.

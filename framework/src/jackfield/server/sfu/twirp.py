@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 
 from aiohttp import web
 from attrs import frozen
@@ -24,6 +24,7 @@ from jackfield.server.sfu.rooms import Rooms
 from jackfield.server.sfu.tokens import Grants, Refused, Verifier
 
 logger = limited_logger(__name__)
+_M = TypeVar("_M", bound=Message)
 
 PATH = "/twirp/livekit.RoomService/{method}"
 #: 64 KiB of metadata or data, however JSON writes them.
@@ -53,10 +54,20 @@ class TwirpError(Exception):
         self.message = message
 
 
-@frozen
-class _Method:
-    request: type[Message]
-    act: Callable[[Grants, Any], Message]
+#: What each method is asked with.
+REQUESTS: Mapping[str, type[Message]] = {
+    "CreateRoom": api.CreateRoomRequest,
+    "ListRooms": api.ListRoomsRequest,
+    "DeleteRoom": api.DeleteRoomRequest,
+    "ListParticipants": api.ListParticipantsRequest,
+    "GetParticipant": api.RoomParticipantIdentity,
+    "RemoveParticipant": api.RoomParticipantIdentity,
+    "MutePublishedTrack": api.MuteRoomTrackRequest,
+    "UpdateParticipant": api.UpdateParticipantRequest,
+    "UpdateSubscriptions": api.UpdateSubscriptionsRequest,
+    "SendData": api.SendDataRequest,
+    "UpdateRoomMetadata": api.UpdateRoomMetadataRequest,
+}
 
 
 class RoomService:
@@ -66,18 +77,18 @@ class RoomService:
         self._verifier = verifier
         self._limits = limits
         self._rooms = rooms
-        self._methods = {
-            "CreateRoom": _Method(api.CreateRoomRequest, self._create_room),
-            "ListRooms": _Method(api.ListRoomsRequest, self._list_rooms),
-            "DeleteRoom": _Method(api.DeleteRoomRequest, self._delete_room),
-            "ListParticipants": _Method(api.ListParticipantsRequest, self._list_participants),
-            "GetParticipant": _Method(api.RoomParticipantIdentity, self._get_participant),
-            "RemoveParticipant": _Method(api.RoomParticipantIdentity, self._remove_participant),
-            "MutePublishedTrack": _Method(api.MuteRoomTrackRequest, self._mute_track),
-            "UpdateParticipant": _Method(api.UpdateParticipantRequest, self._update_participant),
-            "UpdateSubscriptions": _Method(api.UpdateSubscriptionsRequest, self._update_subscriptions),
-            "SendData": _Method(api.SendDataRequest, self._send_data),
-            "UpdateRoomMetadata": _Method(api.UpdateRoomMetadataRequest, self._update_room_metadata),
+        self._methods: dict[str, Callable[[Grants, Any], Message]] = {
+            "CreateRoom": self._create_room,
+            "ListRooms": self._list_rooms,
+            "DeleteRoom": self._delete_room,
+            "ListParticipants": self._list_participants,
+            "GetParticipant": self._get_participant,
+            "RemoveParticipant": self._remove_participant,
+            "MutePublishedTrack": self._mute_track,
+            "UpdateParticipant": self._update_participant,
+            "UpdateSubscriptions": self._update_subscriptions,
+            "SendData": self._send_data,
+            "UpdateRoomMetadata": self._update_room_metadata,
         }
 
     def routes(self) -> list[web.RouteDef]:
@@ -85,21 +96,10 @@ class RoomService:
         return [web.post(PATH, self._serve)]
 
     async def _serve(self, request: web.Request) -> web.Response:
-        is_json = request.content_type == "application/json"
-        try:
-            grants = self._verifier.verify(access_token(request))
-            method = self._methods.get(request.match_info["method"])
-            if method is None:
-                raise TwirpError("bad_route", f"no method {request.match_info['method'][:64]!r}")
-            message = _read(method.request, await _body(request), is_json=is_json)
-            return _written(method.act(grants, message), is_json=is_json)
-        except Refused as refusal:
-            return _failed(_CODES.get(refusal.status, "permission_denied"), refusal.reason)
-        except TwirpError as error:
-            return _failed(error.code, error.message)
-        except Exception:
-            logger.exception("%s failed", request.path)
-            return _failed("internal", "the server failed; its log says how")
+        async def act(asked: Asked) -> web.Response:
+            return written(self._methods[asked.method](asked.grants, asked.message), is_json=asked.is_json)
+
+        return await answered(request, self._verifier, act)
 
     # --- rooms ---
     def _create_room(self, grants: Grants, request: api.CreateRoomRequest) -> models.Room:
@@ -232,6 +232,39 @@ class RoomService:
         return publication
 
 
+@frozen
+class Asked:
+    """A request that holds: of whom, what, and how it was written."""
+
+    grants: Grants
+    method: str
+    message: Any
+    body: bytes
+    is_json: bool
+
+
+async def answered(
+    request: web.Request, verifier: Verifier, act: Callable[[Asked], Awaitable[web.Response]]
+) -> web.Response:
+    """What ``act`` makes of the request; an error as Twirp says it where the token, the request or ``act`` fails."""
+    is_json = request.content_type == "application/json"
+    try:
+        grants = verifier.verify(access_token(request))
+        method = request.match_info["method"]
+        if method not in REQUESTS:
+            raise TwirpError("bad_route", f"no method {method[:64]!r}")
+        body = await _body(request)
+        message = read_message(REQUESTS[method], body, is_json=is_json)
+        return await act(Asked(grants, method, message, body, is_json))
+    except Refused as refusal:
+        return _failed(_CODES.get(refusal.status, "permission_denied"), refusal.reason)
+    except TwirpError as error:
+        return _failed(error.code, error.message)
+    except Exception:
+        logger.exception("%s failed", request.path)
+        return _failed("internal", "the server failed; its log says how")
+
+
 async def _body(request: web.Request) -> bytes:
     """Read here, because what the application allows is made for log-ins."""
     found = bytearray()
@@ -242,7 +275,8 @@ async def _body(request: web.Request) -> bytes:
     return bytes(found)
 
 
-def _read(kind: type[Message], body: bytes, *, is_json: bool) -> Message:
+def read_message(kind: type[_M], body: bytes, *, is_json: bool) -> _M:
+    """The message in a body; `TwirpError` when there is none."""
     message = kind()
     try:
         if is_json:
@@ -253,7 +287,8 @@ def _read(kind: type[Message], body: bytes, *, is_json: bool) -> Message:
     return message
 
 
-def _written(message: Message, *, is_json: bool) -> web.Response:
+def written(message: Message, *, is_json: bool) -> web.Response:
+    """The answer that is this message."""
     if is_json:
         text = json_format.MessageToJson(message, preserving_proto_field_name=True, indent=None)
         return web.Response(text=text, content_type="application/json")
