@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import threading
 import time
 
 import pytest
@@ -98,9 +99,12 @@ async def test_a_usb_camera_is_pulled_and_put_back_in_the_call(camera: FakeCamer
     assert ada.is_active
     assert bob.tracks() == (track,)
     assert names(events).count("device_lost") >= turns
-    print(f"tasks, threads, descriptors: {kept[0]} … {kept[-1]}")
-    assert kept[-1][1] <= kept[0][1] + 1
-    assert kept[-1][2] <= kept[0][2] + 2
+    print(f"tasks, threads, descriptors: {kept}")
+    few = max(
+        1, turns // 4
+    )  # a camera's threads come and go: what is left behind by each turn is there in all the last
+    for what in (1, 2):
+        assert min(each[what] for each in kept[-few:]) <= max(each[what] for each in kept[:few]), threading.enumerate()
 
 
 @pytest.mark.soak
