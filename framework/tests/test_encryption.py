@@ -395,6 +395,9 @@ async def test_who_asks_for_a_keyframe_gets_another_one_and_not_too_many(monkeyp
     await asyncio.sleep(0.1)
     assert forced == ["h", "q", "", "f"], "not again so soon"
     second.end()
+    second.asked("q")
+    assert forced[-1] == "q"
+    assert second._timer is None, "a track that is over needs no other one"
 
 
 def test_a_sealed_keyframe_is_drawn_black_without_a_complaint() -> None:

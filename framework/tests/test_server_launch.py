@@ -182,3 +182,13 @@ async def test_own_server_gives_way_when_unused() -> None:
     assert record.idle_s == 0
     os.kill(os.getpid(), signal.SIGTERM)
     await other.ends()
+
+
+async def test_ctrl_c_is_no_drain_however_short_that_is() -> None:
+    """Who ends a server that drains for 0 seconds tells nobody to come back."""
+    hosted = Hosted(drain_s=0)
+    await hosted.listens()
+    os.kill(os.getpid(), signal.SIGINT)
+    await hosted.ends()
+    assert hosted.media.drained_for_s is None
+    assert hosted.media.closed

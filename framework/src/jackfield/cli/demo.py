@@ -136,7 +136,8 @@ async def _started(child: asyncio.subprocess.Process) -> dict[str, Any]:
 
 async def _ended(child: asyncio.subprocess.Process) -> None:
     with contextlib.suppress(ProcessLookupError):
-        child.send_signal(signal.SIGTERM)
+        # Not one that it is to come back from: browsers in its call are told that it is over.
+        child.send_signal(signal.SIGTERM if os.name == "nt" else signal.SIGINT)
     try:
         async with asyncio.timeout(END_TIMEOUT_S):
             await child.communicate()

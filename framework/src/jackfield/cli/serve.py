@@ -36,7 +36,7 @@ Ends with 0 after SIGTERM, Ctrl-C or (--local) when idle, and with 3 when it can
 
 @click.command("serve", epilog=EPILOG)
 @click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
-@click.option("--port", type=click.IntRange(0, 65535), help="TCP port; 0: any.  [default: 7880]")
+@click.option("--port", type=click.IntRange(0, 65535), help="TCP port; 0: any.  [default: 7880; --local: any]")
 @click.option("--udp-port", type=click.IntRange(0, 65535), help="UDP port for media; 0: any.  [default: 7882]")
 @click.option("--announce", multiple=True, metavar="ADDRESS", help="Address that clients send media to (NAT, cloud).")
 @click.option("--config", type=click.Path(path_type=Path), help="Configuration file.  [default: jackfield.toml]")

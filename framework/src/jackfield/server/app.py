@@ -197,7 +197,8 @@ class Server:
             self.port = self._listeners[0].sockets[0].getsockname()[1]
 
     async def drain(self) -> None:
-        """Nobody new comes in, and calls go on for ``drain_s`` seconds at most; then who is in one is told to leave."""
+        """Nobody new comes in, and calls go on for ``drain_s`` seconds at most; who is then in one is told to come
+        back, to this server started again or to another."""
         self._draining = True
         if self._media is not None:
             await self._media.drain(self.settings.drain_s)
@@ -335,6 +336,9 @@ def _not_opened(key: str, host: str, port: int, exc: OSError) -> Exception:
 async def run(server: Server, stop: asyncio.Event, *, at_once: asyncio.Event) -> None:
     """Serves until ``stop``, then drains (``at_once`` cuts that short) and closes. `start` has been called."""
     await stop.wait()
+    if at_once.is_set():
+        await server.close()
+        return
     drained = asyncio.ensure_future(server.drain())
     cut = asyncio.ensure_future(at_once.wait())
     try:

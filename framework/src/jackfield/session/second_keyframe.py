@@ -22,12 +22,13 @@ class SecondKeyframe:
         self._force = force
         self._timer: asyncio.TimerHandle | None = None
         self._not_before = 0.0
+        self._has_ended = False
 
     def asked(self, rid: str) -> None:
         """Somebody needs a keyframe: now, and once more."""
         self._force(rid)
         loop = asyncio.get_running_loop()
-        if self._timer is None:
+        if self._timer is None and not self._has_ended:
             due = max(loop.time() + SETTLED_S, self._not_before)
             self._timer = loop.call_at(due, self._again)
 
@@ -38,6 +39,7 @@ class SecondKeyframe:
 
     def end(self) -> None:
         """No more of them."""
+        self._has_ended = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -41,17 +41,19 @@ def allocate(
     if budget_bps is None:
         return chosen | {wish.track_sid: len(wish.layers_bps) - 1 for wish in allowed}
     left = float(budget_bps)
+    for wish in allowed:
+        if wish is allowed[0] or wish.track_sid in kept:
+            chosen[wish.track_sid] = 0
+            left = max(0.0, left - wish.layers_bps[0])
     for level in range(max((len(wish.layers_bps) for wish in allowed), default=0)):
         for wish in allowed:
             if level >= len(wish.layers_bps) or chosen[wish.track_sid] != level - 1:
                 continue
-            before = wish.layers_bps[level - 1] if level else 0
-            more = wish.layers_bps[level] - before
+            more = wish.layers_bps[level] - (wish.layers_bps[level - 1] if level else 0)
             spare = wish.layers_bps[level] * (_HEADROOM - 1) if level > held.get(wish.track_sid, PAUSED) else 0.0
-            is_kept = level == 0 and (wish is allowed[0] or wish.track_sid in kept)
-            if more + spare <= left or is_kept:
+            if more + spare <= left:
                 chosen[wish.track_sid] = level
-                left = max(0.0, left - more)
+                left -= more
             elif level == 0:
                 return chosen
     return chosen

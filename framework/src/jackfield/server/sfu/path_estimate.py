@@ -32,8 +32,9 @@ _AMPLE = 1.3
 #: A round trip so much longer than the shortest of late is a queue; two so much longer are one that nobody can talk
 #: through.
 _QUEUE_MS, _LONG_QUEUE_MS = 100.0, 300.0
-#: What is sent less where a queue stands that does not grow.
-_LESS = 0.85
+#: What is sent of what was, so that a queue empties. Up to so much a second it does not grow; by so much it has become
+#: shorter, if it has.
+_LESS, _GROWS, _SHORTER_MS = 0.85, 0.05, 50.0
 #: How long what was told of either holds.
 _HOLDS_NS = 3 * _SECOND_NS
 #: The shortest round trip is that of this time and of as much before it: paths change.
@@ -52,6 +53,8 @@ class PathEstimate:
         self._loss: float | None = None
         self._lossy_ns = -_HOLDS_NS
         self._queue = Queue()
+        #: Since less is sent for a queue: how long packets waited when that was last looked at, and when.
+        self._tried: tuple[float, int] | None = None
         self._pause_ns = _PAUSE_NS
         self._fell_ns = -_PAUSE_MAX_NS
         self._grew_ns = -_BLAME_NS
@@ -91,11 +94,16 @@ class PathEstimate:
         pause_ns = min(self._pause_ns, _STANDING_MAX_NS) if is_short else self._pause_ns
         if capacity is not None:
             self._fall(now_ns, capacity)
-        elif self.budget_bps is not None and now_ns - self._fell_ns > pause_ns and loss < _LITTLE_LOSS:
+        elif self.budget_bps is not None and now_ns - self._fell_ns > pause_ns and not self._is_full(now_ns, loss):
             if is_short:
                 self._growth = _GROWTH_MAX_PER_S
             self._grow(now_ns, passed_ns, wanted_bps, next_bps)
         return self.budget_bps
+
+    def _is_full(self, now_ns: int, loss: float) -> bool:
+        """More would be too much."""
+        waits = not self._remb_bps and self._queue.waits_ms(now_ns, reports=2) > _LONG_QUEUE_MS
+        return waits or loss >= _LITTLE_LOSS
 
     def _capacity(self, now_ns: int, loss: float, sent_bps: float) -> float | None:
         """What the path carries, where it has been told that this is less than is sent."""
@@ -108,8 +116,8 @@ class PathEstimate:
             told.append(sent_bps * (1 - loss))
         if self._says_less(now_ns, sent_bps):
             told.append(self._remb_bps)
-        if not self._remb_bps and self._queue.waits_ms(now_ns, reports=2) > _LONG_QUEUE_MS:
-            told.append(min(_LESS, 1 / (1 + self._queue.growth)) * sent_bps)
+        if not self._remb_bps and (less := self._less_for_the_queue(now_ns)):
+            told.append(less * sent_bps)
         return min(told, default=None)
 
     def _says_less(self, now_ns: int, sent_bps: float) -> bool:
@@ -117,6 +125,31 @@ class PathEstimate:
         if now_ns - self._remb_fell_ns >= _HOLDS_NS or self._remb_bps >= sent_bps:
             return False
         return now_ns - self._lossy_ns < _HOLDS_NS or self._queue.stands(now_ns)
+
+    def _less_for_the_queue(self, now_ns: int) -> float:
+        """By what is sent is to be multiplied, as round trips alone tell; 0 where they tell nothing.
+
+        A queue that grows says how much too much is sent, one that gets shorter is let be. One that stands is given one
+        try: what sending less does not shorten is no queue, but a path that has become longer.
+        """
+        waits_ms = self._queue.waits_ms(now_ns, reports=2)
+        if waits_ms <= _LONG_QUEUE_MS:
+            self._tried = None
+            return 0.0
+        grows = self._queue.growth > _GROWS
+        if self._tried is not None:
+            before_ms, since_ns = self._tried
+            if now_ns - since_ns < _SETTLE_NS + min(
+                _HOLDS_NS, waits_ms * 1e6
+            ):  # by then reports tell what became of it
+                return 0.0
+            if not grows:
+                self._tried = (waits_ms, now_ns)
+                if waits_ms > before_ms - _SHORTER_MS:
+                    self._queue.forget()
+                return 0.0
+        self._tried = (math.inf, now_ns)
+        return _LESS / (1 + self._queue.growth) if grows else _LESS
 
     def _fall(self, now_ns: int, capacity_bps: float) -> None:
         if now_ns - self._grew_ns < _BLAME_NS:
@@ -147,14 +180,21 @@ class Queue:
         self._since_ns: int | None = None
 
     def took(self, rtt_ms: float, now_ns: int) -> None:
-        """A round trip that was told of now. Several that come at once are told by one report; the shortest counts."""
+        """A round trip that was told of now. Of several within a moment the shortest counts."""
         if self._since_ns is None or now_ns - self._since_ns > _SHORTEST_NS:
             self._shortest_before_ms, self._shortest_ms = self._shortest_ms, math.inf
             self._since_ns = now_ns
         self._shortest_ms = min(self._shortest_ms, rtt_ms)
+        since_ns = now_ns
         if self._told and now_ns - self._told[-1][1] < _APART_NS:
-            rtt_ms = min(rtt_ms, self._told.pop()[0])
-        self._told.append((rtt_ms, now_ns))
+            before_ms, since_ns = self._told.pop()
+            rtt_ms = min(rtt_ms, before_ms)
+        self._told.append((rtt_ms, since_ns))
+
+    def forget(self) -> None:
+        """What round trips were is nothing to measure others by any more."""
+        self._shortest_ms = self._told[-1][0] if self._told else math.inf
+        self._shortest_before_ms = math.inf
 
     def stands(self, now_ns: int) -> bool:
         """Round trips have grown. So it is assumed where nothing has been told of late."""

@@ -106,7 +106,11 @@ class PathShare:
 
     def _allow_repairs(self, budget_bps: float | None) -> None:
         """Half of the budget: on a full path, what is sent again is lost again and keeps it full."""
-        flowing = [shared.down for shared in self._shared.values() if shared.down.feeding is not None]
+        flowing = [
+            shared.down
+            for shared in self._shared.values()
+            if shared.down.track.is_video and shared.down.feeding is not None
+        ]
         share = None if budget_bps is None else _REPAIRS * budget_bps / max(1, len(flowing))
         for down in flowing:
             down.allow_repairs(share)

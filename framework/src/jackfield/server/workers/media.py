@@ -139,7 +139,8 @@ class WorkersMedia:
         )
 
     async def drain(self, timeout_s: float) -> None:
-        """Nobody new is let in, and calls go on for ``timeout_s`` at most; whoever is still there is told to leave."""
+        """Nobody new is let in, and calls go on for ``timeout_s`` at most; whoever is still there is told to come
+        back."""
         for worker in self.workers:
             worker.comes_back = False
         asked = (worker.ask("drain", {"timeout_s": timeout_s}, limit_s=timeout_s + ANSWER_S) for worker in self.workers)
