@@ -97,6 +97,10 @@ def test_of_two_who_write_down_the_same_person_the_first_is_shown() -> None:
     now[0] = 19.5
     assert told("goodbye", eve)
     assert not told("good by", cleo)
+    words.captions.forget("eve")
+    assert told("good bye", cleo), "who has left holds nobody up"
+    assert told("bye", words.ada), "one's own come before anybody's"
+    assert not told("buy", cleo)
 
 
 async def test_a_program_that_handles_the_chat_itself_gets_it() -> None:

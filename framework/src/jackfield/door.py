@@ -95,4 +95,4 @@ def _without_words(record: logging.LogRecord) -> bool:
         record.levelno, record.levelname = logging.INFO, "INFO"
         record.msg, record.args = "a request that cannot be read: %s", (type(error).__name__,)
         record.exc_info = record.exc_text = None
-    return not isinstance(error, ConnectionError)
+    return not isinstance(error, ConnectionResetError | ConnectionAbortedError | BrokenPipeError)

@@ -8,17 +8,22 @@ export class Comings {
   /** Who was lost sight of, and may only have been out of sight; who is new since. */
   private readonly missed = new Map<string, string>();
   private readonly fresh = new Map<string, string>();
+  /** Of whom it is known that they are here: livekit-client may tell of them late, and once more. */
+  private readonly here = new Set<string>();
   private timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly tell: (kind: 'joined' | 'departed', name: string) => void) {}
 
   came(id: string, name: string): void {
-    if (this.missed.delete(id)) return;
+    const isKnown = this.here.has(id);
+    this.here.add(id);
+    if (this.missed.delete(id) || isKnown) return;
     if (this.isInterrupted) this.fresh.set(id, name);
     else this.tell('joined', name);
   }
 
   went(id: string, name: string): void {
+    this.here.delete(id);
     if (!this.isInterrupted) this.tell('departed', name);
     else if (!this.fresh.delete(id)) this.missed.set(id, name);
   }
@@ -26,6 +31,7 @@ export class Comings {
   /** They are there, whether or not that was told. */
   isHere(id: string): void {
     this.missed.delete(id);
+    this.here.add(id);
   }
 
   /** The connection is lost. */

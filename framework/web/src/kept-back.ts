@@ -6,14 +6,18 @@ const LOOKS_MS = [300, 1500, 4500];
 /**
  * Makes up for events that never come: what happens in the moment in which livekit-client (2.23) has come back with a connection
  * made anew, it keeps until the next time (`Room.bufferedEvents`; seen in one of eight restarts of a server). Somebody's picture and
- * sound are then there, and nobody is told of them.
+ * sound are then there, and nobody is told of them. Answers what ends the looking.
  */
-export function makeUpForKeptBack(room: Room, changed: () => void): void {
+export function makeUpForKeptBack(room: Room, changed: () => void): () => void {
   const look = (): void => {
-    for (const one of room.remoteParticipants.values())
-      for (const { track } of one.trackPublications.values())
-        if (track?.kind === Track.Kind.Audio && !track.attachedElements.length) track.attach();
+    for (const one of room.remoteParticipants.values()) for (const { track } of one.trackPublications.values()) if (track) play(track);
     changed();
   };
-  for (const wait of LOOKS_MS) window.setTimeout(look, wait);
+  const timers = LOOKS_MS.map((wait) => window.setTimeout(look, wait));
+  return () => timers.forEach((timer) => window.clearTimeout(timer));
+}
+
+/** Somebody's sound is heard, once: what was kept back may be told later, too. */
+export function play(track: Track): void {
+  if (track.kind === Track.Kind.Audio && !track.attachedElements.length) track.attach();
 }

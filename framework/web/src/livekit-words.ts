@@ -63,6 +63,7 @@ export class LiveKitCaptions implements Captions {
     private readonly room: Room,
     private readonly changed: () => void,
   ) {
+    room.on(RoomEvent.ParticipantDisconnected, ({ identity }) => this.makers.forget(identity));
     room.registerTextStreamHandler(CAPTIONS, (reader, { identity }) => void this.read(reader, identity));
   }
 
@@ -76,7 +77,7 @@ export class LiveKitCaptions implements Captions {
     let text = '';
     try {
       for await (const piece of reader) {
-        this.makers.takes(whose, identity);
+        if (!this.makers.takes(whose, identity)) break;
         text = (text + piece).slice(-LINE);
         this.tell({ id, name, text, isFinal: false });
       }

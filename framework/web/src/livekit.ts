@@ -21,7 +21,7 @@ import {
 import { treatsPictures } from './background';
 import { Comings } from './comings';
 import { Idle } from './idle';
-import { makeUpForKeptBack } from './kept-back';
+import { makeUpForKeptBack, play } from './kept-back';
 import { LiveKitBackground } from './livekit-background';
 import { LiveKitModerator } from './livekit-moderator';
 import { LiveKitCaptions, LiveKitChat, watchAttributes } from './livekit-words';
@@ -139,6 +139,7 @@ class LiveKitCall implements Call {
   /** What is ours as it was when the connection broke: what is published anew meanwhile was not turned off. */
   private held: { isMuted: boolean; isCameraOn: boolean; isSharing: boolean } | null = null;
   private readonly ticking: number;
+  private endLooking: () => void = () => undefined;
 
   constructor(
     private readonly room: Room,
@@ -155,14 +156,15 @@ class LiveKitCall implements Call {
     this.ticking = window.setInterval(() => this.idle?.look(room.remoteParticipants.size === 0), 1000);
     watchAttributes(room, () => this.tell({ kind: 'changed' }));
     for (const event of REDRAWN_BY) room.on(event, () => this.tell({ kind: 'changed' }));
-    room.on(RoomEvent.TrackSubscribed, (track) => track.kind === Track.Kind.Audio && track.attach());
+    room.on(RoomEvent.TrackSubscribed, play);
     room.on(RoomEvent.TrackUnsubscribed, (track) => track.kind === Track.Kind.Audio && track.detach());
     room.on(RoomEvent.MediaDevicesError, (error, kind) => this.state === 'connected' && this.tell({ kind: 'problem', text: deviceWords(kindOf(kind), error.name) }));
     room.on(RoomEvent.Reconnecting, () => this.become('reconnecting'));
     room.on(RoomEvent.SignalReconnecting, () => this.become('reconnecting'));
     room.on(RoomEvent.Reconnected, () => {
       this.become('connected');
-      makeUpForKeptBack(room, () => {
+      this.endLooking();
+      this.endLooking = makeUpForKeptBack(room, () => {
         for (const identity of room.remoteParticipants.keys()) this.comings.isHere(identity);
         this.tell({ kind: 'changed' });
       });
@@ -174,6 +176,7 @@ class LiveKitCall implements Call {
       this.state = 'over';
       window.clearInterval(this.ticking);
       this.comings.close();
+      this.endLooking();
       this.tell({ kind: 'over', reason: this.leavesAs ?? leaveReason(reason) });
     });
   }
@@ -274,6 +277,7 @@ class LiveKitCall implements Call {
   private async share(isOn: boolean): Promise<void> {
     try {
       await this.room.localParticipant.setScreenShareEnabled(isOn, { audio: true, contentHint: 'detail' });
+      if (this.held) this.held.isSharing = isOn;
     } catch (error) {
       // Whoever closes the browser's own question has answered it.
       if (error instanceof DOMException && (error.name === 'NotAllowedError' || error.name === 'AbortError')) return;

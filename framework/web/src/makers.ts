@@ -8,11 +8,11 @@ export class Makers {
 
   constructor(private readonly clock: () => number = () => performance.now()) {}
 
-  /** Whether what this maker has written down of a person's words is shown: the first one's is, while it goes on. */
+  /** Whether what this maker has written down of a person's words is shown: the first one's is, while it goes on; their own before anybody's. */
   takes(speaker: string, maker: string): boolean {
     const now = this.clock();
     const before = this.last.get(speaker);
-    if (before && before.maker !== maker && now - before.at < RESTS_MS) return false;
+    if (before && before.maker !== maker && maker !== speaker && now - before.at < RESTS_MS) return false;
     this.last.delete(speaker);
     this.last.set(speaker, { maker, at: now });
     for (const [who, { at }] of this.last) {
@@ -20,5 +20,10 @@ export class Makers {
       this.last.delete(who);
     }
     return true;
+  }
+
+  /** They have left: whoever else writes is heard at once. */
+  forget(maker: string): void {
+    for (const [speaker, held] of this.last) if (held.maker === maker) this.last.delete(speaker);
   }
 }

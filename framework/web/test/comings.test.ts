@@ -19,6 +19,19 @@ test('who comes and goes is told at once', () => {
   expect(told).toEqual(['Ada joined', 'Ada departed']);
 });
 
+test('who is there without a word has neither left nor come, whatever is told later', () => {
+  comings.interrupted();
+  comings.went('a', 'Ada');
+  comings.back();
+  comings.isHere('a');
+  comings.came('a', 'Ada');
+  vi.runAllTimers();
+  expect(told).toEqual([]);
+  comings.went('a', 'Ada');
+  comings.came('a', 'Ada');
+  expect(told).toEqual(['Ada departed', 'Ada joined']);
+});
+
 test('who is lost sight of while the call reconnects, and is there afterwards, has neither left nor come', () => {
   comings.interrupted();
   comings.went('a', 'Ada');

@@ -1,6 +1,15 @@
 import { expect, test } from 'vitest';
 import { Makers } from '../src/makers';
 
+test('who leaves makes room at once, and what people write of themselves comes first', () => {
+  const makers = new Makers(() => 0);
+  expect(makers.takes('ada', 'bob')).toBe(true);
+  makers.forget('bob');
+  expect(makers.takes('ada', 'cleo')).toBe(true);
+  expect(makers.takes('ada', 'ada')).toBe(true);
+  expect(makers.takes('ada', 'cleo')).toBe(false);
+});
+
 test('of two who write down the same person, the first is shown while they go on', () => {
   let now = 0;
   const makers = new Makers(() => now);

@@ -97,7 +97,7 @@ class CallSession(Moderating, Served, Sharing, Background, Transcribing, Meeting
         self._server_words = ServerWords(
             self._room, own, self._own_state, self._subscriptions, moderation, self._emit, self._failed
         )
-        self._server_words.on_left = self._messages.path.left
+        self._server_words.on_left = self._has_left
         self._chat = Chat(self._room, self._messages, self._emit)
         self._captions, self._transcribing = Captions(self._room, self._messages, self._emit), asyncio.Lock()
         idle = self.settings.idle_timeout_before_prompt_s, self.settings.idle_timeout_after_prompt_s
@@ -247,6 +247,10 @@ class CallSession(Moderating, Served, Sharing, Background, Transcribing, Meeting
     async def until_left(self) -> LeaveReason:
         """Returns, with the reason, when the call is over for us."""
         return await asyncio.shield(self._left)
+
+    def _has_left(self, uid: str) -> None:
+        self._messages.path.left(uid)
+        self._captions.forget(uid)
 
     def _emit(self, event: Event) -> None:
         self._announce(event)

@@ -109,6 +109,10 @@ class Captions:
         """The newest last."""
         return tuple(self._lines.values())
 
+    def forget(self, uid: str) -> None:
+        """Who wrote down what others said has left."""
+        self._makers.forget(uid)
+
     async def _came(self, reader: TextStreamReader, sender: Participant | None) -> None:
         """A piece comes whole, or bit by bit: what there is of it is told as it comes."""
         attributes = reader.info.attributes

@@ -80,6 +80,8 @@ class Viewer:
         reading = self._reading = asyncio.create_task(self._read())
         try:
             await asyncio.wait([reading])
+            if not reading.cancelled() and (failed := reading.exception()):
+                logger.error("a page is let go of: what it wished could not be read", exc_info=failed)
         finally:
             for unwatch in unwatches:
                 unwatch()
