@@ -180,23 +180,31 @@ async def test_a_camera_that_becomes_damaged_is_found_by_who_asks_for_keyframes(
         await _fed(now, lambda: "device_lost" in now.names(), idr=DAMAGED)
 
 
-async def test_a_programs_source_that_nobody_can_decode_is_covered() -> None:
-    """It is told, its track stays, and what it pushes is sent again from the first good keyframe on."""
+@pytest.mark.parametrize(
+    ("idr", "found", "pushes"),
+    [(STRANGE, "its slices name PPS 2", 1), (DAMAGED, "damaged", 1), (DAMAGED, "damaged", 8)],
+    ids=["pps", "slices", "slices, seldom"],
+)
+async def test_a_programs_source_that_nobody_can_decode_is_covered(idr: bytes, found: str, pushes: int) -> None:
+    """It is told, its track stays, and what it pushes is sent again from the first good keyframe on; also where a trial
+    has long ended, and another is due, when the next keyframe comes."""
     bench = Bench()
     async with call(bench, microphone="none", camera="none") as now:
         source = VideoSource(320, 180, 15, codec="H264")
         await now.own.publish(source, name="door")
 
-        def push(idr: bytes) -> None:
+        async def push(idr: bytes) -> None:
             source.push(EncodedFrame(SPS + PPS + idr, "H264", True))
+            for _ in range(pushes):
+                await asyncio.sleep(0.01)
+                source.push(EncodedFrame(SLICE, "H264", False))
 
         async with asyncio.timeout(10):
             while "placeholder" not in str(now.sender.what()):
-                await asyncio.sleep(0.01)
-                push(STRANGE)
-            while now.sender.frames[-1][1].data == b"placeholder":
-                await asyncio.sleep(0.01)
-                push(IDR)
+                await push(idr)
+            while SPS + PPS + IDR not in {encoded[1].data for encoded in now.sender.frames}:
+                await push(IDR)
         (error,) = [event.error for event in now.told if event.name == "error"]
-        assert "the H264 of door cannot be sent as it is: its slices name PPS 2" in error.message
-        assert now.sender.frames[-1][1].data == SPS + PPS + IDR
+        assert "the H264 of door cannot be sent as it is: " in error.message
+        assert found in error.message
+        assert now.sender.frames[-1][1].data != b"placeholder"

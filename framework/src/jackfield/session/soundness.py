@@ -54,6 +54,7 @@ class Soundness:
         """Another source's frames come from now on."""
         self._headers = Headers()
         self._trial: KeyframeTrial | None = None
+        self._verdict = ""
         self._tried_at, self._doubt_s = -inf, _DOUBT_S
         self._tried: Sps | None = None
         self._seen_at = -inf
@@ -76,7 +77,7 @@ class Soundness:
         self._is_told = True
         if not is_damaged:
             return Trouble(f"no keyframe that others could begin with came for {NO_KEYFRAME_S:g} s", False)
-        self._is_suspect, self._trial = True, None
+        self._is_suspect, self._trial, self._verdict = True, None, ""
         return Trouble(self._found, True)
 
     def learn(self, frame: EncodedFrame) -> None:
@@ -108,6 +109,7 @@ class Soundness:
         if sps is None or sps.width * sps.height > _TRIED_MAX:
             self._is_suspect = False
             return ""
+        self._read()
         now = self._now()
         if self._is_due(sps, now):
             trial = self._trial = self._start_trial(data)
@@ -115,10 +117,14 @@ class Soundness:
             self._tried_at, self._tried, self._is_doubted = now, sps, False
             if threading.get_ident() != self._loop_thread:
                 trial.wait()
+            self._read()
+        return self._verdict or (_UNTRIED if self._is_suspect else "")
+
+    def _read(self) -> None:
+        """What the newest trial that has ended found holds until the next has: nobody waits for some of them."""
         answer = self._trial.answer if self._trial is not None else None
-        if answer == "":
-            self._is_suspect = False
-        return answer if answer is not None else _UNTRIED if self._is_suspect else ""
+        if answer is not None:
+            self._verdict, self._is_suspect = answer, self._is_suspect and bool(answer)
 
     def _is_due(self, sps: Sps, now: float) -> bool:
         trial, since_s = self._trial, now - self._tried_at
