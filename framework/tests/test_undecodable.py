@@ -208,3 +208,19 @@ async def test_a_programs_source_that_nobody_can_decode_is_covered(idr: bytes, f
         assert "the H264 of door cannot be sent as it is: " in error.message
         assert found in error.message
         assert now.sender.frames[-1][1].data != b"placeholder"
+
+
+async def test_what_stands_in_for_a_camera_is_not_begun_anew_with_each_of_its_frames() -> None:
+    """The camera is asked for a keyframe, now and then; the placeholder's encoder is not."""
+    bench = Bench(SMART)
+    async with call(bench) as now:
+        now.capture.give()
+        supply = now.own.publications[0].supply
+        await supply.stand_in()
+        await now.until(lambda: "placeholder" in str(now.sender.what()))
+        before, asked = len(now.sender.frames), now.capture.keyframes_asked
+        for _ in range(30):
+            now.capture.give(keyframe=False)
+        assert now.capture.keyframes_asked - asked <= 3
+        await now.until(lambda: len(now.sender.frames) > before + 2)
+        assert [frame.data for _, frame in now.sender.frames[before + 1 :] if frame.keyframe] == []

@@ -86,19 +86,24 @@ class Passthrough:
         trouble = self._soundness.held()
         if trouble is not None:
             self._loop.call_soon_threadsafe(self._undecodable, trouble)
+        self._ask()
+
+    def _ask(self) -> None:
         now = self._now()
         if now - self._asked_at >= ASK_AGAIN_S:
             self._asked_at = now
             self._force_keyframe()
 
     def begins(self, frame: EncodedFrame) -> bool:
-        """Whether others can see pictures again from this frame on, as far as can be told. Nothing of it is sent; on
-        the capture's thread."""
+        """Whether others can see pictures again from this frame on, as far as can be told. Nothing of it is sent; a
+        keyframe is asked for where it is none, some three times a second. On the capture's thread."""
         frame = self._complete(frame)
         if not frame.keyframe or self._is_unfit or self._lacking(frame) or self._bounds.too_large(len(frame.data)):
             self._soundness.learn(frame)
-            return False
-        return not self._soundness.fault(frame)
+        elif not self._soundness.fault(frame):
+            return True
+        self._ask()
+        return False
 
     def doubt(self) -> None:
         """Somebody cannot go on without a keyframe: what comes next is looked at closely. Any thread."""

@@ -58,7 +58,7 @@ class Supply:
         self.on_talking: Callable[[], None] = lambda: None
         self._feed, self._kind, self._what = feed, kind, what
         self._loop = asyncio.get_running_loop()
-        self.route = Route(what, kind, settings, plugins, send, self.force_keyframe, self._turned_raw, keeps=keeps)
+        self.route = Route(what, kind, settings, plugins, send, self._ask_source, self._turned_raw, keeps=keeps)
         self.route.on_undecodable = self._undecodable
         self._intake = self.route.intake
         self._absence = Absence(self._intake, self.route.put, self._back, self._is_back)
@@ -364,7 +364,6 @@ class Supply:
         if not isinstance(media, EncodedFrame):
             return True
         if not self.route.begins(media):
-            self.force_keyframe()
             return False
         self.route.silence_encoder()
         return True
@@ -398,6 +397,11 @@ class Supply:
     def force_keyframe(self, rid: str = "") -> None:
         """The far end needs one: from this layer's encoder, or from the source where it can."""
         self.route.force_keyframe(rid)
+        self._ask_source()
+
+    def _ask_source(self) -> None:
+        """A keyframe of what comes encoded, where its source can: what stands in for it goes on as it is. Any
+        thread."""
         capture: object = self._feed.capture
         if isinstance(capture, ForcesKeyframe) and (self._feed.codec is not None or not self.route.encodes):
             capture.force_keyframe()
