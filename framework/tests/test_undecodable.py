@@ -224,3 +224,31 @@ async def test_what_stands_in_for_a_camera_is_not_begun_anew_with_each_of_its_fr
         assert now.capture.keyframes_asked - asked <= 3
         await now.until(lambda: len(now.sender.frames) > before + 2)
         assert [frame.data for _, frame in now.sender.frames[before + 1 :] if frame.keyframe] == []
+
+
+@pytest.mark.parametrize("is_away", [False, True])
+async def test_a_camera_that_waits_for_its_keyframe_is_not_silent(
+    is_away: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it gives is of no use yet, and something stands in: it is neither lost nor opened anew; nor is one that was
+    pulled out and is back."""
+    for name in ("absence.PICTURE_STALL_S", "absence.REOPEN_S", "supply.FIRST_MEDIA_S"):
+        monkeypatch.setattr(f"jackfield.session.{name}", 0.3)
+    bench = Bench(SMART)
+    async with call(bench) as now:
+        now.capture.give()
+        if is_away:
+            bench.pull(SMART)
+            await now.until(lambda: "device_lost" in now.names())
+            bench.plug(SMART)
+            await now.opened(2)
+        else:
+            await now.own.publications[0].supply.stand_in()
+        capture, told = now.capture, now.names()
+        for _ in range(100):
+            capture.give(keyframe=False)
+            await asyncio.sleep(0.02)
+        assert (now.capture, capture.stopped, now.names()) == (capture, False, told)
+        await now.until(lambda: "placeholder" in str(now.sender.what()))
+        capture.give()
+        await now.sent(b"placeholder", b"camera")

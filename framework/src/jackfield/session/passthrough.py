@@ -98,12 +98,17 @@ class Passthrough:
         """Whether others can see pictures again from this frame on, as far as can be told. Nothing of it is sent; a
         keyframe is asked for where it is none, some three times a second. On the capture's thread."""
         frame = self._complete(frame)
-        if not frame.keyframe or self._is_unfit or self._lacking(frame) or self._bounds.too_large(len(frame.data)):
+        if not frame.keyframe:
             self._soundness.learn(frame)
-        elif not self._soundness.fault(frame):
+        elif not self._is_unfit and self._is_sound(frame):
             return True
         self._ask()
         return False
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing is wrong with what comes: at most a keyframe is waited for."""
+        return self._soundness.is_well and not self._is_unfit
 
     def doubt(self) -> None:
         """Somebody cannot go on without a keyframe: what comes next is looked at closely. Any thread."""

@@ -223,6 +223,11 @@ class Route:
         """Whether others can see pictures of the source again from this frame on; on the capture's thread."""
         return self._passthrough.begins(frame)
 
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing is wrong with what comes encoded: at most a keyframe is waited for."""
+        return self._passthrough.is_sound
+
     def doubt(self) -> None:
         """Somebody cannot go on without a keyframe."""
         self._passthrough.doubt()

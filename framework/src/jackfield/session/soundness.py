@@ -65,6 +65,11 @@ class Soundness:
         self._held_since: float | None = None
         self._faults, self._found, self._is_told = 0, "", False
 
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing wrong was found since a frame was sent, or the source was renewed."""
+        return not self._faults
+
     def held(self) -> Trouble | None:
         """A frame was not sent. Answers, once, with what is wrong where that goes on for too long."""
         now = self._now()

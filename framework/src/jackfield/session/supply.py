@@ -226,7 +226,7 @@ class Supply:
         taken = self._intake.taken
         await self.swap(feed)
         try:
-            await self._absence.until_media(taken, FIRST_MEDIA_S)
+            await self._absence.until_media(taken, FIRST_MEDIA_S, lambda: self.route.is_sound)
         except CallError:
             async with self.turn:
                 await feed.stop()
