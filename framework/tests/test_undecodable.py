@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+from attrs import evolve
 
 from jackfield.media.h264_headers import Headers
 from jackfield.media.libav import known
@@ -252,3 +253,36 @@ async def test_a_camera_that_waits_for_its_keyframe_is_not_silent(
         await now.until(lambda: "placeholder" in str(now.sender.what()))
         capture.give()
         await now.sent(b"placeholder", b"camera")
+
+
+@pytest.mark.parametrize("leaves", ["swap", "mute"])
+async def test_what_was_wrong_with_a_camera_that_was_left_is_nobodys_fault(leaves: str) -> None:
+    """Its thread finds that it is damaged just before it is closed: the next camera is not lost, nor a muted one."""
+    other = evolve(SMART, id="bench:other", label="Other")
+    bench = Bench(SMART, other)
+    async with call(bench, camera=SMART.id) as now:
+        supply, first = now.own.publications[0].supply, now.capture
+        adapt = supply._adapt
+
+        def becomes_damaged() -> None:
+            for _ in range(15):
+                first.give(idr=STRANGE)
+                time.sleep(0.02)
+
+        async def adapt_late() -> None:
+            becomes_damaged()
+            await asyncio.sleep(0)
+            await adapt()
+
+        first.give()
+        if leaves == "swap":
+            supply._adapt = adapt_late  # type: ignore[method-assign]
+            await now.own.switch_camera()
+        else:
+            becomes_damaged()
+            await now.own.publications[0].mute()
+            await now.own.publications[0].unmute()
+        now.capture.give()
+        await asyncio.sleep(0.1)
+        assert (len(bench.captures), [name for name in now.names() if name in ("device_lost", "error")]) == (2, [])
+        assert now.sender.what() == [b"camera"]

@@ -172,6 +172,12 @@ class Passthrough:
         self._begin()
         self._soundness.renew()
 
+    def comes_from(self, undecodable: Callable[[Trouble], None]) -> None:
+        """A capture begins: from now on it is this one's ``undecodable`` that is told, and what was held back before
+        is no trouble of its."""
+        self._undecodable = undecodable
+        self._soundness.passed()
+
     def close(self) -> None:
         """Nothing more comes out."""
         self._outlet.close()

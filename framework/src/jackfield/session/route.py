@@ -58,7 +58,6 @@ class Route:
         self.codec = ""
         self.on_failed: Callable[[CallError], None] = lambda error: None
         self.on_unfit: Callable[[Finding], None] = lambda finding: None
-        self.on_undecodable: Callable[[Trouble], None] = lambda trouble: None
         self.on_encoder_changed: Callable[[str, str, str], None] = lambda before, now, reason: None
         self._what, self._kind, self._settings, self._plugins, self._send = what, kind, settings, plugins, send
         self._loop = asyncio.get_running_loop()
@@ -66,9 +65,7 @@ class Route:
         self._path: Layered | None = None
         #: Those of simulcast, once the first encoder was taken, the smallest first.
         self.layers: Sequence[Layer] = (Layer(),)
-        self._passthrough = Passthrough(
-            what, self._pass, ask, lambda finding: self.on_unfit(finding), lambda trouble: self.on_undecodable(trouble)
-        )
+        self._passthrough = Passthrough(what, self._pass, ask, lambda finding: self.on_unfit(finding))
         #: Gets what comes encoded as well, on the event loop; None while nobody looks.
         self.on_passed: Callable[[EncodedFrame], None] | None = None
         self._is_shown = False
@@ -214,6 +211,10 @@ class Route:
         """Nothing of what was taken is sent again: the source was paused."""
         if self._path is not None:
             self._path.forget_picture()
+
+    def comes_from(self, undecodable: Callable[[Trouble], None]) -> None:
+        """A capture begins, whose ``undecodable`` is told on the event loop when nobody can decode what it encodes."""
+        self._passthrough.comes_from(undecodable)
 
     def renew(self) -> None:
         """Another source's frames come from now on."""

@@ -59,7 +59,6 @@ class Supply:
         self._feed, self._kind, self._what = feed, kind, what
         self._loop = asyncio.get_running_loop()
         self.route = Route(what, kind, settings, plugins, send, self._ask_source, self._turned_raw, keeps=keeps)
-        self.route.on_undecodable = self._undecodable
         self._intake = self.route.intake
         self._absence = Absence(self._intake, self.route.put, self._back, self._is_back)
         self._fitting = Fitting(
@@ -112,6 +111,7 @@ class Supply:
         await self._start(self._feed)
 
     async def _start(self, feed: Feed) -> None:
+        self.route.comes_from(lambda trouble: self._undecodable(feed, trouble))
         await feed.start(self._intake, lambda error: self.route.on_loop(lambda: self._lost(feed, error)))
         self._aim(feed)
 
@@ -322,16 +322,17 @@ class Supply:
             fix = "it is opened anew, and unplugging it may help"
             self._lost(self._feed, DeviceGone(f"{found}; {fix}", details={"device": device.id, "frozen": True}))
 
-    def _undecodable(self, trouble: Trouble) -> None:
-        """Nobody can see what the source encodes: a device that gives damaged pictures is taken for lost."""
-        if self.ended:
+    def _undecodable(self, feed: Feed, trouble: Trouble) -> None:
+        """Nobody can see what this feed encodes: a device that gives damaged pictures is taken for lost. It may have
+        been closed, or another taken instead, since its thread found it."""
+        if self.ended or feed is not self._feed or not self._intake.open:
             return
-        device = self.device
+        device = feed.device
         who = f"{device.label} ({device.id})" if device is not None else self._what
         found = f"the {self.route.codec} of {who} cannot be sent as it is: {trouble.found}"
         if device is not None and trouble.is_damaged:
             fix = "it is opened anew; unplug it where that does not help, or join with passthrough=False"
-            self._lost(self._feed, DeviceGone(f"{found}; {fix}", details={"device": device.id, "frozen": True}))
+            self._lost(feed, DeviceGone(f"{found}; {fix}", details={"device": device.id, "frozen": True}))
             return
         self.route.on_failed(EncoderError(f"{found}; others see a placeholder until it gives a keyframe that holds"))
         self._soon(self.stand_in())
