@@ -13,7 +13,7 @@ from attrs import evolve
 
 from jackfield.media.h264_headers import Headers
 from jackfield.media.libav import known
-from jackfield.media.libav.keyframe_trial import damage
+from jackfield.media.libav.keyframe_trial import KeyframeTrial, damage
 from jackfield.session.soundness import Soundness, Trouble
 from jackfield.session.sources import VideoSource
 from jackfield.values.media import EncodedFrame
@@ -225,6 +225,19 @@ async def test_what_stands_in_for_a_camera_is_not_begun_anew_with_each_of_its_fr
         assert now.capture.keyframes_asked - asked <= 3
         await now.until(lambda: len(now.sender.frames) > before + 2)
         assert [frame.data for _, frame in now.sender.frames[before + 1 :] if frame.keyframe] == []
+
+
+async def test_a_program_never_waits_for_what_it_pushes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever thread it pushes on; a camera's own thread waits until its keyframe was tried out."""
+    waited: list[str] = []
+    monkeypatch.setattr(KeyframeTrial, "wait", lambda trial: waited.append(threading.current_thread().name))
+    async with call(Bench(SMART)) as now:
+        source = VideoSource(320, 180, 15, codec="H264")
+        await now.own.publish(source, name="door")
+        await asyncio.to_thread(source.push, EncodedFrame(SPS + PPS + IDR, "H264", True))
+        assert waited == []
+        await asyncio.to_thread(now.capture.give)
+        assert len(waited) == 1
 
 
 @pytest.mark.parametrize("is_away", [False, True])

@@ -172,10 +172,10 @@ class Passthrough:
         self._begin()
         self._soundness.renew()
 
-    def comes_from(self, undecodable: Callable[[Trouble], None]) -> None:
+    def comes_from(self, undecodable: Callable[[Trouble], None], *, may_wait: bool) -> None:
         """A capture begins: from now on it is this one's ``undecodable`` that is told, and what was held back before
-        is no trouble of its."""
-        self._undecodable = undecodable
+        is no trouble of its. ``may_wait``: its thread may, as long as a keyframe is tried out."""
+        self._undecodable, self._soundness.may_wait = undecodable, may_wait
         self._soundness.passed()
 
     def close(self) -> None:

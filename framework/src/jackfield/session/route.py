@@ -212,9 +212,10 @@ class Route:
         if self._path is not None:
             self._path.forget_picture()
 
-    def comes_from(self, undecodable: Callable[[Trouble], None]) -> None:
-        """A capture begins, whose ``undecodable`` is told on the event loop when nobody can decode what it encodes."""
-        self._passthrough.comes_from(undecodable)
+    def comes_from(self, undecodable: Callable[[Trouble], None], *, may_wait: bool) -> None:
+        """A capture begins, whose ``undecodable`` is told on the event loop when nobody can decode what it encodes;
+        its thread waits for that only where it ``may_wait``."""
+        self._passthrough.comes_from(undecodable, may_wait=may_wait)
 
     def renew(self) -> None:
         """Another source's frames come from now on."""

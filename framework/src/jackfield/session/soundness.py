@@ -48,6 +48,8 @@ class Soundness:
         self._now, self._start_trial = now, trial
         self._loop_thread = threading.get_ident()
         self._is_suspect = self._is_doubted = False
+        #: Whether the thread that delivers may wait for a trial: a device's may, a program's and the loop's never.
+        self.may_wait = False
         self.renew()
 
     def renew(self) -> None:
@@ -99,7 +101,7 @@ class Soundness:
         self._is_doubted = True
 
     def fault(self, frame: EncodedFrame) -> str:
-        """Why nobody can decode this frame; "" where it may be sent. A keyframe may take as long as it is decoded."""
+        """Why nobody can decode this frame; "" where it may be sent. Waits for a trial where it may."""
         if frame.codec != "H264":
             return ""
         found = self._headers.fault(frame.data)
@@ -120,7 +122,7 @@ class Soundness:
             trial = self._trial = self._start_trial(data)
             self._doubt_s = min(2 * self._doubt_s, _DOUBT_MOST_S) if self._is_doubted else _DOUBT_S
             self._tried_at, self._tried, self._is_doubted = now, sps, False
-            if threading.get_ident() != self._loop_thread:
+            if self.may_wait and threading.get_ident() != self._loop_thread:
                 trial.wait()
             self._read()
         return self._verdict or (_UNTRIED if self._is_suspect else "")

@@ -111,7 +111,8 @@ class Supply:
         await self._start(self._feed)
 
     async def _start(self, feed: Feed) -> None:
-        self.route.comes_from(lambda trouble: self._undecodable(feed, trouble))
+        is_device = feed.device is not None
+        self.route.comes_from(lambda trouble: self._undecodable(feed, trouble), may_wait=is_device)
         await feed.start(self._intake, lambda error: self.route.on_loop(lambda: self._lost(feed, error)))
         self._aim(feed)
 
