@@ -60,6 +60,16 @@ async def test_a_keyframe_that_does_not_come_is_asked_for_three_times_a_second()
     assert way.sent == []
 
 
+async def test_who_waits_to_begin_asks_as_seldom() -> None:
+    """While something stands in, a source is asked three times a second too."""
+    way = Way()
+    for _ in range(90):
+        assert not way.passthrough.begins(EncodedFrame(SLICE, "H264", False))
+        way.now_s += 1 / 30
+    assert 8 <= way.asked <= 10
+    assert way.passthrough.begins(EncodedFrame(SPS + PPS + IDR, "H264", True))
+
+
 async def test_an_h265_keyframe_can_be_joined_at_as_well(caplog: pytest.LogCaptureFixture) -> None:
     """It is held back until its sets were seen, and has them put before it, in order, from then on."""
     vps, sps, pps = b"\0\0\0\1\x40\x01\x0c", b"\0\0\0\1\x42\x01\x01", b"\0\0\0\1\x44\x01\xc0"

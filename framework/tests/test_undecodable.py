@@ -9,10 +9,11 @@ import time
 from collections.abc import Callable
 
 import pytest
+from attrs import evolve
 
 from jackfield.media.h264_headers import Headers
 from jackfield.media.libav import known
-from jackfield.media.libav.keyframe_trial import damage
+from jackfield.media.libav.keyframe_trial import KeyframeTrial, damage
 from jackfield.session.soundness import Soundness, Trouble
 from jackfield.session.sources import VideoSource
 from jackfield.values.media import EncodedFrame
@@ -180,23 +181,121 @@ async def test_a_camera_that_becomes_damaged_is_found_by_who_asks_for_keyframes(
         await _fed(now, lambda: "device_lost" in now.names(), idr=DAMAGED)
 
 
-async def test_a_programs_source_that_nobody_can_decode_is_covered() -> None:
-    """It is told, its track stays, and what it pushes is sent again from the first good keyframe on."""
+@pytest.mark.parametrize(
+    ("idr", "found", "pushes"),
+    [(STRANGE, "its slices name PPS 2", 1), (DAMAGED, "damaged", 1), (DAMAGED, "damaged", 8)],
+    ids=["pps", "slices", "slices, seldom"],
+)
+async def test_a_programs_source_that_nobody_can_decode_is_covered(idr: bytes, found: str, pushes: int) -> None:
+    """It is told, its track stays, and what it pushes is sent again from the first good keyframe on; also where a trial
+    has long ended, and another is due, when the next keyframe comes."""
     bench = Bench()
     async with call(bench, microphone="none", camera="none") as now:
         source = VideoSource(320, 180, 15, codec="H264")
         await now.own.publish(source, name="door")
 
-        def push(idr: bytes) -> None:
+        async def push(idr: bytes) -> None:
             source.push(EncodedFrame(SPS + PPS + idr, "H264", True))
+            for _ in range(pushes):
+                await asyncio.sleep(0.01)
+                source.push(EncodedFrame(SLICE, "H264", False))
 
         async with asyncio.timeout(10):
             while "placeholder" not in str(now.sender.what()):
-                await asyncio.sleep(0.01)
-                push(STRANGE)
-            while now.sender.frames[-1][1].data == b"placeholder":
-                await asyncio.sleep(0.01)
-                push(IDR)
+                await push(idr)
+            while SPS + PPS + IDR not in {encoded[1].data for encoded in now.sender.frames}:
+                await push(IDR)
         (error,) = [event.error for event in now.told if event.name == "error"]
-        assert "the H264 of door cannot be sent as it is: its slices name PPS 2" in error.message
-        assert now.sender.frames[-1][1].data == SPS + PPS + IDR
+        assert "the H264 of door cannot be sent as it is: " in error.message
+        assert found in error.message
+        assert now.sender.frames[-1][1].data != b"placeholder"
+
+
+async def test_what_stands_in_for_a_camera_is_not_begun_anew_with_each_of_its_frames() -> None:
+    """The camera is asked for a keyframe, now and then; the placeholder's encoder is not."""
+    bench = Bench(SMART)
+    async with call(bench) as now:
+        now.capture.give()
+        supply = now.own.publications[0].supply
+        await supply.stand_in()
+        await now.until(lambda: "placeholder" in str(now.sender.what()))
+        before, asked = len(now.sender.frames), now.capture.keyframes_asked
+        for _ in range(30):
+            now.capture.give(keyframe=False)
+        assert now.capture.keyframes_asked - asked <= 3
+        await now.until(lambda: len(now.sender.frames) > before + 2)
+        assert [frame.data for _, frame in now.sender.frames[before + 1 :] if frame.keyframe] == []
+
+
+async def test_a_program_never_waits_for_what_it_pushes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever thread it pushes on; a camera's own thread waits until its keyframe was tried out."""
+    waited: list[str] = []
+    monkeypatch.setattr(KeyframeTrial, "wait", lambda trial: waited.append(threading.current_thread().name))
+    async with call(Bench(SMART)) as now:
+        source = VideoSource(320, 180, 15, codec="H264")
+        await now.own.publish(source, name="door")
+        await asyncio.to_thread(source.push, EncodedFrame(SPS + PPS + IDR, "H264", True))
+        assert waited == []
+        await asyncio.to_thread(now.capture.give)
+        assert len(waited) == 1
+
+
+@pytest.mark.parametrize("is_away", [False, True])
+async def test_a_camera_that_waits_for_its_keyframe_is_not_silent(
+    is_away: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it gives is of no use yet, and something stands in: it is neither lost nor opened anew; nor is one that was
+    pulled out and is back."""
+    for name in ("absence.PICTURE_STALL_S", "absence.REOPEN_S", "supply.FIRST_MEDIA_S"):
+        monkeypatch.setattr(f"jackfield.session.{name}", 0.3)
+    bench = Bench(SMART)
+    async with call(bench) as now:
+        now.capture.give()
+        if is_away:
+            bench.pull(SMART)
+            await now.until(lambda: "device_lost" in now.names())
+            bench.plug(SMART)
+            await now.opened(2)
+        else:
+            await now.own.publications[0].supply.stand_in()
+        capture, told = now.capture, now.names()
+        for _ in range(100):
+            capture.give(keyframe=False)
+            await asyncio.sleep(0.02)
+        assert (now.capture, capture.stopped, now.names()) == (capture, False, told)
+        await now.until(lambda: "placeholder" in str(now.sender.what()))
+        capture.give()
+        await now.sent(b"placeholder", b"camera")
+
+
+@pytest.mark.parametrize("leaves", ["swap", "mute"])
+async def test_what_was_wrong_with_a_camera_that_was_left_is_nobodys_fault(leaves: str) -> None:
+    """Its thread finds that it is damaged just before it is closed: the next camera is not lost, nor a muted one."""
+    other = evolve(SMART, id="bench:other", label="Other")
+    bench = Bench(SMART, other)
+    async with call(bench, camera=SMART.id) as now:
+        supply, first = now.own.publications[0].supply, now.capture
+        adapt = supply._adapt
+
+        def becomes_damaged() -> None:
+            for _ in range(15):
+                first.give(idr=STRANGE)
+                time.sleep(0.02)
+
+        async def adapt_late() -> None:
+            becomes_damaged()
+            await asyncio.sleep(0)
+            await adapt()
+
+        first.give()
+        if leaves == "swap":
+            supply._adapt = adapt_late  # type: ignore[method-assign]
+            await now.own.switch_camera()
+        else:
+            becomes_damaged()
+            await now.own.publications[0].mute()
+            await now.own.publications[0].unmute()
+        now.capture.give()
+        await asyncio.sleep(0.1)
+        assert (len(bench.captures), [name for name in now.names() if name in ("device_lost", "error")]) == (2, [])
+        assert now.sender.what() == [b"camera"]

@@ -15,6 +15,8 @@ PICTURE_STALL_S, SOUND_STALL_S = 1.0, 0.3
 _PICTURES_MISSED = 4
 #: A device that goes on giving nothing for so long is opened anew.
 REOPEN_S = 10.0
+#: One that opened, and gives what others could begin with only later, is waited for so long.
+BEGINS_S = 60.0
 
 
 class Absence:
@@ -70,17 +72,24 @@ class Absence:
             stand_in.end()
         return stand_in is not None
 
-    async def until_media(self, beyond: int, limit_s: float) -> None:
-        """Returns when the source has given more than ``beyond``; `DeviceGone` when it has not within the limit,
-        ``broken`` where it failed meanwhile."""
-        waited_s = 0.0
-        while self._intake.open and self._intake.taken <= beyond:
+    async def until_media(self, beyond: int, limit_s: float, is_sound: Callable[[], bool] = lambda: True) -> None:
+        """Returns when more than ``beyond`` was taken of the source; ``broken`` where it failed meanwhile.
+
+        `DeviceGone` when it has given nothing within the limit, or nothing that one could begin with: the limit is
+        `BEGINS_S` while something comes and ``is_sound``.
+        """
+        intake, silent_s, waited_s = self._intake, 0.0, 0.0
+        before = given = intake.delivered
+        while intake.open and intake.taken <= beyond:
             if self.broken is not None:
                 raise self.broken
-            if waited_s >= limit_s:
-                raise DeviceGone(f"it opened, and gave nothing within {limit_s:g} s")
+            if intake.delivered != given and is_sound():
+                given, silent_s = intake.delivered, 0.0
+            if silent_s >= limit_s or waited_s >= BEGINS_S:
+                found = "nothing" if intake.delivered == before else "nothing that others could begin with"
+                raise DeviceGone(f"it opened, and gave {found} within {waited_s:g} s")
             await asyncio.sleep(0.01)
-            waited_s += 0.01
+            silent_s, waited_s = silent_s + 0.01, waited_s + 0.01
 
 
 async def stalls(
@@ -95,8 +104,8 @@ async def stalls(
     while True:
         rate = fps()
         limit_s = SOUND_STALL_S if rate is None else max(PICTURE_STALL_S, _PICTURES_MISSED / max(rate, 0.1))
-        if not intake.open or intake.taken != seen:
-            seen, silent_s, is_told, is_lost = intake.taken, 0.0, False, False
+        if not intake.open or intake.delivered != seen:
+            seen, silent_s, is_told, is_lost = intake.delivered, 0.0, False, False
         elif silent_s >= limit_s and not is_told:
             is_told = True
             await stalled()

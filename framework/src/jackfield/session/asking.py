@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from jackfield.media.clock import Clock, Timer
 
-#: A loudspeaker that has asked, and then asks for nothing between so many looks a second apart, is gone. Looks, not a
-#: time: where this program or the whole machine slept, the device has slept as well.
-LOOK_S, _LOOKS = 1.0, 2
+#: A loudspeaker that has asked, and then asks for nothing between so many looks a second apart, is gone: twice as long
+#: as one block may last. Looks, not a time: where this program or the whole machine slept, the device slept as well.
+LOOK_S, _LOOKS = 1.0, 4
 #: Nobody plays more than this in one block.
 _LONGEST_S = 2
 

@@ -44,6 +44,7 @@ def _strange_sound(block: AudioBlock) -> str | None:
 class Intake:
     """The sink of one publication's captures. While it is not ``open`` nothing is taken; none of it waits.
 
+    ``delivered`` is how often something came, ``taken`` how much of it was passed on.
     Raw media goes to ``raw``, encoded frames to ``encoded``; ``resumed`` is called, on the capture's thread, with the
     first that comes once it was set; ``unasked`` where raw pictures come and nothing encodes them.
     """
@@ -54,7 +55,7 @@ class Intake:
         self._kind, self._is_named = kind, False
         self.raw: Handover[VideoFrame | AudioBlock] | None = None
         self.open = False
-        self.taken = 0
+        self.delivered = self.taken = 0
         self.size: tuple[int, int] | None = None
         self.resumed: Callable[[Media], bool] | None = None
         self._encoded, self._unasked = encoded, unasked
@@ -68,6 +69,7 @@ class Intake:
                 logger.warning("a plugin delivers %s: it is left out", wrong)
             self._is_named = True
             return
+        self.delivered += 1
         resumed = self.resumed
         if resumed is not None and not resumed(media):
             return

@@ -86,19 +86,29 @@ class Passthrough:
         trouble = self._soundness.held()
         if trouble is not None:
             self._loop.call_soon_threadsafe(self._undecodable, trouble)
+        self._ask()
+
+    def _ask(self) -> None:
         now = self._now()
         if now - self._asked_at >= ASK_AGAIN_S:
             self._asked_at = now
             self._force_keyframe()
 
     def begins(self, frame: EncodedFrame) -> bool:
-        """Whether others can see pictures again from this frame on, as far as can be told. Nothing of it is sent; on
-        the capture's thread."""
+        """Whether others can see pictures again from this frame on, as far as can be told. Nothing of it is sent; a
+        keyframe is asked for where it is none, some three times a second. On the capture's thread."""
         frame = self._complete(frame)
-        if not frame.keyframe or self._is_unfit or self._lacking(frame) or self._bounds.too_large(len(frame.data)):
+        if not frame.keyframe:
             self._soundness.learn(frame)
-            return False
-        return not self._soundness.fault(frame)
+        elif not self._is_unfit and self._is_sound(frame):
+            return True
+        self._ask()
+        return False
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing is wrong with what comes: at most a keyframe is waited for."""
+        return self._soundness.is_well and not self._is_unfit
 
     def doubt(self) -> None:
         """Somebody cannot go on without a keyframe: what comes next is looked at closely. Any thread."""
@@ -161,6 +171,12 @@ class Passthrough:
         """Another source's frames come from now on: nothing of what was seen holds for them."""
         self._begin()
         self._soundness.renew()
+
+    def comes_from(self, undecodable: Callable[[Trouble], None], *, may_wait: bool) -> None:
+        """A capture begins: from now on it is this one's ``undecodable`` that is told, and what was held back before
+        is no trouble of its. ``may_wait``: its thread may, as long as a keyframe is tried out."""
+        self._undecodable, self._soundness.may_wait = undecodable, may_wait
+        self._soundness.passed()
 
     def close(self) -> None:
         """Nothing more comes out."""

@@ -58,7 +58,6 @@ class Route:
         self.codec = ""
         self.on_failed: Callable[[CallError], None] = lambda error: None
         self.on_unfit: Callable[[Finding], None] = lambda finding: None
-        self.on_undecodable: Callable[[Trouble], None] = lambda trouble: None
         self.on_encoder_changed: Callable[[str, str, str], None] = lambda before, now, reason: None
         self._what, self._kind, self._settings, self._plugins, self._send = what, kind, settings, plugins, send
         self._loop = asyncio.get_running_loop()
@@ -66,9 +65,7 @@ class Route:
         self._path: Layered | None = None
         #: Those of simulcast, once the first encoder was taken, the smallest first.
         self.layers: Sequence[Layer] = (Layer(),)
-        self._passthrough = Passthrough(
-            what, self._pass, ask, lambda finding: self.on_unfit(finding), lambda trouble: self.on_undecodable(trouble)
-        )
+        self._passthrough = Passthrough(what, self._pass, ask, lambda finding: self.on_unfit(finding))
         #: Gets what comes encoded as well, on the event loop; None while nobody looks.
         self.on_passed: Callable[[EncodedFrame], None] | None = None
         self._is_shown = False
@@ -215,6 +212,11 @@ class Route:
         if self._path is not None:
             self._path.forget_picture()
 
+    def comes_from(self, undecodable: Callable[[Trouble], None], *, may_wait: bool) -> None:
+        """A capture begins, whose ``undecodable`` is told on the event loop when nobody can decode what it encodes;
+        its thread waits for that only where it ``may_wait``."""
+        self._passthrough.comes_from(undecodable, may_wait=may_wait)
+
     def renew(self) -> None:
         """Another source's frames come from now on."""
         self._passthrough.renew()
@@ -222,6 +224,11 @@ class Route:
     def begins(self, frame: EncodedFrame) -> bool:
         """Whether others can see pictures of the source again from this frame on; on the capture's thread."""
         return self._passthrough.begins(frame)
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing is wrong with what comes encoded: at most a keyframe is waited for."""
+        return self._passthrough.is_sound
 
     def doubt(self) -> None:
         """Somebody cannot go on without a keyframe."""

@@ -48,12 +48,15 @@ class Soundness:
         self._now, self._start_trial = now, trial
         self._loop_thread = threading.get_ident()
         self._is_suspect = self._is_doubted = False
+        #: Whether the thread that delivers may wait for a trial: a device's may, a program's and the loop's never.
+        self.may_wait = False
         self.renew()
 
     def renew(self) -> None:
         """Another source's frames come from now on."""
         self._headers = Headers()
         self._trial: KeyframeTrial | None = None
+        self._verdict = ""
         self._tried_at, self._doubt_s = -inf, _DOUBT_S
         self._tried: Sps | None = None
         self._seen_at = -inf
@@ -63,6 +66,11 @@ class Soundness:
         """A frame was sent: all is well."""
         self._held_since: float | None = None
         self._faults, self._found, self._is_told = 0, "", False
+
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing wrong was found since a frame was sent, or the source was renewed."""
+        return not self._faults
 
     def held(self) -> Trouble | None:
         """A frame was not sent. Answers, once, with what is wrong where that goes on for too long."""
@@ -76,7 +84,7 @@ class Soundness:
         self._is_told = True
         if not is_damaged:
             return Trouble(f"no keyframe that others could begin with came for {NO_KEYFRAME_S:g} s", False)
-        self._is_suspect, self._trial = True, None
+        self._is_suspect, self._trial, self._verdict = True, None, ""
         return Trouble(self._found, True)
 
     def learn(self, frame: EncodedFrame) -> None:
@@ -93,7 +101,7 @@ class Soundness:
         self._is_doubted = True
 
     def fault(self, frame: EncodedFrame) -> str:
-        """Why nobody can decode this frame; "" where it may be sent. A keyframe may take as long as it is decoded."""
+        """Why nobody can decode this frame; "" where it may be sent. Waits for a trial where it may."""
         if frame.codec != "H264":
             return ""
         found = self._headers.fault(frame.data)
@@ -108,17 +116,22 @@ class Soundness:
         if sps is None or sps.width * sps.height > _TRIED_MAX:
             self._is_suspect = False
             return ""
+        self._read()
         now = self._now()
         if self._is_due(sps, now):
             trial = self._trial = self._start_trial(data)
             self._doubt_s = min(2 * self._doubt_s, _DOUBT_MOST_S) if self._is_doubted else _DOUBT_S
             self._tried_at, self._tried, self._is_doubted = now, sps, False
-            if threading.get_ident() != self._loop_thread:
+            if self.may_wait and threading.get_ident() != self._loop_thread:
                 trial.wait()
+            self._read()
+        return self._verdict or (_UNTRIED if self._is_suspect else "")
+
+    def _read(self) -> None:
+        """What the newest trial that has ended found holds until the next has: nobody waits for some of them."""
         answer = self._trial.answer if self._trial is not None else None
-        if answer == "":
-            self._is_suspect = False
-        return answer if answer is not None else _UNTRIED if self._is_suspect else ""
+        if answer is not None:
+            self._verdict, self._is_suspect = answer, self._is_suspect and bool(answer)
 
     def _is_due(self, sps: Sps, now: float) -> bool:
         trial, since_s = self._trial, now - self._tried_at

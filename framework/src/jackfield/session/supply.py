@@ -58,8 +58,7 @@ class Supply:
         self.on_talking: Callable[[], None] = lambda: None
         self._feed, self._kind, self._what = feed, kind, what
         self._loop = asyncio.get_running_loop()
-        self.route = Route(what, kind, settings, plugins, send, self.force_keyframe, self._turned_raw, keeps=keeps)
-        self.route.on_undecodable = self._undecodable
+        self.route = Route(what, kind, settings, plugins, send, self._ask_source, self._turned_raw, keeps=keeps)
         self._intake = self.route.intake
         self._absence = Absence(self._intake, self.route.put, self._back, self._is_back)
         self._fitting = Fitting(
@@ -112,6 +111,8 @@ class Supply:
         await self._start(self._feed)
 
     async def _start(self, feed: Feed) -> None:
+        is_device = feed.device is not None
+        self.route.comes_from(lambda trouble: self._undecodable(feed, trouble), may_wait=is_device)
         await feed.start(self._intake, lambda error: self.route.on_loop(lambda: self._lost(feed, error)))
         self._aim(feed)
 
@@ -226,7 +227,7 @@ class Supply:
         taken = self._intake.taken
         await self.swap(feed)
         try:
-            await self._absence.until_media(taken, FIRST_MEDIA_S)
+            await self._absence.until_media(taken, FIRST_MEDIA_S, lambda: self.route.is_sound)
         except CallError:
             async with self.turn:
                 await feed.stop()
@@ -322,16 +323,17 @@ class Supply:
             fix = "it is opened anew, and unplugging it may help"
             self._lost(self._feed, DeviceGone(f"{found}; {fix}", details={"device": device.id, "frozen": True}))
 
-    def _undecodable(self, trouble: Trouble) -> None:
-        """Nobody can see what the source encodes: a device that gives damaged pictures is taken for lost."""
-        if self.ended:
+    def _undecodable(self, feed: Feed, trouble: Trouble) -> None:
+        """Nobody can see what this feed encodes: a device that gives damaged pictures is taken for lost. It may have
+        been closed, or another taken instead, since its thread found it."""
+        if self.ended or feed is not self._feed or not self._intake.open:
             return
-        device = self.device
+        device = feed.device
         who = f"{device.label} ({device.id})" if device is not None else self._what
         found = f"the {self.route.codec} of {who} cannot be sent as it is: {trouble.found}"
         if device is not None and trouble.is_damaged:
             fix = "it is opened anew; unplug it where that does not help, or join with passthrough=False"
-            self._lost(self._feed, DeviceGone(f"{found}; {fix}", details={"device": device.id, "frozen": True}))
+            self._lost(feed, DeviceGone(f"{found}; {fix}", details={"device": device.id, "frozen": True}))
             return
         self.route.on_failed(EncoderError(f"{found}; others see a placeholder until it gives a keyframe that holds"))
         self._soon(self.stand_in())
@@ -364,7 +366,6 @@ class Supply:
         if not isinstance(media, EncodedFrame):
             return True
         if not self.route.begins(media):
-            self.force_keyframe()
             return False
         self.route.silence_encoder()
         return True
@@ -398,6 +399,11 @@ class Supply:
     def force_keyframe(self, rid: str = "") -> None:
         """The far end needs one: from this layer's encoder, or from the source where it can."""
         self.route.force_keyframe(rid)
+        self._ask_source()
+
+    def _ask_source(self) -> None:
+        """A keyframe of what comes encoded, where its source can: what stands in for it goes on as it is. Any
+        thread."""
         capture: object = self._feed.capture
         if isinstance(capture, ForcesKeyframe) and (self._feed.codec is not None or not self.route.encodes):
             capture.force_keyframe()
