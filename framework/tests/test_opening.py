@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pytest
 from attrs import evolve
 
@@ -21,7 +23,7 @@ from jackfield.session.publication import Publication
 from jackfield.testing.fake_call import FakeCall
 from jackfield.values.devices import Device
 from jackfield.values.errors import CallError, DeviceGone, PluginError
-from jackfield.values.formats import AudioFormat, VideoFormat
+from jackfield.values.formats import AudioFormat, VideoFormat, impossible
 from jackfield.values.settings import SessionSettings
 
 LIMIT_S = 5.0
@@ -348,6 +350,27 @@ async def test_a_camera_of_an_impossible_format_is_refused(format: VideoFormat) 
     with pytest.raises(PluginError, match="which no device has; mend the plugin"):
         await Feed(VideoFormat(320, 180, 15.0), device=CAMERA, driver=slow).open()  # type: ignore[arg-type]
     assert slow.steps == ["open", "stop"]
+
+
+@pytest.mark.parametrize(
+    ("format", "is_impossible"),
+    [
+        (VideoFormat(np.int64(640), np.int32(480), np.float32(30)), False),  # type: ignore[arg-type]
+        (VideoFormat(640, 480, Fraction(30_000, 1001)), False),  # type: ignore[arg-type]
+        (VideoFormat(0, 0, 0), False),
+        (AudioFormat(48_000.0, np.int16(2)), False),  # type: ignore[arg-type]
+        (VideoFormat(640, 480, np.float64("nan")), True),
+        (VideoFormat(640, 480, fps=True), True),
+        (VideoFormat(640, 480, Fraction(10**400)), True),  # type: ignore[arg-type]
+        (VideoFormat(640.5, 480), True),  # type: ignore[arg-type]
+        (AudioFormat(48_000.5), True),  # type: ignore[arg-type]
+        (AudioFormat(48_000, channels=True), True),
+    ],
+)
+def test_numbers_of_any_type_are_a_format(format: VideoFormat | AudioFormat, is_impossible: bool) -> None:
+    """Plugins compute with numpy and fractions; truth is no number."""
+    assert impossible(format) is is_impossible
+    assert is_impossible or str(format)
 
 
 @pytest.mark.parametrize("ends", [SystemExit(9), KeyboardInterrupt(), asyncio.CancelledError(), StopIteration()])

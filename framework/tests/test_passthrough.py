@@ -70,6 +70,17 @@ async def test_who_waits_to_begin_asks_as_seldom() -> None:
     assert way.passthrough.begins(EncodedFrame(SPS + PPS + IDR, "H264", True))
 
 
+async def test_a_call_that_is_behind_is_not_the_sources_fault() -> None:
+    """Keyframes come, and there is no room for them: nobody is told that none came."""
+    way = Way()
+    for number in range(12 * 30):
+        way.passthrough.take(EncodedFrame(SPS + PPS + IDR if number % 3 == 0 else SLICE, "H264", number % 3 == 0))
+        way.now_s += 1 / 30
+    await asyncio.sleep(0)
+    assert way.trouble == []
+    assert way.passthrough.dropped > 300
+
+
 async def test_an_h265_keyframe_can_be_joined_at_as_well(caplog: pytest.LogCaptureFixture) -> None:
     """It is held back until its sets were seen, and has them put before it, in order, from then on."""
     vps, sps, pps = b"\0\0\0\1\x40\x01\x0c", b"\0\0\0\1\x42\x01\x01", b"\0\0\0\1\x44\x01\xc0"

@@ -71,22 +71,28 @@ class Passthrough:
             self.size = frame.width, frame.height
         is_sound = self._is_sound(frame)
         self._waits = (self._waits and not (frame.keyframe and is_sound)) or not is_sound
-        if not (self._waits or self._outlet.full) and self.is_open and not self._bounds.is_full(self._now()):
-            self._soundness.passed()
-            self._bounds.sent(len(frame.data), self._now())
-            self._outlet.put((frame, None))
+        if self._waits:
+            self._refuse()
             return
-        self._waits = True
+        self._soundness.passed()
+        if self._outlet.full or not self.is_open or self._bounds.is_full(self._now()):
+            self._waits = True
+            self._drop()
+            return
+        self._bounds.sent(len(frame.data), self._now())
+        self._outlet.put((frame, None))
+
+    def _refuse(self) -> None:
+        """The frame itself is of no use; one for which there is no room is not the source's fault."""
+        trouble = self._soundness.held() if self.is_open else None
+        if trouble is not None:
+            self._loop.call_soon_threadsafe(self._undecodable, trouble)
         self._drop()
 
     def _drop(self) -> None:
         self.dropped += 1
-        if not self.is_open:
-            return
-        trouble = self._soundness.held()
-        if trouble is not None:
-            self._loop.call_soon_threadsafe(self._undecodable, trouble)
-        self._ask()
+        if self.is_open:
+            self._ask()
 
     def _ask(self) -> None:
         now = self._now()

@@ -63,7 +63,7 @@ class Soundness:
         self.passed()
 
     def passed(self) -> None:
-        """A frame was sent: all is well."""
+        """A frame can be sent: all is well."""
         self._held_since: float | None = None
         self._faults, self._found, self._is_told = 0, "", False
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from math import isfinite
+from numbers import Integral, Real
+from typing import Any
 
 from attrs import field, frozen
 
@@ -25,7 +26,7 @@ class VideoFormat:
 
     def __str__(self) -> str:
         size = f"{self.width}x{self.height}" if self.width and self.height else "its own size"
-        rate = f"@{self.fps:g}" if self.fps else ""
+        rate = f"@{float(self.fps):g}" if self.fps else ""
         return f"{size}{rate} {self.codec or self.pixel_format}".rstrip()
 
 
@@ -52,13 +53,24 @@ RATES, _SIDE_MAX, _FPS_MAX, _CHANNELS_MAX, _PTIME_MAX = range(4000, 768_001), 16
 def impossible(format: MediaFormat) -> bool:
     """Whether no device has this format: a plugin may put anything into it. What is 0 in a picture's is not known."""
     if isinstance(format, VideoFormat):
-        sides, fps = (format.width, format.height), format.fps
-        is_sized = all(type(side) is int and 0 <= side <= _SIDE_MAX for side in sides)
-        return not (is_sized and type(fps) in (int, float) and isfinite(fps) and 0 <= fps <= _FPS_MAX)
-    whole = all(type(each) is int for each in (format.rate, format.channels, format.ptime_ms))
+        sides: tuple[Any, ...] = (format.width, format.height)
+        is_sized = all(isinstance(side, Integral) and _is_whole(side, 0, _SIDE_MAX) for side in sides)
+        return not (is_sized and _is_number(format.fps) and 0 <= format.fps <= _FPS_MAX)
     return not (
-        whole and format.rate in RATES and 0 < format.channels <= _CHANNELS_MAX and 0 < format.ptime_ms <= _PTIME_MAX
+        _is_whole(format.rate, RATES.start, RATES.stop - 1)
+        and _is_whole(format.channels, 1, _CHANNELS_MAX)
+        and _is_whole(format.ptime_ms, 1, _PTIME_MAX)
     )
+
+
+def _is_number(value: Any) -> bool:
+    """Also numpy's, and fractions."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _is_whole(value: Any, least: int, most: int) -> bool:
+    """Whether it is a whole number in these bounds, of whatever type."""
+    return _is_number(value) and least <= value <= most and (isinstance(value, Integral) or value == int(value))
 
 
 @frozen
