@@ -1,4 +1,4 @@
-"""Measure latency, CPU, joining and the server under load, beside a peer in the same run."""
+"""Measure latency, CPU, memory, joining and the server under load, beside a peer in the same run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from jackfield.bench.loss.traces import TRACES
-from jackfield.bench.measures import MEASURES
+from jackfield.bench.measures import LENGTH_S, LENGTHS, MEASURES
 from jackfield.bench.report import Figure
 from jackfield.cli.frame import output
 from jackfield.cli.frame.exits import Exit
@@ -19,7 +19,8 @@ Examples:
   jackfield bench latency              source to decoded picture, beside stock aiortc
   jackfield bench latency cpu join     several, one after the other
   jackfield bench passthrough          H.264 sent as it is, beside encoding it here
-  jackfield bench sfu                  the server under load, beside livekit-server where that is on the path
+  jackfield bench sfu --room 50        the server under load, beside livekit-server and janus where they are on the path
+  jackfield bench memory               a client in a call and the server, beside their peers
   jackfield bench loss --trace loss-5 --trace outage --plots .   freezes and delay over a bad network
   jackfield bench cpu --json           a list of objects: name, unit, ours, peer, ratio, conditions
 
@@ -31,18 +32,24 @@ COLUMNS = ("what", "ours", "peer", "ratio", "beside")
 
 @click.command("bench", epilog=EPILOG)
 @click.argument("what", nargs=-1, type=click.Choice(list(MEASURES)))
-@click.option("--seconds", default=10, type=click.IntRange(1, 600), show_default=True, help="Length of each run.")
+@click.option("--seconds", type=click.IntRange(1, 600), help="Length of each run: 10; of sfu 5, of memory 30.")
 @click.option("--trace", "traces", multiple=True, type=click.Choice(list(TRACES)), help="With loss: this trace alone.")
 @click.option("--side", type=click.Choice(["down", "up"]), default="down", help="With loss: before viewer or sender.")
 @click.option("--plots", type=click.Path(file_okay=False, path_type=Path), help="With loss: pictures into this folder.")
+@click.option(
+    "--room", "rooms", multiple=True, type=click.IntRange(2, 200), help="With sfu: a room of so many (2, 6, 21, 50)."
+)
 @click.option("--markdown", is_flag=True, help="Print a table for a page.")
 @output.json_option
-def command(what: tuple[str, ...], seconds: int, markdown: bool, as_json: bool, **of_loss: Any) -> int:
+def command(
+    what: tuple[str, ...], seconds: int | None, rooms: tuple[int, ...], markdown: bool, as_json: bool, **of_loss: Any
+) -> int:
     """Measure WHAT (default: all) and print each figure beside its peer's, with the ratio."""
     figures: list[Figure] = []
+    of_one: dict[str, dict[str, Any]] = {"loss": of_loss, "sfu": {"rooms": rooms}}
     for name in what or tuple(MEASURES):
-        options = of_loss if name == "loss" else {}
-        figures += MEASURES[name](seconds, lambda line: click.echo(line, err=True), **options)
+        options, length = of_one.get(name, {}), seconds or LENGTHS.get(name, LENGTH_S)
+        figures += MEASURES[name](length, lambda line: click.echo(line, err=True), **options)
     if as_json:
         output.print_json([figure.row() for figure in figures])
         return Exit.OK
