@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from jackfield.bench.loss.measure import table
 from jackfield.bench.loss.traces import TRACES
 from jackfield.bench.measures import LENGTH_S, LENGTHS, MEASURES
-from jackfield.bench.report import Figure
+from jackfield.bench.report import COLUMNS, Figure, all_beside_each_other, one_beside_the_other
 from jackfield.cli.frame import output
 from jackfield.cli.frame.exits import Exit
 
@@ -27,7 +29,12 @@ Examples:
 Every measurement runs in processes of its own. Ends with 1 when one of them failed.
 """
 
-COLUMNS = ("what", "ours", "peer", "ratio", "beside")
+#: How a measurement stands on a page, where that is not a row for each peer.
+PAGES: dict[str, Callable[[Sequence[Figure]], list[str]]] = {
+    "loss": table,
+    "sfu": all_beside_each_other,
+    "memory": all_beside_each_other,
+}
 
 
 @click.command("bench", epilog=EPILOG)
@@ -45,31 +52,25 @@ def command(
     what: tuple[str, ...], seconds: int | None, rooms: tuple[int, ...], markdown: bool, as_json: bool, **of_loss: Any
 ) -> int:
     """Measure WHAT (default: all) and print each figure beside its peer's, with the ratio."""
-    figures: list[Figure] = []
+    found: dict[str, list[Figure]] = {}
     of_one: dict[str, dict[str, Any]] = {"loss": of_loss, "sfu": {"rooms": rooms}}
     for name in what or tuple(MEASURES):
-        options, length = of_one.get(name, {}), seconds or LENGTHS.get(name, LENGTH_S)
-        figures += MEASURES[name](length, lambda line: click.echo(line, err=True), **options)
+        length = seconds or LENGTHS.get(name, LENGTH_S)
+        told = MEASURES[name](length, lambda line: click.echo(line, err=True), **of_one.get(name, {}))
+        found[name] = list(told)
+    figures = [figure for each in found.values() for figure in each]
     if as_json:
         output.print_json([figure.row() for figure in figures])
-        return Exit.OK
-    rows = [_cells(figure) for figure in figures]
-    if markdown:
-        for row in (COLUMNS, ("---",) * len(COLUMNS), *rows):
-            click.echo(f"| {' | '.join(row)} |")
-        for conditions in dict.fromkeys(figure.conditions for figure in figures):
-            click.echo(f"\n{conditions}")
+    elif markdown:
+        for name, each in found.items():
+            lines = PAGES.get(name, one_beside_the_other)(each)
+            click.echo("\n\n".join(["\n".join(lines), *_conditions(each)]) + "\n")
     else:
-        output.table("Benchmarks", COLUMNS, rows)
-        for conditions in dict.fromkeys(figure.conditions for figure in figures):
+        output.table("Benchmarks", COLUMNS, [figure.cells() for figure in figures])
+        for conditions in _conditions(figures):
             click.echo(conditions)
     return Exit.OK
 
 
-def _cells(figure: Figure) -> tuple[str, ...]:
-    def shown(value: float | None, unit: str = "") -> str:
-        return "–" if value is None else f"{value:.2f}{unit}"
-
-    beside = f"{figure.peer_name}: not measured, {figure.note}" if figure.note else figure.peer_name
-    unit = f" {figure.unit}"
-    return figure.name, shown(figure.ours, unit), shown(figure.peer, unit), shown(figure.ratio), beside
+def _conditions(figures: list[Figure]) -> list[str]:
+    return list(dict.fromkeys(figure.conditions for figure in figures))
