@@ -33,8 +33,8 @@ lab: setup ## every hardware test, in one virtual machine; ARGS="-k name"
 soak: setup ## the tests that run for long
 	@$(BIN)/python -m pytest -m "soak and not vm" $(ARGS)
 
-bench: setup ## latency, CPU and join time beside their peers
-	@$(BIN)/jackfield bench $(ARGS)
+bench: setup ## latency, CPU, memory, loss and the server beside their peers; ARGS="sfu --markdown"
+	@PATH="$(CURDIR)/.peers/bin:$$PATH" $(BIN)/jackfield bench $(ARGS)
 
 dist: setup ## every wheel into dist/, web client inside
 	@$(BIN)/python scripts/dist.py

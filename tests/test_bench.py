@@ -23,11 +23,11 @@ pytestmark = pytest.mark.timeout(180)
 KEYS = {"name", "unit", "ours", "peer", "ratio", "peer_name", "better", "conditions", "note"}
 
 
-def bench(state: Path, *what: str) -> list[dict[str, Any]]:
+def bench(state: Path, *what: str, limit_s: float = 170) -> list[dict[str, Any]]:
     """What the command prints as JSON."""
     command = [sys.executable, "-m", "jackfield", "bench", *what, "--seconds", "1", "--json"]
     environment = {**os.environ, "JACKFIELD_STATE_DIR": str(state)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=170)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=limit_s)
     assert done.returncode == 0, done.stdout + done.stderr
     rows: list[dict[str, Any]] = json.loads(done.stdout)
     assert all(set(row) == KEYS for row in rows)
@@ -110,17 +110,43 @@ def test_the_server_under_load_stands_beside_livekit(monkeypatch: pytest.MonkeyP
         assert run["delay_p50_ms"] <= run["delay_p99_ms"] < 60_000
 
 
-def test_a_server_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without livekit-server its column is empty, with the reason."""
-    monkeypatch.setenv("PATH", "")
-    monkeypatch.setattr(sfu_bench, "SHAPES", (Shape(1, 2, 1),))
-    figures = list(sfu_bench.sfu(1, lambda line: None))
-    assert [figure.name.removeprefix("sfu_fan_out_1_") for figure in figures] == [
-        "forwarded_per_cpu_second",
-        "delay_p50",
-        "delay_p99",
-        "memory_per_participant",
+@pytest.mark.soak
+@pytest.mark.needs("janus")
+def test_the_server_under_load_stands_beside_janus() -> None:
+    """Janus's rooms are joined, published in and subscribed to, before somebody publishes and after."""
+    run = load("janus", Shape(2, 3, 2), seconds=1)
+    assert run["delivered"] > 0.5
+    assert all(run[key] > 0 for key in ("packets_per_cpu_s", "delay_p50_ms", "memory_empty", "memory_per_participant"))
+    assert run["delay_p50_ms"] <= run["delay_p99_ms"] < 60_000
+
+
+@pytest.mark.soak
+@pytest.mark.needs("netns")
+@pytest.mark.timeout(600)
+def test_memory_stands_beside_every_peer(tmp_path: Path) -> None:
+    """A client's and a server's, what it is and how it grows."""
+    rows = bench(tmp_path, "memory", limit_s=550)
+    client = [(name, peer) for peer in (AIORTC, OFFICIAL) for name in ("client_720p", "client_720p_growth")]
+    server = [
+        (f"server_{name}", peer)
+        for peer in ("livekit-server", "janus")
+        for name in ("empty", "per_participant", "growth")
     ]
+    assert [(row["name"].removeprefix("memory_"), row["peer_name"]) for row in rows] == client + server
+    assert all(row["ours"] > 0 for row in rows if not row["name"].endswith("growth"))
+    there = [row for row in rows if not row["note"] and row["name"] in ("memory_client_720p", "memory_server_empty")]
+    assert len(there) >= 2
+    assert all(row["peer"] > 0 for row in there)
+
+
+def test_a_server_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without livekit-server and Janus their columns are empty, with the reason."""
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(sfu_bench, "_PAIRS", 1)
+    figures = list(sfu_bench.sfu(1, lambda line: None, rooms=(2,)))
+    columns = ["forwarded_per_cpu_second", "delay_p50", "delay_p99", "memory_per_participant"]
+    assert [figure.name.removeprefix("sfu_fan_out_1_") for figure in figures] == columns * 2
+    assert [figure.peer_name for figure in figures] == ["livekit-server"] * 4 + ["janus"] * 4
     assert all(figure.peer is None and "not on the path" in figure.note for figure in figures)
     assert figures[0].ours is not None
     assert figures[0].ours > 0

@@ -7,9 +7,11 @@ from xml.etree import ElementTree
 import pytest
 
 from jackfield.bench.loss import plot
+from jackfield.bench.loss.measure import AIORTC, COLUMNS, OFFICIAL, table
 from jackfield.bench.loss.outcome import made
 from jackfield.bench.loss.shaper import Burst, Conditions, Shaper
 from jackfield.bench.loss.traces import TRACES, Span
+from jackfield.bench.report import Figure
 
 MS = 1_000_000
 STEP_NS = 10 * MS
@@ -142,3 +144,26 @@ def test_the_picture_of_a_trace_is_svg() -> None:
     points = [point.split(",") for line in lines for point in line.attrib["points"].split()]
     assert all(0 <= float(x) <= plot.WIDTH and 0 <= float(y) <= plot.HEIGHT for x, y in points)
     assert "5 % <lost>" in [each.text for each in root.findall(f"{space}text")]
+
+
+def test_a_line_that_stays_level_is_drawn_with_few_points() -> None:
+    """What can be seen of a thousand pictures that were all as late is a line between two points."""
+    span = Span(8.0, 18.0, 25.0)
+    text = plot.drawn("level", {"one": made(seen(), span)}, span)
+    line = next(each for each in ElementTree.fromstring(text).iter("{http://www.w3.org/2000/svg}polyline"))
+    assert 2 <= len(line.attrib["points"].split()) <= 4
+
+
+def test_a_table_has_a_line_for_each_trace_and_system() -> None:
+    """In the order in which they were measured; what never was is said."""
+    figures = [
+        Figure(f"loss_outage_{column.name}", column.unit, 1.26, theirs, "", peer)
+        for peer, theirs in ((AIORTC, 2.0), (OFFICIAL, None))
+        for column in COLUMNS
+    ]
+    assert table(figures)[2:] == [
+        "| nothing for 500 ms | Jackfield | 1 | 1 ms | 1 ms | 1.3 s | 1 ms | 1 ms | 1.3 s |",
+        "| nothing for 500 ms | stock aiortc | 2 | 2 ms | 2 ms | 2.0 s | 2 ms | 2 ms | 2.0 s |",
+        "| nothing for 500 ms | official SDK | never | never | never | never | never | never | never |",
+    ]
+    assert table([Figure("loss_outage", "", None, None, "", AIORTC, note="no tun")]) == ["Not measured: no tun."]

@@ -18,7 +18,7 @@ from jackfield.server.workers import loads, passage, wire
 from jackfield.server.workers.passage import pass_on
 from jackfield.server.workers.places import Places
 from jackfield.server.workers.running import NotStarted
-from jackfield.server.workers.worker import Worker
+from jackfield.server.workers.worker import SILENT, Worker
 
 LIMIT_S = 5.0
 Act = Callable[[web.WebSocketResponse, web.Request], Any]
@@ -225,6 +225,18 @@ def test_a_full_worker_is_passed_over_and_all_of_them_refuse() -> None:
         each.running = None
     with pytest.raises(Refused, match="being started"):
         place(places, "e")
+
+
+def test_a_worker_that_does_not_answer_gets_no_new_room() -> None:
+    """It keeps those that it has, and where nobody answers, somebody is asked all the same."""
+    made = workers(2)
+    places = Places(made)
+    assert [place(places, name) for name in "abc"] == [0, 1, 0]
+    made[0]._look = wire.Look(loads.NOTHING, frozenset("a"))
+    made[0]._missed = SILENT
+    assert [place(places, name) for name in "acdef"] == [0, 1, 1, 1, 1]
+    made[1]._missed = SILENT
+    assert place(places, "g") == 0
 
 
 def test_a_room_that_its_worker_no_longer_names_has_no_place() -> None:

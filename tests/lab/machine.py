@@ -27,7 +27,7 @@ class Need:
 
     ``lack`` answers with what is missing, or with nothing. ``package`` is Debian's, or several; what has one can always
     be had in CI, so a test that lacks it fails there. ``obtainable`` says the same of what is built rather than
-    installed.
+    installed. ``soak``: only tests that run for long ask for it, and CI does without.
     """
 
     name: str
@@ -35,10 +35,11 @@ class Need:
     fix: str
     package: str = ""
     obtainable: Callable[[], bool] = lambda: False
+    soak: bool = False
 
     @property
     def is_obtainable(self) -> bool:
-        return bool(self.package) or self.obtainable()
+        return bool(self.package and not self.soak) or self.obtainable()
 
 
 def find_chromium() -> str:
@@ -204,6 +205,7 @@ NEEDS = {
             _livekit_fix(),
             obtainable=lambda: bool(find_tool("go")),
         ),
+        Need("janus", _missing("janus"), _apt("janus"), "janus", soak=True),
         _tool("qemu", "qemu-system-x86_64", "qemu-system-x86"),
         _tool("busybox", "busybox", "busybox-static"),
         _tool("kmod", "modprobe", "kmod"),

@@ -7,6 +7,7 @@ from typing import Any
 
 from jackfield.bench import runs
 from jackfield.bench.loss.measure import loss
+from jackfield.bench.memory.measure import memory
 from jackfield.bench.report import Figure, machine, quantile
 from jackfield.bench.sfu import sfu
 
@@ -90,7 +91,11 @@ MEASURES: dict[str, Callable[..., Iterator[Figure]]] = {
     "passthrough": passthrough,
     "loss": loss,
     "sfu": sfu,
+    "memory": memory,
 }
+#: Seconds of a run, unless somebody says otherwise: few where there are many, more where something has to grow.
+LENGTH_S = 10
+LENGTHS = {"sfu": 5, "memory": 30}
 
 
 def _three(codec: str, seconds: int, say: Say) -> list[dict[str, Any]]:

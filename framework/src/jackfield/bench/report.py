@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from attrs import frozen
+
+COLUMNS = ("what", "ours", "peer", "ratio", "beside")
 
 
 @frozen
@@ -26,6 +28,11 @@ class Figure:
     def ratio(self) -> float | None:
         """Ours over the peer's."""
         return self.ours / self.peer if self.ours is not None and self.peer else None
+
+    def cells(self) -> tuple[str, ...]:
+        """As people read it, under `COLUMNS`."""
+        beside = f"{self.peer_name}: not measured, {self.note}" if self.note else self.peer_name
+        return self.name, shown(self.ours, self.unit), shown(self.peer, self.unit), shown(self.ratio), beside
 
     def row(self) -> dict[str, object]:
         """As ``--json`` has it."""
@@ -55,3 +62,30 @@ def quantile(values: Sequence[float], share: float) -> float:
 def machine() -> str:
     """The machine, in words that mean something elsewhere too."""
     return f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
+
+
+def shown(value: float | None, unit: str = "") -> str:
+    """A figure as people read it."""
+    return "–" if value is None else f"{value:.2f} {unit}".rstrip()
+
+
+def one_beside_the_other(figures: Iterable[Figure]) -> list[str]:
+    """A table for a page with a row for each figure and its ratio to its peer."""
+    return _table(COLUMNS, [each.cells() for each in figures])
+
+
+def all_beside_each_other(figures: Sequence[Figure]) -> list[str]:
+    """For a page: what has several peers is one row, with a column for each. What has others is another table."""
+    rows: dict[str, dict[str, str]] = {}
+    for each in figures:
+        row = rows.setdefault(each.name, {"what": each.name, "Jackfield": shown(each.ours, each.unit)})
+        row[each.peer_name] = each.note or shown(each.peer, each.unit)
+    lines: list[str] = []
+    for columns in dict.fromkeys(map(tuple, rows.values())):
+        lines += [""] if lines else []
+        lines += _table(columns, [tuple(row.values()) for row in rows.values() if tuple(row) == columns])
+    return lines
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    return [f"| {' | '.join(row)} |" for row in (columns, ["---"] * len(columns), *rows)]

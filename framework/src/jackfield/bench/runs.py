@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,17 +37,32 @@ def peer(*arguments: str, limit_s: float) -> dict[str, Any]:
 
 def official_join(count: int) -> dict[str, Any] | str:
     """Joining with the official SDK and with ours in a network of its own; or why that cannot be done here."""
+    if missing := no_own_address():
+        return missing
+    return in_one_network(["official_join"], ["--count", str(count)], 60 + 10.0 * count)
+
+
+def no_own_address() -> str:
+    """Why the official SDK cannot be measured here in a network of one's own; "" where it can."""
     if missing := [tool for tool in ("unshare", "ip") if shutil.which(tool) is None]:
         return f"{', '.join(missing)} not found (apt-get install util-linux iproute2)"
     probe = [sys.executable, "-c", "from livekit import rtc"]
     if subprocess.run(probe, capture_output=True, check=False, timeout=60).returncode:
         return "the official SDK is not installed (pip install livekit)"
-    command = f"{sys.executable} -m jackfield.bench.official_join {ADDRESS} --count {count}"
-    shell = _NETWORK.format(address=ADDRESS, command=command)
-    isolation = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--net"]
+    return ""
+
+
+def in_one_network(module: Sequence[str], options: Sequence[str], limit_s: float) -> dict[str, Any]:
+    """The figures of ``jackfield.bench.<module> ADDRESS``, in a network of its own with an address that is no loopback:
+    libwebrtc gathers no other. On loopback where no such network can be made."""
+    address, isolation = ADDRESS, _isolation()
+    if any(shutil.which(tool) is None for tool in ("unshare", "ip")):
+        address, isolation = "127.0.0.1", []
+    command = [sys.executable, "-m", f"jackfield.bench.{module[0]}", *module[1:], address, *options]
+    if isolation:
+        command = [*isolation, "sh", "-ec", _NETWORK.format(address=address, command=shlex.join(command))]
     with tempfile.TemporaryDirectory(prefix="jackfield-bench-") as folder:
-        environment = {**os.environ, "JACKFIELD_STATE_DIR": folder}
-        return _figures([*isolation, "sh", "-ec", shell], environment, 60 + 10.0 * count)
+        return _figures(command, {**os.environ, "JACKFIELD_STATE_DIR": folder}, limit_s)
 
 
 def no_network() -> str:
@@ -62,9 +79,12 @@ def no_network() -> str:
 
 def in_own_network(command: list[str], limit_s: float) -> dict[str, Any]:
     """The figures that this command prints, run as the only one in a new network namespace."""
-    isolation = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--net"]
     with tempfile.TemporaryDirectory(prefix="jackfield-bench-") as folder:
-        return _figures([*isolation, *command], {**os.environ, "JACKFIELD_STATE_DIR": folder}, limit_s)
+        return _figures([*_isolation(), *command], {**os.environ, "JACKFIELD_STATE_DIR": folder}, limit_s)
+
+
+def _isolation() -> list[str]:
+    return ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--net"]
 
 
 def _figures(command: list[str], environment: dict[str, str], limit_s: float) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`jackfield bench sfu`: the embedded server under load beside livekit-server under the same load.
+"""`jackfield bench sfu`: the embedded server under load beside livekit-server and Janus under the same load.
 
 Each room is filled with synthetic participants (`load`) that decrypt and do not decode; the server has a core to itself
 where there are two. A packet is counted when a subscriber has decrypted it, so that what is lost does not count.
@@ -7,17 +7,20 @@ where there are two. A packet is counted when a subscriber has decrypted it, so 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from attrs import frozen
 
 from jackfield.bench import runs
+from jackfield.bench.load.servers import own_address
 from jackfield.bench.report import Figure, machine
 
-LIVEKIT = "livekit-server"
-_ABSENT = "livekit-server is not on the path"
+#: The program on the path, by the name that `load.run` has for it.
+PEERS: Mapping[str, str] = {"livekit": "livekit-server", "janus": "janus"}
 _SETUP_S = 120
+#: Rooms of two, as many at a time, so that there is something to measure.
+_PAIRS = 10
 
 
 @frozen
@@ -33,9 +36,14 @@ class Shape:
         """How many get each packet."""
         return self.people - 1
 
+    @classmethod
+    def of(cls, people: int) -> Shape:
+        """A room of so many: up to six all send, of more people two do."""
+        return cls(_PAIRS if people == 2 else 1, people, people if people <= 6 else 2)
+
 
 #: The third has a person more than twenty, so that each packet goes to twenty.
-SHAPES = (Shape(10, 2, 2), Shape(1, 6, 6), Shape(1, 21, 2), Shape(1, 50, 2))
+ROOMS = (2, 6, 21, 50)
 #: Name, unit, key in a run's figures, divisor, and which way is better.
 _COLUMNS = (
     ("forwarded_per_cpu_second", "packets", "packets_per_cpu_s", 1.0, "higher"),
@@ -45,15 +53,32 @@ _COLUMNS = (
 )
 
 
-def sfu(seconds: int, say: Callable[[str], None]) -> Iterator[Figure]:
+def sfu(seconds: int, say: Callable[[str], None], *, rooms: Sequence[int] = ()) -> Iterator[Figure]:
     """Forwarded packets per CPU second of the server, the delay from a publisher to a subscriber, and memory."""
-    has_peer = shutil.which(LIVEKIT) is not None
-    for shape in SHAPES:
-        say(f"{shape.rooms} × {shape.people} people: jackfield")
-        ours = load("jackfield", shape, seconds)
-        if has_peer:
-            say(f"{shape.rooms} × {shape.people} people: {LIVEKIT}")
-        yield from _figures(shape, seconds, ours, load("livekit", shape, seconds) if has_peer else None)
+    for shape in map(Shape.of, rooms or ROOMS):
+        found, lacking = beside(shape, seconds, say)
+        for peer in PEERS:
+            yield from _figures(shape, seconds, found["jackfield"], peer, found.get(peer), lacking.get(peer, ""))
+
+
+def beside(
+    shape: Shape, seconds: int, say: Callable[[str], None]
+) -> tuple[Mapping[str, dict[str, Any]], Mapping[str, str]]:
+    """The same load on our server and on each peer, one after the other; and of each that is not here, why."""
+    lacking = {peer: lack for peer in PEERS if (lack := lack_of(peer))}
+    found = {}
+    for server in ("jackfield", *PEERS):
+        if server not in lacking:
+            say(f"{shape.rooms} × {shape.people} people: {PEERS.get(server, server)}")
+            found[server] = load(server, shape, seconds)
+    return found, lacking
+
+
+def lack_of(peer: str) -> str:
+    """Why this server cannot be measured here; "" where it can."""
+    if shutil.which(PEERS[peer]) is None:
+        return f"{PEERS[peer]} is not on the path"
+    return "it takes no loopback address, and there is no other" if peer == "janus" and not own_address() else ""
 
 
 def load(server: str, shape: Shape, seconds: int) -> dict[str, Any]:
@@ -62,23 +87,26 @@ def load(server: str, shape: Shape, seconds: int) -> dict[str, Any]:
     return runs.call("load.run", server, *options, "--seconds", str(seconds), limit_s=seconds + _SETUP_S)
 
 
-def _figures(shape: Shape, seconds: int, ours: dict[str, Any], peer: dict[str, Any] | None) -> Iterator[Figure]:
+def _figures(
+    shape: Shape, seconds: int, ours: dict[str, Any], name: str, peer: dict[str, Any] | None, lack: str
+) -> Iterator[Figure]:
     both = [ours] + ([peer] if peer else [])
     rate = " and ".join(f"{run['packets_per_s']:.0f}/s" for run in both)
     share = " and ".join(f"{100 * run['delivered']:.1f} %" for run in both)
     busy = " and ".join(f"{100 * run['cpu_share']:.0f} %" for run in both)
     conditions = (
-        f"{shape.rooms} room(s) of {shape.people}, {shape.publishers} sending 2.5 Mbit/s and sound, {rate} delivered "
-        f"({share} of what was sent), {busy} of a core, {seconds} s, load {ours['load']:.1f}; loopback; {machine()}"
+        f"beside {PEERS[name]}: {shape.rooms} room(s) of {shape.people}, {shape.publishers} sending 2.5 Mbit/s and "
+        f"sound, {rate} delivered ({share} of what was sent), {busy} of a core, {seconds} s, load {ours['load']:.1f}; "
+        f"one machine; {machine()}"
     )
-    for name, unit, key, divisor, better in _COLUMNS:
+    for column, unit, key, divisor, better in _COLUMNS:
         yield Figure(
-            f"sfu_fan_out_{shape.fan_out}_{name}",
+            f"sfu_fan_out_{shape.fan_out}_{column}",
             unit,
             ours[key] / divisor,
             peer[key] / divisor if peer else None,
             conditions,
-            LIVEKIT,
+            PEERS[name],
             better=better,
-            note="" if peer else _ABSENT,
+            note=lack,
         )

@@ -45,6 +45,12 @@ class LoadPath:
             self._socket.setsockopt(socket.SOL_SOCKET, _TIMESTAMPNS, 1)
         self._socket.bind((address, 0))
 
+    @property
+    def place(self) -> tuple[str, int]:
+        """The address and port on this side."""
+        host, port = self._socket.getsockname()
+        return host, port
+
     async def connect(self, ufrag: str, pwd: str, candidates: Iterable[str]) -> None:
         """Checked by the server's first UDP host candidate; `TimeoutError` when it does not answer."""
         self._remote_ufrag, self._remote_pwd = ufrag, pwd

@@ -17,43 +17,36 @@ from pathlib import Path
 
 from attrs import frozen
 
+from jackfield.bench.load.livekit import KEY, SECRET
+from jackfield.bench.memory.process import cpu_s, family, pss_bytes
+from jackfield.rtc.aioice_shim import local_addresses
+
 ADDRESS = "127.0.0.1"
-KEY, SECRET = "load", "secret-of-this-load-and-of-nothing-else"
 _START_S, _END_S = 30.0, 10.0
-_TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
+#: What Janus would load beside the video room and the WebSocket.
+_JANUS_PLUGINS = (
+    "audiobridge duktape echotest lua nosip recordplay sip streaming textroom videocall voicemail"  # as Debian has them
+)
+_JANUS_TRANSPORTS = "http mqtt nanomsg pfunix rabbitmq"
+#: Below what Linux hands out by itself.
+_JANUS_PORTS = "20000-29999"
 
 
 @frozen
 class Served:
-    """A server that listens, and its process."""
+    """A server that listens, its process, and the address to which its participants' sockets are bound."""
 
     url: str
     pid: int
+    address: str = ADDRESS
 
     def cpu_s(self) -> float:
         """CPU seconds of the process and of its children, user and system."""
-        return sum(_cpu_s(pid) for pid in _family(self.pid))
+        return sum(cpu_s(pid) for pid in family(self.pid))
 
     def memory_bytes(self) -> int:
-        """Resident memory of the process and of its children."""
-        return sum(_memory_bytes(pid) for pid in _family(self.pid))
-
-
-def _family(pid: int) -> list[int]:
-    found = [pid]
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in task.read_text().split():
-            found += _family(int(child))
-    return found
-
-
-def _cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
-
-
-def _memory_bytes(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+        """Memory of the process and of its children; what several processes share is shared out among them."""
+        return sum(pss_bytes(pid) for pid in family(self.pid))
 
 
 @contextmanager
@@ -110,13 +103,66 @@ def livekit() -> Iterator[Served]:
         command = [program, "--config", str(config)]
         with log.open("wb") as said, subprocess.Popen(command, stdout=said, stderr=said) as process:
             try:
-                _await_port(port, process, log)
+                _await_port(port, process, log, program)
                 yield Served(f"http://{ADDRESS}:{port}", process.pid)
             finally:
                 _end(process)
 
 
-SERVERS: dict[str, Callable[[], AbstractContextManager[Served]]] = {"jackfield": jackfield, "livekit": livekit}
+@contextmanager
+def janus() -> Iterator[Served]:
+    """`janus` from the path with its video room, signalling over a WebSocket on loopback.
+
+    It takes no loopback address for media, so that is on the machine's own; nothing leaves the machine.
+    """
+    program, address = shutil.which("janus"), own_address()
+    if program is None or not address:
+        raise SystemExit("janus is not on the path, or the machine has no address but loopback")
+    port = _free(socket.SOCK_STREAM)
+    with tempfile.TemporaryDirectory(prefix="jackfield-load-") as folder:
+        _configure_janus(Path(folder), address, port)
+        log = Path(folder) / "said"
+        command = [program, "--config", f"{folder}/janus.jcfg", "--configs-folder", folder]
+        with log.open("wb") as said, subprocess.Popen(command, stdout=said, stderr=said, cwd=folder) as process:
+            try:
+                _await_port(port, process, log, program)
+                yield Served(f"ws://{ADDRESS}:{port}", process.pid, address)
+            finally:
+                _end(process)
+
+
+def own_address() -> str:
+    """The machine's first IPv4 address that is not loopback; empty where it has none."""
+    return next((address for address in local_addresses() if ":" not in address), "")
+
+
+def _configure_janus(folder: Path, address: str, port: int) -> None:
+    plugins, transports = (
+        ",".join(f"libjanus_{name}.so" for name in names.split()) for names in (_JANUS_PLUGINS, _JANUS_TRANSPORTS)
+    )
+    (folder / "janus.jcfg").write_text(
+        f"""
+general: {{ configs_folder = "{folder}", debug_level = 2, debug_colors = false }}
+media: {{ ipv6 = false, rtp_port_range = "{_JANUS_PORTS}" }}
+nat: {{ ice_lite = true, ice_enforce_list = "{address}" }}
+plugins: {{ disable = "{plugins}" }}
+transports: {{ disable = "{transports}" }}
+events: {{ broadcast = false }}
+"""
+    )
+    (folder / "janus.transport.websockets.jcfg").write_text(
+        f"""
+general: {{ json = "compact", ws = true, ws_port = {port}, ws_ip = "{ADDRESS}", wss = false, ws_logging = "err" }}
+admin: {{ admin_ws = false, admin_wss = false }}
+"""
+    )
+
+
+SERVERS: dict[str, Callable[[], AbstractContextManager[Served]]] = {
+    "jackfield": jackfield,
+    "livekit": livekit,
+    "janus": janus,
+}
 
 
 def _free(kind: socket.SocketKind) -> int:
@@ -126,14 +172,14 @@ def _free(kind: socket.SocketKind) -> int:
         return port
 
 
-def _await_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+def _await_port(port: int, process: subprocess.Popen[bytes], log: Path, program: str) -> None:
     ends = time.monotonic() + _START_S
     while time.monotonic() < ends and process.poll() is None:
         with socket.socket() as probe:
             if probe.connect_ex((ADDRESS, port)) == 0:
                 return
         time.sleep(0.05)
-    raise SystemExit(f"livekit-server did not start: {_end_of(log)}")
+    raise SystemExit(f"{Path(program).name} did not start: {_end_of(log)}")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

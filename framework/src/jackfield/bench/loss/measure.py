@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from jackfield.bench.report import Figure, machine
 
 AIORTC, OFFICIAL = "stock aiortc, no server", "livekit (official Python SDK), same server"
 SYSTEMS: Mapping[str, str] = {"ours": "Jackfield", "aiortc": AIORTC, "official": OFFICIAL}
+_SHORT: Mapping[str, str] = {"ours": "Jackfield", "aiortc": "stock aiortc", "official": "official SDK"}
+_SYSTEM_OF: Mapping[str, str] = {AIORTC: "aiortc", OFFICIAL: "official"}
 _SETUP_S = 150.0
 Say = Callable[[str], None]
 
@@ -53,17 +56,18 @@ def loss(
         for name in traces or TRACES:
             yield Figure(f"loss_{name}", "", None, None, machine(), AIORTC, note=missing)
         return
-    span = Span.around(seconds)
-    rows: list[tuple[Trace, Mapping[str, Outcome]]] = []
+    span, load = Span.around(seconds), os.getloadavg()[0]
+    figures: list[Figure] = []
     for name in traces or tuple(TRACES):
         trace, found = TRACES[name], {}
         for system in SYSTEMS:
             say(f"{name} ({trace.what}): {SYSTEMS[system]}")
             found[system] = outcome.made(one(system, name, seconds, side), span)
-        rows.append((trace, found))
-        yield from _figures(trace, found, span, side)
+        figures += (these := list(_figures(trace, found, span, side, load)))
+        yield from these
         if plots is not None:
-            keep(plots, rows, span, side)
+            _draw(plots, trace, found, span, side)
+            (plots / f"loss-{side}.md").write_text("\n".join(table(figures)) + "\n", encoding="utf-8")
 
 
 def one(system: str, name: str, seconds: float, side: str) -> dict[str, Any]:
@@ -73,11 +77,11 @@ def one(system: str, name: str, seconds: float, side: str) -> dict[str, Any]:
     return runs.in_own_network([*module, system, name, "--seconds", str(seconds), "--side", side], limit_s)
 
 
-def _figures(trace: Trace, found: Mapping[str, Outcome], span: Span, side: str) -> Iterator[Figure]:
+def _figures(trace: Trace, found: Mapping[str, Outcome], span: Span, side: str, load: float) -> Iterator[Figure]:
     where = "viewer" if side == "down" else "sender"
     conditions = (
-        f"{trace.what}, both ways, for {trace.lasts(span):g} s, between the {where} and the others; 20 ms each way; "
-        f"VP8 360p30; {machine()}"
+        f"{trace.lasts(span):g} s of trouble, both ways, between the {where} and the others; 20 ms each way; "
+        f"VP8 360p30; load {load:.1f} at the beginning; {machine()}"
     )
     for column in COLUMNS:
         ours = column.of(found["ours"], span)
@@ -89,32 +93,37 @@ def _figures(trace: Trace, found: Mapping[str, Outcome], span: Span, side: str) 
             )
 
 
-def keep(folder: Path, rows: Sequence[tuple[Trace, Mapping[str, Outcome]]], span: Span, side: str) -> None:
-    """A picture of the newest trace, and the table of all so far, in this folder."""
+def _draw(folder: Path, trace: Trace, found: Mapping[str, Outcome], span: Span, side: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    trace, found = rows[-1]
-    names = {"ours": "Jackfield", "aiortc": "stock aiortc", "official": "official SDK"}
-    shown = {names[system]: each for system, each in found.items()}
     title = trace.what + (", before the sender" if side == "up" else "")
     name = f"loss-{trace.name.removeprefix('loss-')}" + ("-up" if side == "up" else "")
-    (folder / f"{name}.svg").write_text(plot.drawn(title, shown, span), encoding="utf-8")
-    lines = [row(each, outcomes[system], system, span) for each, outcomes in rows for system in outcomes]
-    (folder / f"loss-{side}.md").write_text("\n".join([*HEAD, *lines]) + "\n", encoding="utf-8")
+    troubled = Span(span.begins, span.begins + trace.lasts(span), span.over)
+    shown = {_SHORT[system]: each for system, each in found.items()}
+    (folder / f"{name}.svg").write_text(plot.drawn(title, shown, troubled), encoding="utf-8")
+
+
+def table(figures: Iterable[Figure]) -> list[str]:
+    """These as a table for a page, a line for each trace and system."""
+    cells: dict[tuple[str, str], dict[str, str]] = {}
+    for figure in figures:
+        trace, _, column = figure.name.removeprefix("loss_").partition("_")
+        if not column:
+            return [f"Not measured: {figure.note}."]
+        for system, value in (("ours", figure.ours), (_SYSTEM_OF[figure.peer_name], figure.peer)):
+            cells.setdefault((trace, system), {})[column] = _cell(column, value)
+    lines = [
+        f"| {TRACES[trace].what} | {_SHORT[system]} | {' | '.join(found[column.name] for column in COLUMNS)} |"
+        for (trace, system), found in cells.items()
+    ]
+    return [*HEAD, *lines]
+
+
+def _cell(name: str, value: float | None) -> str:
+    column = next(column for column in COLUMNS if column.name == name)
+    return "never" if value is None else f"{value:.{1 if column.unit == 's' else 0}f} {column.unit}".rstrip()
 
 
 HEAD = (
     "| trace | who | freezes | p50 | p99 | frozen | delay p50 | p95 | normal after |",
     "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
 )
-
-
-def row(trace: Trace, found: Outcome, system: str, span: Span) -> str:
-    """One line of the table."""
-    values = [column.of(found, span) for column in COLUMNS]
-    units = ("", " ms", " ms", " s", " ms", " ms", " s")
-    digits = (0, 0, 0, 1, 0, 0, 1)
-    cells = [
-        "never" if value is None else f"{value:.{digit}f}{unit}"
-        for value, unit, digit in zip(values, units, digits, strict=True)
-    ]
-    return f"| {trace.what} | {system} | " + " | ".join(cells) + " |"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from itertools import pairwise
 
 from jackfield.bench.loss.outcome import Outcome
 from jackfield.bench.loss.traces import Span
@@ -13,6 +14,8 @@ WIDTH, HEIGHT, LEFT, RIGHT, TOP = 900, 560, 64, 20, 56
 _DELAY, _FREEZES, _BITRATE = (TOP, 190), (TOP + 214, 60), (TOP + 284, 180)
 #: Whoever is later than that is drawn at the top.
 _DELAY_MAX = 2000.0
+#: A line that leaves its height by less is drawn level.
+_SEEN = 0.7
 COLOURS = ("#1f6fd6", "#d6631f", "#3a8f3a")
 _STYLE = (
     "text{font:13px sans-serif;fill:#333}.t{font-size:16px;font-weight:bold}.s{font-size:11px;fill:#666}"
@@ -34,7 +37,8 @@ class _Panel:
 
     def line(self, values: Series, colour: str) -> None:
         """A line through these; what is above the axis is drawn at its top."""
-        points = " ".join(f"{_x(at, self._length_s):.1f},{self._y(min(value, self._most)):.1f}" for at, value in values)
+        places = [(_x(at, self._length_s), self._y(min(value, self._most))) for at, value in values]
+        points = " ".join(f"{x:.1f},{y:.1f}" for x, y in _bends(places))
         self.parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.4"/>')
 
     def _y(self, value: float) -> float:
@@ -62,6 +66,15 @@ def drawn(title: str, outcomes: Mapping[str, Outcome], span: Span) -> str:
         bitrate.line(rate, colour)
     parts += [*delay.parts, *bitrate.parts, *_freezes(outcomes, length_s), *_seconds(length_s, bottom), "</svg>"]
     return "\n".join(parts) + "\n"
+
+
+def _bends(places: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Those at which the line goes up or down by anything that can be seen, and both ends: the others are most."""
+    kept = list(places[:1])
+    for place, following in pairwise(places[1:]):
+        if max(abs(place[1] - kept[-1][1]), abs(following[1] - place[1])) >= _SEEN:
+            kept.append(place)
+    return kept + list(places[1:][-1:])
 
 
 def _legend(outcomes: Mapping[str, Outcome]) -> list[str]:

@@ -17,6 +17,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
+from jackfield.bench.ends import ANSWER_S, START_S, End, running
 from jackfield.bench.loss import tunnel
 from jackfield.bench.loss.traces import TRACES, Span
 from jackfield.bench.serving import until_open
@@ -24,7 +25,6 @@ from jackfield.bench.serving import until_open
 SYSTEMS = ("ours", "aiortc", "official")
 PORT = 7880
 HERE, THERE = tunnel.ADDRESSES
-_START_S, _ANSWER_S, _END_S = 40.0, 30.0, 15.0
 
 
 @contextmanager
@@ -42,59 +42,6 @@ def namespace() -> Iterator[int]:
         finally:
             holder.stdin.close()
             holder.wait(5)
-
-
-class End:
-    """One process of the call, spoken to by lines."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-        self.said: dict[str, Any] = {}
-
-    async def hear(self, key: str, patience_s: float) -> Any:
-        """What it says under ``key``, and beside it in `said`; `SystemExit` when it ends before, or says nothing."""
-        assert self._process.stdout is not None
-        try:
-            async with asyncio.timeout(patience_s):
-                while line := await self._process.stdout.readline():
-                    if line.startswith(b"{") and key in (said := json.loads(line)):
-                        self.said = said
-                        return said[key]
-        except TimeoutError:
-            raise SystemExit(f"an end of the call did not say {key!r} within {patience_s:g} s") from None
-        raise SystemExit(f"an end of the call ended before it said {key!r}")
-
-    def say(self, **what: Any) -> None:
-        """Tells it."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(what).encode() + b"\n")
-
-    async def close(self) -> None:
-        """It has ended."""
-        if self._process.returncode is None:
-            try:
-                await asyncio.wait_for(self._process.wait(), _END_S)
-            except TimeoutError:
-                self._process.kill()
-                await self._process.wait()
-
-
-@asynccontextmanager
-async def running(*command: str, **environment: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A process for the length of a block."""
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=os.environ | environment,
-        limit=1 << 26,
-    )
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await End(process).close()
 
 
 class Run:
@@ -120,7 +67,7 @@ class Run:
         keys = f"{self._secret['BENCH_KEY']}: {self._secret['BENCH_SECRET']}"
         options = ["--host", HERE, "--port", str(PORT), "--behind-proxy"]
         async with running(sys.executable, "-m", "jackfield", "serve", *options, JACKFIELD_KEYS=keys) as server:
-            await until_open(HERE, PORT, server, _START_S)
+            await until_open(HERE, PORT, server, START_S)
             yield
 
     async def measure(self, path: tunnel.Tunnel, length_s: float) -> dict[str, Any]:
@@ -132,16 +79,16 @@ class Run:
         ):
             sender, receiver = End(one), End(other)
             if self._system == "aiortc":
-                receiver.say(offer=await sender.hear("offer", _START_S))
-                sender.say(answer=await receiver.hear("answer", _ANSWER_S))
-            await sender.hear("ready", _START_S)
-            await receiver.hear("ready", _START_S)
+                receiver.say(offer=await sender.hear("offer", START_S))
+                sender.say(answer=await receiver.hear("answer", ANSWER_S))
+            await sender.hear("ready", START_S)
+            await receiver.hear("ready", START_S)
             began_ns = path.begin()
             await asyncio.sleep(length_s)
             receiver.say(stop=True)
             sender.say(stop=True)
-            seen = await receiver.hear("seen", _ANSWER_S)
-            sent = await sender.hear("sent", _ANSWER_S)
+            seen = await receiver.hear("seen", ANSWER_S)
+            sent = await sender.hear("sent", ANSWER_S)
         course = {"sender": sender.said.get("course"), "receiver": receiver.said.get("course")}
         return {"began_ns": began_ns, "sent": sent, "seen": seen, "course": course}
 

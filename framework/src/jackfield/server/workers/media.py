@@ -123,6 +123,8 @@ class WorkersMedia:
     def _order(self, number: int) -> wire.Order:
         settings = self._settings
         self._starts += 1
+        for left in Path(self._folder).glob(f"{number}-*"):  # by one that was killed
+            left.unlink(missing_ok=True)
         path = str(Path(self._folder) / f"{number}-{self._starts}")
         return wire.Order(
             number=number,

@@ -45,7 +45,7 @@ class Places:
         Who ``resumes`` a call in a room that is gone is sent where it was. `Refused` where no worker takes one more.
         """
         place = self._places.get(room)
-        if place is None or not place.worker.is_up:
+        if place is None or not place.worker.is_up or (place.worker.is_silent and not place.worker.has(room)):
             former = self._former.get(room) if resumes else None
             place = self._places[room] = _Place(former if former and former.is_up else self.lightest())
         place.uses += 1
@@ -58,6 +58,7 @@ class Places:
     def lightest(self) -> Worker:
         """Who gets the next room. `Refused` where nobody takes one."""
         there = self.running()
+        there = [worker for worker in there if not worker.is_silent] or there
         if not there:
             raise Refused("this server's worker processes are being started; try again in a moment", 503)
         rooms = Counter(place.worker for place in self._places.values())

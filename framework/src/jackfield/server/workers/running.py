@@ -24,6 +24,8 @@ logger = limited_logger("jackfield.server")
 
 START_S: Final = 60.0
 ANSWER_S: Final = 10.0
+#: Clients wait for ten seconds: they are to be told before.
+CONNECT_S: Final = 4.0
 #: Everybody in it is told to leave, and its sockets are closed, within this time.
 CLOSE_S: Final = 7.0
 _GONE_S: Final = 4.0
@@ -127,7 +129,7 @@ class Running:
         """What it says to this request, asked under ``path``. One of `UNREACHABLE` where it is gone."""
         self._require()
         async with (
-            asyncio.timeout(ANSWER_S),
+            asyncio.timeout(CONNECT_S),
             self._http.request(
                 request.method, URL(path, encoded=True), data=body, headers=_handed(request)
             ) as response,
@@ -138,7 +140,7 @@ class Running:
     async def connect(self, request: web.Request) -> aiohttp.ClientWebSocketResponse:
         """The WebSocket of this request there. One of `UNREACHABLE` where it is gone, or refuses."""
         self._require()
-        async with asyncio.timeout(ANSWER_S):
+        async with asyncio.timeout(CONNECT_S):
             return await self._http.ws_connect(
                 URL(request.path_qs, encoded=True),
                 headers=_handed(request),

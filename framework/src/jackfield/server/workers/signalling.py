@@ -69,7 +69,7 @@ class HandedSignalling:
             said = await _told(request, worker, f"{request.path}/validate?{request.query_string}")
             return said if said.status != 200 else web.Response(status=exc.status, headers=http.CORS)
         except UNREACHABLE as exc:
-            raise _gone() from exc
+            raise _gone(exc) from exc
         try:
             await near.prepare(request)
             await pass_on(near, request.transport, far)
@@ -84,8 +84,9 @@ async def _told(request: web.Request, worker: Worker, path: str) -> web.Response
     try:
         return (await worker.running.fetch(request, path)).response(http.CORS)
     except UNREACHABLE as exc:
-        raise _gone() from exc
+        raise _gone(exc) from exc
 
 
-def _gone() -> Refused:
-    return Refused("the worker process of this room has just ended; join again", 503)
+def _gone(why: Exception | None = None) -> Refused:
+    how = "does not answer at the moment" if isinstance(why, TimeoutError) else "has just ended"
+    return Refused(f"the worker process of this room {how}; join again", 503)

@@ -18,6 +18,8 @@ logger = limited_logger("jackfield.server")
 LOOK_S: Final = 1.0
 #: A worker that misses so many looks is ended. They are counted, not timed: a machine that slept hangs no worker.
 MISSED: Final = 15
+#: One that misses so many gets no new rooms meanwhile.
+SILENT: Final = 2
 #: One that ended is started anew after these times, the last again and again; one that ran for longer, after the first.
 PAUSES_S: Final = (0.2, 1.0, 2.0, 5.0, 10.0, 30.0)
 STEADY_S: Final = 60.0
@@ -55,12 +57,22 @@ class Worker:
         self._calls: dict[str, dict[str, Came]] = {}
         self._keeping: asyncio.Task[None] | None = None
         self.comes_back = True
+        self._missed = 0
 
     # --- how it stands
     @property
     def is_up(self) -> bool:
         """Whether it can be asked."""
         return self.running is not None and not self.running.is_gone
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it has not answered of late."""
+        return self._missed >= SILENT
+
+    def has(self, room: str) -> bool:
+        """Whether it had this room at the last look."""
+        return room in self._look.rooms
 
     @property
     def people(self) -> int:
@@ -151,20 +163,20 @@ class Worker:
             return None
 
     async def _keep_looking(self, running: Running) -> None:
-        missed = 0
-        while missed < MISSED:
+        self._missed = 0
+        while self._missed < MISSED:
             self.looks += 1
             number = self.looks
             try:
                 said = await running.ask("look", limit_s=LOOK_S)
-                self._look, missed = wire.Look.of(said), 0
+                self._look, self._missed = wire.Look.of(said), 0
                 self._looked(self, number, self._look.rooms)
                 await asyncio.sleep(LOOK_S)
             except TimeoutError:
-                missed += 1
+                self._missed += 1
             except ConnectionError:
                 return
-        logger.error("worker %d (pid %d) has not answered for %d s, and is ended", self.number, running.pid, missed)
+        logger.error("worker %d (pid %d) has not answered for %d s, and is ended", self.number, running.pid, MISSED)
         running.kill()
 
     def _hear(self, happening: Happening) -> None:

@@ -1,0 +1,1 @@
+"""What clients and servers hold in memory, and how it grows."""
