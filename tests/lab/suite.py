@@ -39,7 +39,6 @@ SIDE_BY_SIDE = (
     "tests/test_screen_page.py",
     "tests/test_qt_soak.py",
     "tests/test_qt_call.py",
-    "tests/test_transcription.py",
     "tests/test_recording.py",
     "tests/test_streams_browser.py",
     "tests/test_reconnect_calls.py",
