@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit, urlunsplit
 
@@ -103,7 +104,19 @@ class Moderation:
             raise unreachable(self.server, exc) from exc
 
 
+def _said(text: str) -> tuple[str, str]:
+    """Code and words of a Twirp error (twitchtv.github.io/twirp/docs/spec_v7.html); what is none, as it is."""
+    try:
+        said = json.loads(text)
+        return str(said["code"]), str(said["msg"])
+    except (ValueError, LookupError, TypeError):
+        return "", text
+
+
 def _refusal(status: int, text: str, method: str) -> CallError:
+    code, text = _said(text)
+    if code == "not_found":
+        return ResponseError(f"{method}: {text}")
     if status in (401, 403):
         return NotAllowed(f"the server refuses {method}: {text}")
     if status >= 500:
