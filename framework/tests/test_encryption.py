@@ -419,3 +419,14 @@ def test_a_sealed_keyframe_is_drawn_black_without_a_complaint() -> None:
                 drawn += [shown.to_ndarray(format="gray").mean() for shown in decoder.decode(av.Packet(unit))]
     assert drawn
     assert min(drawn) < 20
+
+
+@pytest.mark.parametrize("text", ["", "k" * 1025])
+async def test_a_key_that_is_none_is_refused(text: str) -> None:
+    """And the one that is there stays."""
+    kept = ring()
+    call = CallEncryption(kept, lambda error, what: None)
+    before = kept.key
+    with pytest.raises(EncryptionError, match=f"1 to 1024 characters; this one has {len(text)}"):
+        await call.set_key(text)
+    assert kept.key is before

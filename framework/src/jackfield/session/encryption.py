@@ -30,6 +30,8 @@ _WAITING_MAX = 256
 TOLD_EACH = 3
 #: Tracks, and senders of data, of which it is remembered that it was said; of more, nothing is said.
 TOLD_MAX = 256
+#: Characters of a key, as the setting ``e2ee_key`` takes them.
+KEY_MAX = 1024
 NO_KEY = "it is encrypted end to end, and this call has no key"
 _NO_KEY_HERE = "this call was not joined with e2ee_key: what we send is not encrypted"
 
@@ -55,6 +57,8 @@ class CallEncryption:
     async def set_key(self, key: str, index: int = 0) -> None:
         """What we send is encrypted with this key from now on, and what names this index is opened with it."""
         ring = self._ring()
+        if not 1 <= len(key) <= KEY_MAX:
+            raise EncryptionError(f"a key has 1 to {KEY_MAX} characters; this one has {len(key)}")
         made = await asyncio.to_thread(Key, key.encode())
         ring.set(made, index)
         self._told.clear()
