@@ -372,6 +372,30 @@ async def test_a_secret_that_does_not_come_is_not_waited_for(monkeypatch: pytest
         writer.close()
 
 
+async def test_a_wish_that_cannot_be_carried_out_is_logged_and_costs_no_other_page(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The page that sent it is let go of; another one goes on."""
+    call = FakeCall()
+    async with shown(call) as (renderer, page):
+        other = Page(renderer.view)
+        await page.enter()
+        await other.enter()
+        heard = Viewer._heard
+
+        def fails(viewer: Viewer, text: str) -> None:
+            if "odd" in text:
+                raise LookupError("an odd wish")
+            heard(viewer, text)
+
+        monkeypatch.setattr(Viewer, "_heard", fails)
+        await page.socket.send_str("odd")
+        await until(lambda: page.socket.closed)
+        assert "LookupError: an odd wish" in caplog.text
+        assert (await other.asks("press", "toggle_audio"))["done"]
+    await other.close()
+
+
 async def test_a_connection_that_breaks_off_is_not_told(caplog: pytest.LogCaptureFixture) -> None:
     """Browsers break off all day: no traceback, and no line."""
     async with shown(FakeCall()) as (_, page):
