@@ -2,9 +2,10 @@
 
 import { BLURS } from './background';
 import { confirm } from './confirm';
-import { el, pickFile, setAttribute, setText } from './dom';
+import { el, setAttribute, setText } from './dom';
 import { icon, type IconName } from './icons';
 import { Menu, type Choice, type Section } from './menu';
+import { pickPicture } from './picture-file';
 import { LAYOUTS, type Part, type ViewSettings } from './settings';
 import type { Button, Call, DeviceKind, LayoutName } from './values';
 
@@ -234,7 +235,7 @@ export class Controls {
     if (!background || this.hides('virtual_background_button')) return [];
     const { current } = background;
     const act = (action: () => Promise<void>) => (): void => this.doings.attempt(action);
-    const picture = (): void => pickFile('image/*', (file) => this.doings.attempt(() => background.image(URL.createObjectURL(file))));
+    const picture = (): void => pickPicture(background, (change) => this.doings.attempt(change));
     return [
       {
         title: 'Background',

@@ -1,10 +1,11 @@
 /** Devices, tried out before they are used: pickers, a look at oneself, how loud the microphone is, a tone to hear. */
 
 import { BLURS, Treated } from './background';
-import { el, freshId, pickFile, setText } from './dom';
+import { el, freshId, setText } from './dom';
 import { icon } from './icons';
 import { openDevice } from './media';
 import { Meter } from './meter';
+import { pickPicture } from './picture-file';
 import type { Call, DeviceKind } from './values';
 import { sentence } from './words';
 
@@ -92,7 +93,7 @@ export class SettingsDialog {
     const chosen = this.behind.value;
     if (!background) return;
     if (chosen === PICTURE) {
-      pickFile('image/*', (file) => void this.become(() => background.image(URL.createObjectURL(file))));
+      pickPicture(background, (change) => void this.become(change));
       this.showBehind();
     } else void this.become(() => (chosen === AS_IT_IS ? background.clear() : background.blur(Number(chosen))));
   }
