@@ -38,6 +38,7 @@ class SentAway(NetworkError):
 
 
 _ENDS = {
+    "left": "this program left the session itself before it was in it",
     "ended": "the session was ended for everyone while you were joining it",
     "replaced": "the same person joined this session again while you were joining it, there or on another machine",
     "server": "the server was shut down while you were joining; try again in a moment",
