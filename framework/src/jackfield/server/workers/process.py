@@ -16,6 +16,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -72,12 +73,13 @@ async def serve(order: wire.Order) -> int:
     site = web.UnixSite(runner, order.path) if order.path else web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     ended = asyncio.Event()
-    threading.Thread(target=_wait_for_the_end, args=(ended, asyncio.get_running_loop()), daemon=True).start()
+    waiting = (ended, asyncio.get_running_loop(), lambda: _tidy(order.path, owner))
+    threading.Thread(target=_wait_for_the_end, args=waiting, daemon=True).start()
     say(udp_port=sfu.udp_port, port=0 if order.path else runner.addresses[0][1])
     with spared_collector():
         await ended.wait()
     await runner.cleanup()
-    if order.path and not control.was_closed:
+    if not control.was_closed:
         _tidy(order.path, owner)
     return 0
 
@@ -96,19 +98,20 @@ def application(order: wire.Order, sfu: Sfu, control: Control) -> web.Applicatio
     return made
 
 
-def _wait_for_the_end(ended: asyncio.Event, loop: asyncio.AbstractEventLoop) -> None:
-    """On a thread of its own: a loop that hangs is no reason to stay."""
+def _wait_for_the_end(ended: asyncio.Event, loop: asyncio.AbstractEventLoop, tidy: Callable[[], None]) -> None:
+    """On a thread of its own: a loop that hangs is no reason to stay, nor to leave anything behind."""
     with suppress(OSError, ValueError):
         sys.stdin.read()
     with suppress(RuntimeError):
         loop.call_soon_threadsafe(ended.set)
     time.sleep(_END_S)
+    tidy()
     os._exit(1)
 
 
 def _tidy(path: str, owner: int) -> None:
     """Whoever started us does it, unless it was killed."""
-    for _ in range(_ORPHANED):
+    for _ in range(_ORPHANED if path else 0):
         if os.getppid() != owner:
             with suppress(OSError):
                 Path(path).unlink(missing_ok=True)
