@@ -20,9 +20,8 @@ from livekit.protocol import rtc
 from jackfield import Calls, CallSession, Place, tokens
 from jackfield.plugins import Plugins
 from jackfield.server.app import Server
-from jackfield.server.launch import make_sfu
-from jackfield.server.settings import ServerSettings
 from jackfield.server.workers import WorkersMedia
+from tests.lab import web
 from tests.lab.meeting import KEY, QUIET, SECRET, heard, names
 from tests.test_reconnect_calls import SMALL, Watch
 
@@ -43,19 +42,9 @@ async def until(condition: Callable[[], Any], what: str) -> Any:
 async def spread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Server]:
     """The server, with two workers."""
     monkeypatch.setenv("JACKFIELD_STATE_DIR", str(tmp_path))
-    settings = ServerSettings(
-        keys={KEY: SECRET},
-        login_key=LOGIN_KEY,
-        port=0,
-        udp_port=0,
-        workers=2,
-        recordings=tmp_path / "recordings",
-        log_file=tmp_path / "calls.sqlite3",
-    )
-    server = Server(settings, make_sfu)
-    await server.start()
-    yield server
-    await server.close()
+    kept = {"recordings": tmp_path / "recordings", "log_file": tmp_path / "calls.sqlite3"}
+    async with web.serving(keys={KEY: SECRET}, login_key=LOGIN_KEY, workers=2, **kept) as server:
+        yield server
 
 
 class Phones:

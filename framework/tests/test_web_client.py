@@ -28,16 +28,7 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     module = load_build()
     web = tmp_path / "web"
     (web / "src" / "style").mkdir(parents=True)
-    for name in (
-        "build.py",
-        "index.html",
-        "screen.html",
-        "welcome.html",
-        "package.json",
-        "package-lock.json",
-        "vite.config.ts",
-        ".npmrc",
-    ):
+    for name in module.SOURCES:
         (web / name).write_bytes((WEB / name).read_bytes())
     (web / "src" / "main.ts").write_text("export {};\n")
     monkeypatch.setattr(module, "WEB", web)

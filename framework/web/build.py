@@ -18,6 +18,17 @@ from pathlib import Path
 WEB = Path(__file__).resolve().parent
 STATIC = WEB.parent / "src" / "jackfield" / "server" / "service" / "static"
 MADE = WEB / "dist"
+#: What the output depends on beside `src`.
+SOURCES = (
+    "build.py",
+    "index.html",
+    "screen.html",
+    "welcome.html",
+    "package.json",
+    "package-lock.json",
+    "vite.config.ts",
+    ".npmrc",
+)
 STAMP = ".stamp"
 TIMEOUT_S = 900
 NO_NODE = (
@@ -31,17 +42,7 @@ class BuildError(Exception):
 
 def fingerprint() -> str:
     """One hash over everything that the output depends on."""
-    named = [
-        "build.py",
-        "index.html",
-        "screen.html",
-        "welcome.html",
-        "package.json",
-        "package-lock.json",
-        "vite.config.ts",
-        ".npmrc",
-    ]
-    files = [WEB / name for name in named] + sorted(path for path in (WEB / "src").rglob("*") if path.is_file())
+    files = [WEB / name for name in SOURCES] + sorted(path for path in (WEB / "src").rglob("*") if path.is_file())
     total = hashlib.sha256()
     for file in files:
         content = file.read_bytes()

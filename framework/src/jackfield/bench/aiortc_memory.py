@@ -14,7 +14,7 @@ from fractions import Fraction
 import av
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 from frames import Pictures  # type: ignore[import-not-found,unused-ignore]
-from lines import hear, say  # type: ignore[import-not-found,unused-ignore]
+from lines import hear, hold, say  # type: ignore[import-not-found,unused-ignore]
 from sound import BLOCK_S, RATE, block  # type: ignore[import-not-found,unused-ignore]
 
 
@@ -91,12 +91,7 @@ async def measure(run: argparse.Namespace) -> None:
         send(peer, run)
         await peer.setLocalDescription(await peer.createAnswer())
         say(answer=peer.localDescription.sdp)
-    await asyncio.gather(seen.get(), seen.get())
-    say(ready=True)
-    await hear()
-    for task in working:
-        task.cancel()
-    say(done=True)
+    await hold(seen, working)
     await peer.close()
 
 

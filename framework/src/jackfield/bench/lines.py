@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Iterable
 from typing import Any
 
 
@@ -19,6 +20,17 @@ async def hear() -> dict[str, Any]:
     line = await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
     heard: dict[str, Any] = json.loads(line) if line.strip() else {}
     return heard
+
+
+async def hold(seen: asyncio.Queue[str], working: Iterable[asyncio.Task[None]]) -> None:
+    """A call whose other end's picture and sound ``seen`` is told of goes on until the owner says something; then what
+    works for it is ended."""
+    await asyncio.gather(seen.get(), seen.get())
+    say(ready=True)
+    await hear()
+    for task in working:
+        task.cancel()
+    say(done=True)
 
 
 class Seen:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+#: Bytes of a unit in which all lies that is read of it.
+_BEGINNING = 256
+
 
 class Bits:
     """Reads bits from the front; `ValueError` at the end."""
@@ -9,6 +12,11 @@ class Bits:
     def __init__(self, data: bytes) -> None:
         self._text = "".join(f"{byte:08b}" for byte in data)
         self._at = 0
+
+    @classmethod
+    def of_unit(cls, unit: bytes, header_bytes: int) -> Bits:
+        """Of what stands behind a NAL unit's header, emulation prevention taken off (H.264 7.4.1, H.265 7.4.2.2)."""
+        return cls(unit[header_bytes:].replace(b"\0\0\3", b"\0\0")[:_BEGINNING])
 
     def take(self, count: int) -> int:
         """An unsigned number of so many bits."""

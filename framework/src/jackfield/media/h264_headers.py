@@ -42,7 +42,7 @@ class Headers:
         end = unit.find(b"\0\0\1", at, at + _SET)
         data = unit[at : end if end >= 0 else at + _SET]
         try:
-            return self._sequence_set(Sps.parse(data)) if kind == SPS else self._picture_set(_bits(data))
+            return self._sequence_set(Sps.parse(data)) if kind == SPS else self._picture_set(Bits.of_unit(data, 1))
         except ValueError as error:
             return f"its {'SPS' if kind == SPS else 'PPS'} cannot be read ({error})"
 
@@ -62,7 +62,7 @@ class Headers:
 
     def _of_slice(self, data: bytes, kind: int) -> str:
         try:
-            bits = _bits(data)
+            bits = Bits.of_unit(data, 1)
             _, slice_type, number = bits.golomb(), bits.golomb(), bits.golomb()
         except ValueError:
             return "its slices have no header"
@@ -73,8 +73,3 @@ class Headers:
         if self._pps[number] not in self._sps:
             return f"its PPS {number} names SPS {self._pps[number]}, which it does not give"
         return ""
-
-
-def _bits(unit: bytes) -> Bits:
-    """What stands behind the unit's first byte, with emulation prevention taken off."""
-    return Bits(unit[1:].replace(b"\0\0\3", b"\0\0"))

@@ -53,7 +53,7 @@ class Sps:
     @classmethod
     def parse(cls, unit: bytes) -> Self:
         """What the NAL unit, its header included, declares; `ValueError` when it is damaged."""
-        bits = Bits(unit[1:].replace(b"\0\0\3", b"\0\0")[:256])
+        bits = Bits.of_unit(unit, 1)
         profile, constraints, level = bits.take(8), bits.take(8), bits.take(8)
         number = bits.golomb()
         width, height = _size(bits, profile)

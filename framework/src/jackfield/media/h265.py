@@ -42,7 +42,7 @@ def frame_size(data: bytes) -> tuple[int, int] | None:
 
 def _size(unit: bytes) -> tuple[int, int]:
     """The cropped size that a sequence parameter set declares (7.3.2.2); `ValueError` when it is damaged."""
-    bits = Bits(unit[2:].replace(b"\0\0\3", b"\0\0")[:256])
+    bits = Bits.of_unit(unit, 2)
     bits.take(4)
     sub_layers = bits.take(3)
     bits.take(1)

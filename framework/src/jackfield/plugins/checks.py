@@ -8,7 +8,7 @@ from jackfield.plugins.loader import LoadedPlugin
 from jackfield.plugins.selection import Offer
 from jackfield.values.findings import Finding
 from jackfield.values.people import Place
-from jackfield.values.settings import SessionSettings
+from jackfield.values.settings import HIDES, SessionSettings
 from jackfield.values.settings_rules import nearest
 
 #: Settings without which a call is less safe than its caller believes, and why.
@@ -35,7 +35,7 @@ def idle(settings: SessionSettings, active: Collection[str]) -> list[Finding]:
         if name in UNSAFE
         else Finding("warning", name, found, of_transcription if name in OF_TRANSCRIPTION else fix)
         for name in settings.changed()
-        if name not in active and not (name.startswith("hide_") and getattr(settings, name) is False)
+        if name not in active and not (name in HIDES and getattr(settings, name) is False)
     ]
 
 

@@ -15,6 +15,7 @@ from jackfield.media.encryption.keys import Key, KeyRing
 from jackfield.media.encryption.packets import PacketSealer
 from jackfield.values.errors import CallError, EncryptionError
 from jackfield.values.media import EncodedFrame
+from jackfield.values.settings import KEY_MAX
 
 logger = limited_logger("jackfield.encryption")
 
@@ -30,8 +31,6 @@ _WAITING_MAX = 256
 TOLD_EACH = 3
 #: Tracks, and senders of data, of which it is remembered that it was said; of more, nothing is said.
 TOLD_MAX = 256
-#: Characters of a key, as the setting ``e2ee_key`` takes them.
-KEY_MAX = 1024
 NO_KEY = "it is encrypted end to end, and this call has no key"
 _NO_KEY_HERE = "this call was not joined with e2ee_key: what we send is not encrypted"
 

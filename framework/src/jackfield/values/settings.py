@@ -122,6 +122,8 @@ def _video(value: object) -> VideoWish:
 
 #: Characters of a wrong value that a finding repeats.
 _SHOWN = 100
+#: Characters of a key for end-to-end encryption.
+KEY_MAX = 1024
 _SECONDS = rules.number(0, 86_400, unit="seconds (0 turns it off)")
 _TAG = rules.text(pattern=r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*", allowed="a language tag such as en-US (BCP 47)")
 
@@ -183,7 +185,7 @@ class SessionSettings:
     renderers: tuple[str, ...] = _setting((), rules.names("a renderer's name"))
     record_to: str | None = _setting(None, rules.path)
     reconnect_s: float = _setting(120.0, _SECONDS)
-    e2ee_key: str | None = _setting(None, rules.text(longest=1024), secret=True)
+    e2ee_key: str | None = _setting(None, rules.text(longest=KEY_MAX), secret=True)
 
     #: The settings that whoever made these named, be it with the default's value.
     given: frozenset[str] = field(init=False, eq=False, repr=False)
@@ -237,6 +239,9 @@ class SessionSettings:
 
 
 SETTINGS: Mapping[str, attrs.Attribute[Any]] = {spec.name: spec for spec in attrs.fields(SessionSettings) if spec.init}
+
+#: Those that leave out a part of what is shown.
+HIDES: frozenset[str] = frozenset(name for name in SETTINGS if name.startswith("hide_"))
 
 #: The vendor's names that are not a setting's own in camelCase → the setting, and what one unit of theirs is of ours.
 VENDOR_NAMES: Mapping[str, tuple[str, float]] = {

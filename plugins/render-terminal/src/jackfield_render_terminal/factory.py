@@ -7,11 +7,11 @@ from typing import Any
 from attrs import define
 
 from jackfield.roles import RenderedCall, Renderer
-from jackfield.values.settings import SETTINGS
+from jackfield.values.settings import HIDES
 from jackfield_render_terminal.options import Options
 
 #: What can be hidden is hidden, what there is no room for in a terminal too; and what the line at the top says.
-ACTS_ON = frozenset({"title", *(name for name in SETTINGS if name.startswith("hide_"))})
+ACTS_ON = HIDES | {"title"}
 
 
 @define

@@ -8,11 +8,11 @@ from attrs import define
 
 from jackfield.roles import RenderedCall, Renderer
 from jackfield.values.errors import ContainerError
-from jackfield.values.settings import SETTINGS
+from jackfield.values.settings import HIDES
 from jackfield_render_web.options import Options
 
 #: Every part of the page that can be hidden, and what its header says.
-ACTS_ON = frozenset({"title", *(name for name in SETTINGS if name.startswith("hide_"))})
+ACTS_ON = HIDES | {"title"}
 
 
 @define

@@ -80,15 +80,15 @@ class Viewer:
         reading = self._reading = asyncio.create_task(self._read())
         try:
             await asyncio.wait([reading])
-            if not reading.cancelled() and (failed := reading.exception()):
-                logger.error("a page is let go of: what it wished could not be read", exc_info=failed)
         finally:
             for unwatch in unwatches:
                 unwatch()
             ending = (reading, *jobs, *self._tasks)
             for task in ending:
                 task.cancel()
-            await asyncio.gather(*ending, return_exceptions=True)
+            for failed in await asyncio.gather(*ending, return_exceptions=True):
+                if isinstance(failed, Exception):
+                    logger.error("a page is let go of after a fault of ours", exc_info=failed)
             for stream in self._streams.values():
                 stream.unwatch()
 

@@ -15,11 +15,12 @@ _ROOM = Shape(1, 20, 2)
 _SETUP_S = 120.0
 Say = Callable[[str], None]
 #: Name, unit, key in a run's figures.
-_OF_CLIENT = (("", "MB", "memory"), ("_growth", "MB/min", "growth"))
-_OF_SERVER = (
-    ("empty", "MB", "memory_empty"),
-    ("per_participant", "MB", "memory_per_participant"),
-    ("growth", "MB/min", "memory_growth"),
+Columns = tuple[tuple[str, str, str], ...]
+_OF_CLIENT: Columns = (("client_720p", "MB", "memory"), ("client_720p_growth", "MB/min", "growth"))
+_OF_SERVER: Columns = (
+    ("server_empty", "MB", "memory_empty"),
+    ("server_per_participant", "MB", "memory_per_participant"),
+    ("server_growth", "MB/min", "memory_growth"),
 )
 
 
@@ -45,12 +46,15 @@ def clients(seconds: int, say: Say) -> Iterator[Figure]:
             f"VP8 720p30 and Opus sent, the same received and decoded, {seconds} s; the other end is of the same kind; "
             f"{_busy(ours, peer)}; load {ours['load']:.1f}; {machine()}"
         )
-        for name, unit, key in _OF_CLIENT:
-            theirs = peer[key] / 1e6 if peer else None
-            note = "" if peer else lacking
-            yield Figure(
-                f"memory_client_720p{name}", unit, ours[key] / 1e6, theirs, conditions, CLIENTS[system], note=note
-            )
+        yield from _figures(_OF_CLIENT, ours, peer, conditions, CLIENTS[system], "" if peer else lacking)
+
+
+def _figures(
+    columns: Columns, ours: dict[str, Any], peer: dict[str, Any] | None, conditions: str, beside: str, note: str
+) -> Iterator[Figure]:
+    for name, unit, key in columns:
+        theirs = peer[key] / 1e6 if peer else None
+        yield Figure(f"memory_{name}", unit, ours[key] / 1e6, theirs, conditions, beside, note=note)
 
 
 def _busy(ours: dict[str, Any], peer: dict[str, Any] | None) -> str:
@@ -67,14 +71,4 @@ def servers(seconds: int, say: Say) -> Iterator[Figure]:
             f"a room of {_ROOM.people}, {_ROOM.publishers} sending 2.5 Mbit/s and sound, {seconds} s; "
             f"{_busy(ours, peer)}; load {ours['load']:.1f}; {machine()}"
         )
-        for column, unit, key in _OF_SERVER:
-            theirs = peer[key] / 1e6 if peer else None
-            yield Figure(
-                f"memory_server_{column}",
-                unit,
-                ours[key] / 1e6,
-                theirs,
-                conditions,
-                program,
-                note=lacking.get(name, ""),
-            )
+        yield from _figures(_OF_SERVER, ours, peer, conditions, program, lacking.get(name, ""))

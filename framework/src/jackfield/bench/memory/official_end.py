@@ -12,7 +12,7 @@ from typing import Any
 from livekit import rtc
 
 from jackfield.bench.frames import Pictures
-from jackfield.bench.lines import hear, say
+from jackfield.bench.lines import hold
 from jackfield.bench.memory.our_end import options
 from jackfield.bench.official_join import token
 from jackfield.bench.sound import BLOCK_S, RATE, block
@@ -68,12 +68,7 @@ async def measure(run: argparse.Namespace) -> None:
     await room.connect(run.url, token(os.environ["BENCH_KEY"], os.environ["BENCH_SECRET"], run.uid))
     camera, microphone = await publish(room, run)
     working += [asyncio.create_task(pictures(camera, run)), asyncio.create_task(sound(microphone))]
-    await asyncio.gather(seen.get(), seen.get())
-    say(ready=True)
-    await hear()
-    for task in working:
-        task.cancel()
-    say(done=True)
+    await hold(seen, working)
     await room.disconnect()
 
 

@@ -10,7 +10,7 @@ from itertools import count
 from typing import Any
 
 from jackfield.bench.frames import Pictures
-from jackfield.bench.lines import hear, say
+from jackfield.bench.lines import hold
 from jackfield.bench.our_call import QUIET, first_other, video_of
 from jackfield.bench.sound import BLOCK_S, RATE, block
 from jackfield.calls import Calls
@@ -92,12 +92,7 @@ async def measure(run: argparse.Namespace) -> None:
             asyncio.create_task(sound(microphone)),
             asyncio.create_task(watch(await first_other(call), seen)),
         ]
-        await asyncio.gather(seen.get(), seen.get())
-        say(ready=True)
-        await hear()
-        for task in working:
-            task.cancel()
-        say(done=True)
+        await hold(seen, working)
         await call.leave()
 
 

@@ -9,7 +9,6 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 from jackfield.log_limit import limited_logger
-from jackfield.server.happenings import Happening
 from jackfield.server.sfu import Sfu
 from jackfield.server.sfu.tokens import Refused
 from jackfield.server.workers import wire
@@ -87,8 +86,3 @@ class Control:
         except Refused as refused:
             refusal = refused.reason
         return wire.Look(self._sfu.metrics(), frozenset(room.name for room in self._sfu.rooms), refusal)
-
-
-def happened(words: dict[str, Any]) -> Happening | None:
-    """What a line tells of; None where it is an answer."""
-    return wire.happening(words) if "happened" in words else None

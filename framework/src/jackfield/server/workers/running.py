@@ -18,7 +18,6 @@ from jackfield import own_python
 from jackfield.log_limit import limited_logger
 from jackfield.server.happenings import Listener
 from jackfield.server.workers import wire
-from jackfield.server.workers.control import happened
 
 logger = limited_logger("jackfield.server")
 
@@ -196,8 +195,8 @@ class Running:
         return _words(code)
 
     def _take(self, words: dict[str, Any]) -> None:
-        if (happening := happened(words)) is not None:
-            self._hear(happening)
+        if "happened" in words:
+            self._hear(wire.happening(words))
         elif (answer := self._asked.get(words["id"])) is not None and not answer.done():
             answer.set_result(words["answer"])
 
