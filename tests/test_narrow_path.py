@@ -6,7 +6,7 @@ import asyncio
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -57,7 +57,7 @@ def narrow(network: Network, rate: str) -> Iterator[None]:
         network.here.run("tc", "qdisc", "del", "dev", "cable", "root")
 
 
-async def pictures(pages: tuple[Page, Page], seconds: float) -> list[dict[str, tuple[int, int]]]:
+async def pictures(pages: Sequence[Page], seconds: float) -> list[dict[str, tuple[int, int]]]:
     """For each page: of whom it showed how many pictures in this time, and how high the last one was."""
     before = [await page.evaluate(SEEN) for page in pages]
     await asyncio.sleep(seconds)
@@ -68,13 +68,13 @@ async def pictures(pages: tuple[Page, Page], seconds: float) -> list[dict[str, t
     ]
 
 
-async def until_all(pages: tuple[Page, Page], height: int, limit_s: float) -> float:
-    """Seconds until both pages show everybody this high, moving."""
+async def until(pages: Sequence[Page], height: int, limit_s: float = 30, people: int = 1) -> float:
+    """Seconds until each page shows so many people this high, moving."""
     started = time.monotonic()
     seen: list[dict[str, Any]] = []
     while time.monotonic() - started < limit_s:
         seen = await pictures(pages, 2)
-        if all(len(each) == 2 and all(n > 10 and h >= height for n, h in each.values()) for each in seen):
+        if all(len(each) == people and all(n > 10 and h >= height for n, h in each.values()) for each in seen):
             return time.monotonic() - started
     raise AssertionError(seen)
 
@@ -96,7 +96,7 @@ async def test_a_busy_machine_stops_nobody_and_a_narrow_path_is_found_and_left(
         await calls.join_session(
             call_token=here, settings={"camera": "synthetic:card-front", "microphone": "none", "speaker": "none"}
         )
-        await until_all(pages, 720, 30)
+        await until(pages, 720, people=2)
         with busy(4):
             for seen in [await pictures(pages, 5) for _ in range(6)]:
                 print(f"busy: {seen}")
@@ -106,6 +106,23 @@ async def test_a_busy_machine_stops_nobody_and_a_narrow_path_is_found_and_left(
             for seen in [await pictures(pages, 4) for _ in range(4)]:
                 print(f"narrow: {seen}")
                 assert all(max(frames for frames, _ in each.values()) > 20 for each in seen), seen
-        print(f"wide again: everybody in full after {await until_all(pages, 720, 60):.0f} s")
+        print(f"wide again: everybody in full after {await until(pages, 720, 60, people=2):.0f} s")
     finally:
         await calls.close()
+
+
+async def test_a_picture_in_one_layer_becomes_as_small_as_the_path_of_who_watches(
+    network: Network, launch_chromium: Launch, sfu: tuple[Sfu, str]
+) -> None:
+    """A browser's of a thousand kbit/s, over a path of 300: after a few seconds it moves, smaller, and it is whole
+    again when the path is wide (before: nothing was seen while it was narrow)."""
+    _, url = sfu
+    pages = await two_pages(network, launch_chromium, url)
+    await pages[0].evaluate("camera({videoCodec: 'vp8', simulcast: false})")
+    await until(pages[1:], 720)
+    with narrow(network, "300kbit"):
+        await asyncio.sleep(12)
+        for seen in [await pictures(pages[1:], 5) for _ in range(5)]:
+            print(f"narrow: {seen}")
+            assert all(frames > 20 for each in seen for frames, _ in each.values()), seen
+    print(f"wide again: whole after {await until(pages[1:], 720, 90):.0f} s")

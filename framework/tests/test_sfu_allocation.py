@@ -9,7 +9,8 @@ import pytest
 from livekit.protocol import models
 
 from jackfield.rtc import rtcp
-from jackfield.server.sfu.allocation import PAUSED, Wish, allocate, next_step
+from jackfield.server.sfu.allocation import PAUSED, Wish, allocate, next_step, rooms
+from jackfield.server.sfu.ceiling import Ceiling
 from jackfield.server.sfu.downlink import DownTrack
 from jackfield.server.sfu.history import Kept
 from jackfield.server.sfu.path_estimate import PathEstimate
@@ -83,6 +84,30 @@ def test_only_so_many_pictures() -> None:
     wishes = [Wish(name, (1000,)) for name in "abcd"]
     assert allocate(None, wishes, {}, most=2) == {"a": 0, "b": 0, "c": PAUSED, "d": PAUSED}
     assert allocate(1200, wishes, {}, most=2) == {"a": 0, "b": PAUSED, "c": PAUSED, "d": PAUSED}
+
+
+@pytest.mark.parametrize(
+    ("budget", "found"),
+    [
+        (None, (None, None, None)),
+        (4_000_000, (None, None, None)),
+        (1_000_000, (400_000, 400_000, None)),  # what the last one leaves over goes to the others
+        (450_000, (150_000, 150_000, 150_000)),
+        (250_000, (125_000, 125_000, 0)),  # a third of it would be of no use to anybody
+        (60_000, (60_000, 0, 0)),
+    ],
+)
+def test_the_room_for_each_picture(budget: int | None, found: tuple[float | None, ...]) -> None:
+    """Equal parts of what the path carries, the most important first where they would be too small."""
+    wishes = [Wish("a", (300_000,), 900_000), Wish("b", (150_000, 700_000)), Wish("c", (200_000,))]
+    assert tuple(rooms(budget, wishes).values()) == found
+
+
+def test_what_is_over_the_most_has_no_room() -> None:
+    """However wide the path is."""
+    wishes = [Wish("a", (300_000,)), Wish("b", (150_000,))]
+    assert rooms(None, wishes, most=1) == {"a": None, "b": 0}
+    assert rooms(200_000, wishes, most=1) == {"a": 200_000, "b": 0}
 
 
 class Bottleneck:
@@ -162,6 +187,33 @@ def test_a_budget_grows_as_far_as_the_next_step_and_soon_where_pictures_stand_st
         budgets.append(estimate.update(at_ns, BEAT_NS, 150_000, 1_700_000, next_bps=400_000, is_short=True) or 0)
     assert budgets[-1] == 400_000, "although nothing is lost"
     assert next(beat for beat, budget in enumerate(budgets) if budget == 400_000) < 24
+
+
+def test_what_came_counts_and_not_what_was_sent_again() -> None:
+    """Thrice as much is sent while packets are asked for again, and a share of that is no measure of the path."""
+    estimate = PathEstimate()
+    estimate.lost(0.6)
+    assert estimate.update(BEAT_NS, BEAT_NS, 3_000_000, 900_000, came_bps=280_000) == 266_000
+
+
+def heeded(waits_ms: float, beats: int = 40) -> int | None:
+    """The budget after so many half seconds, five seconds after a fall in which packets wait so long."""
+    estimate, found = PathEstimate(), None
+    estimate.lost(0.6)
+    estimate.took(20.0, 0)
+    for beat in range(1, beats + 1):
+        estimate.took(20.0 + (waits_ms if beat > 10 else 0.0), beat * BEAT_NS)
+        found = estimate.update(beat * BEAT_NS, BEAT_NS, 280_000, 900_000, came_bps=280_000, is_held_back=True)
+    return found
+
+
+def test_a_publisher_that_heeds_the_budget_is_held_back_for_a_short_queue() -> None:
+    """With none it grows faster and faster; near what the path carried slowly where there is one, and not at all beyond
+    forty milliseconds; a tenth of a second costs some."""
+    assert heeded(5.0) is None
+    assert 300_000 < (heeded(30.0) or 0) < 600_000
+    assert heeded(60.0) == 276_435, "it grew once before there was a queue"
+    assert heeded(150.0, 14) == round(0.95 * 0.85 * 280_000)
 
 
 def test_a_fall_is_given_time_to_show() -> None:
@@ -414,3 +466,44 @@ def test_a_wish_for_more_is_met_at_once_where_nothing_is_short() -> None:
     meeting.beat()
     down.want(2, disabled=False)
     assert meeting.allowed == [2]
+
+
+def test_a_single_layer_has_the_room_of_the_path_until_it_is_wide_again() -> None:
+    """Its publisher heeds it after a second, and what it would send else is not forgotten meanwhile."""
+    clock, sent_bps, budgets = ManualTimers(), 800_000.0, []
+    track = UpTrack(
+        kind="video", codec="VP8", payload_type=96, clock_rate=90000, clock=clock,
+        send_rtcp=lambda data: None, feedback_ssrc=1,
+    )  # fmt: skip
+    layer, share = track.layer("", 1), PathShare(clock, 0, lambda changed: None)
+    down = DownTrack(
+        track, payload_type=96, rtx_payload_type=97, send_rtp=lambda header, body: None,
+        send_rtcp=lambda data: None, clock=clock, cname="x",
+    )  # fmt: skip
+    publication = SimpleNamespace(sid="TR", owner=SimpleNamespace(spoke_at=0.0), info=models.TrackInfo())
+    share.add(publication, down)  # type: ignore[arg-type]
+    down.enable()
+    down.switch(layer, 1, Meeting.kept())  # type: ignore[arg-type]
+    ceiling, sent_bits = Ceiling(), 0
+    for beat in range(160):
+        capacity_bps = 300_000 if 8 <= beat < 80 else 5_000_000
+        clock.advance(0.5)
+        layer.heard_ns = clock.now_ns()
+        layer.forwarded += round(sent_bps / 16)
+        layer.measure(clock.now_ns())
+        if beat % 2:
+            lost = max(0.0, 1 - capacity_bps / sent_bps)
+            share.reported(down, down.received(rtcp.ReportBlock(down.ssrc, round(lost * 256))))
+        sent_bits += round(sent_bps / 2)
+        share.decide(sent_bits)
+        most_bps = ceiling.look([track])
+        if beat % 2:
+            sent_bps = min(800_000.0, most_bps or 800_000.0)
+        budgets.append(sent_bps)
+    assert min(budgets[:8]) == 800_000
+    narrow = budgets[14:80]
+    assert max(narrow) < 450_000, "attempts do not go far"
+    assert sum(narrow) / len(narrow) > 200_000
+    assert sum(rate > 310_000 for rate in narrow) < len(narrow) / 3
+    assert budgets[120:] == [800_000] * 40
+    assert (down.room_bps, ceiling.bps) == (None, None)

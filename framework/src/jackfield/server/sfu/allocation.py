@@ -7,18 +7,31 @@ from collections.abc import Collection, Mapping, Sequence
 
 from attrs import frozen
 
+from jackfield.rtc.bandwidth import share
+
 #: Nothing of this picture is sent.
 PAUSED = -1
 #: A layer above the one that is sent has to fit with this much to spare, or the choice would swing.
 _HEADROOM = 1.15
+#: With less room than this a picture is of no use to anybody.
+_LEAST_BPS = 100_000
 
 
 @frozen
 class Wish:
-    """A picture that is wanted, and what its layers take, the smallest first, up to the best that is wanted."""
+    """A picture that is wanted, and what its layers take, the smallest first, up to the best that is wanted.
+
+    ``whole_bps`` is what it would take, were its publisher not asked to send less.
+    """
 
     track_sid: str
     layers_bps: tuple[int, ...]
+    whole_bps: int = 0
+
+    @property
+    def most_bps(self) -> int:
+        """What it takes at most, as far as is known."""
+        return max(self.whole_bps, self.layers_bps[-1])
 
 
 def allocate(
@@ -70,3 +83,18 @@ def next_step(wishes: Sequence[Wish], chosen: Mapping[str, int], *, most: int = 
         if 0 < (level := chosen[wish.track_sid] + 1) < len(wish.layers_bps)
     ]
     return now + min(standing or better, default=math.inf)
+
+
+def rooms(budget_bps: int | None, wishes: Sequence[Wish], *, most: int = 0) -> dict[str, float | None]:
+    """What a path has for each picture, in equal parts, but for what some of them do not use; None: all that it takes.
+
+    0 for those that are over ``most``, and, the least important first, where the parts would be too small.
+    """
+    allowed = wishes[:most] if most else wishes
+    found: dict[str, float | None] = {wish.track_sid: 0.0 for wish in wishes}
+    if budget_bps is None:
+        return found | {wish.track_sid: None for wish in allowed}
+    useful = allowed[: max(1, budget_bps // _LEAST_BPS)]
+    for wish, part in zip(useful, share(budget_bps, [wish.most_bps for wish in useful]), strict=True):
+        found[wish.track_sid] = None if part >= wish.most_bps else float(part)
+    return found

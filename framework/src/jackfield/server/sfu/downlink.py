@@ -13,6 +13,7 @@ from jackfield.media.clock import Clock
 from jackfield.rtc import rtcp
 from jackfield.rtc.rtp import extension_block
 from jackfield.server.sfu.continuity import Continuity, Epoch
+from jackfield.server.sfu.delivery import Delivery
 from jackfield.server.sfu.descriptor import shift
 from jackfield.server.sfu.history import Kept
 from jackfield.server.sfu.limits import Allowance
@@ -74,7 +75,9 @@ class DownTrack:
         self.wanted = len(track.rids) - 1
         #: The best layer that there is room for on the way; below 0: none.
         self.allowed = self.wanted
+        self._room_bps: float | None = None
         self.reception = Reception()
+        self.delivery = Delivery()
         self.packets = self.octets = self.retransmitted = self.nacked = self.keyframes_asked = 0
         self._send_rtp = send_rtp
         self._send_rtcp = send_rtcp
@@ -122,6 +125,15 @@ class DownTrack:
             self.allowed = index
             self.track.on_demand()
             self.retarget()
+
+    def make_room(self, bitrate_bps: float | None) -> None:
+        """So much of the way is left for this; None: as much as it takes."""
+        self._room_bps = bitrate_bps
+
+    @property
+    def room_bps(self) -> float | None:
+        """What there is room for on the way; None: for all of it. 0 while the subscriber wants nothing of it."""
+        return self._room_bps if self.is_wanted else 0.0
 
     def allow_repairs(self, bitrate_bps: float | None) -> None:
         """There is room for so much of retransmissions on the way; None: nothing says how much."""
@@ -267,6 +279,7 @@ class DownTrack:
     def received(self, block: rtcp.ReportBlock) -> float | None:
         """The subscriber's receiver report about this track; the round trip in milliseconds, where it tells one."""
         rtt_ms = None
+        self.delivery.told(block, self.packets, self.octets, self._clock.now_ns())
         sent_ns = next((ns for lsr, ns in self._reported if lsr == block.lsr), None) if block.lsr else None
         if sent_ns is not None:
             held_ns = block.dlsr * _SECOND_NS >> 16

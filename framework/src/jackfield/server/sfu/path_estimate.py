@@ -7,7 +7,8 @@ lost or the round trip says that there is a queue: a browser on a busy machine s
 of a tenth of its path over loopback, with round trips of 1 to 7 ms and no loss; pictures stood still for 18 s for it.
 Of who never tells a REMB, round trips alone tell: a queue that grows says how much faster it is filled than emptied.
 From then on there is a budget, which grows while nothing is lost, as far as the next step takes it: each attempt that
-fails doubles the wait for the next, but where pictures stand still for it nobody waits for long.
+fails doubles the wait for the next, but where pictures stand still for it nobody waits for long. Where a publisher
+heeds the budget (`sfu.ceiling`) it is never far above what is sent, and much shorter queues count.
 GCC: draft-ietf-rmcat-gcc-02 sections 5 and 6; REMB: draft-alvestrand-rmcat-remb-03.
 """
 
@@ -26,12 +27,17 @@ _PAUSE_NS, _PAUSE_MAX_NS, _STANDING_MAX_NS = 4 * _SECOND_NS, 30 * _SECOND_NS, 8 
 #: Congestion so soon after growing is the growth's doing.
 _BLAME_NS = 10 * _SECOND_NS
 _GROWTH_PER_S, _GROWTH_MAX_PER_S = 1.08, 1.30
+#: Where a publisher heeds the budget, and it is about what the path carried when it was full.
+_SLOW_GROWTH_PER_S, _NEAR = 1.03, 1.4
 _FLOOR_BPS = 50_000
 #: A budget this far above what is wanted is none.
 _AMPLE = 1.3
 #: A round trip so much longer than the shortest of late is a queue; two so much longer are one that nobody can talk
 #: through.
 _QUEUE_MS, _LONG_QUEUE_MS = 100.0, 300.0
+#: Where a publisher heeds the budget: what counts as long, beyond what nothing more is tried, and up to what growing
+#: becomes ever faster.
+_HEEDED_QUEUE_MS, _SHORT_QUEUE_MS, _NO_QUEUE_MS = 100.0, 40.0, 15.0
 #: What is sent of what was, so that a queue empties. Up to so much a second it does not grow; by so much it has become
 #: shorter, if it has.
 _LESS, _GROWS, _SHORTER_MS = 0.85, 0.05, 50.0
@@ -53,12 +59,14 @@ class PathEstimate:
         self._loss: float | None = None
         self._lossy_ns = -_HOLDS_NS
         self._queue = Queue()
+        self._is_heeded = False
         #: Since less is sent for a queue: how long packets waited when that was last looked at, and when.
         self._tried: tuple[float, int] | None = None
         self._pause_ns = _PAUSE_NS
         self._fell_ns = -_PAUSE_MAX_NS
         self._grew_ns = -_BLAME_NS
         self._growth = _GROWTH_PER_S
+        self._full_bps = math.inf
 
     def remb(self, bitrate_bps: int) -> None:
         """The subscriber's own estimate."""
@@ -82,42 +90,58 @@ class PathEstimate:
         *,
         next_bps: float = math.inf,
         is_short: bool = False,
+        came_bps: float = 0.0,
+        is_held_back: bool = False,
     ) -> int | None:
         """The budget now, after ``passed_ns`` in which ``sent_bps`` went out of the ``wanted_bps`` that are wished.
 
         More than ``next_bps`` is of no use before it was tried. ``is_short``: pictures stand still for want of more.
+        ``came_bps``: what reports say of how much came of late, 0 where they do not. ``is_held_back``: a publisher
+        heeds the budget, so that there are pictures whatever it is, and a queue is looked for sooner.
         """
         loss, self._loss = self._loss or 0.0, None
         if loss >= _LITTLE_LOSS:
             self._lossy_ns = now_ns
-        capacity = self._capacity(now_ns, loss, sent_bps)
+        self._is_heeded = is_held_back
+        capacity = self._capacity(now_ns, loss, sent_bps, came_bps)
         pause_ns = min(self._pause_ns, _STANDING_MAX_NS) if is_short else self._pause_ns
         if capacity is not None:
             self._fall(now_ns, capacity)
         elif self.budget_bps is not None and now_ns - self._fell_ns > pause_ns and not self._is_full(now_ns, loss):
             if is_short:
                 self._growth = _GROWTH_MAX_PER_S
+            elif self._is_heeded and self._queue.waits_ms(now_ns) > _NO_QUEUE_MS:
+                self._growth = _SLOW_GROWTH_PER_S if self._is_near() else _GROWTH_PER_S
             self._grow(now_ns, passed_ns, wanted_bps, next_bps)
         return self.budget_bps
 
+    def _is_near(self) -> bool:
+        """The budget is about what the path carried when it was full."""
+        return self.budget_bps is not None and 1 / _NEAR < self.budget_bps / self._full_bps < _NEAR
+
     def _is_full(self, now_ns: int, loss: float) -> bool:
         """More would be too much."""
-        waits = not self._remb_bps and self._queue.waits_ms(now_ns, reports=2) > _LONG_QUEUE_MS
-        return waits or loss >= _LITTLE_LOSS
+        if loss >= _LITTLE_LOSS or (self._is_heeded and self._queue.waits_ms(now_ns) > _SHORT_QUEUE_MS):
+            return True
+        return not self._remb_bps and self._queue.waits_ms(now_ns, reports=2) > self._long_queue_ms
 
-    def _capacity(self, now_ns: int, loss: float, sent_bps: float) -> float | None:
+    @property
+    def _long_queue_ms(self) -> float:
+        return _HEEDED_QUEUE_MS if self._is_heeded else _LONG_QUEUE_MS
+
+    def _capacity(self, now_ns: int, loss: float, sent_bps: float, came_bps: float) -> float | None:
         """What the path carries, where it has been told that this is less than is sent."""
         if self._remb_fell:
             self._remb_fell, self._remb_fell_ns = False, now_ns
-        if now_ns - self._fell_ns <= _SETTLE_NS:
+        if now_ns - self._fell_ns <= self._settles_ns(now_ns):
             return None
         told: list[float] = []
         if loss > _MUCH_LOSS:
-            told.append(sent_bps * (1 - loss))
+            told.append(came_bps or sent_bps * (1 - loss))
         if self._says_less(now_ns, sent_bps):
             told.append(self._remb_bps)
         if not self._remb_bps and (less := self._less_for_the_queue(now_ns)):
-            told.append(less * sent_bps)
+            told.append(less * (came_bps or sent_bps))
         return min(told, default=None)
 
     def _says_less(self, now_ns: int, sent_bps: float) -> bool:
@@ -133,15 +157,13 @@ class PathEstimate:
         try: what sending less does not shorten is no queue, but a path that has become longer.
         """
         waits_ms = self._queue.waits_ms(now_ns, reports=2)
-        if waits_ms <= _LONG_QUEUE_MS:
+        if waits_ms <= self._long_queue_ms:
             self._tried = None
             return 0.0
         grows = self._queue.growth > _GROWS
         if self._tried is not None:
             before_ms, since_ns = self._tried
-            if now_ns - since_ns < _SETTLE_NS + min(
-                _HOLDS_NS, waits_ms * 1e6
-            ):  # by then reports tell what became of it
+            if now_ns - since_ns < self._settles_ns(now_ns):  # by then reports tell what became of it
                 return 0.0
             if not grows:
                 self._tried = (waits_ms, now_ns)
@@ -151,12 +173,17 @@ class PathEstimate:
         self._tried = (math.inf, now_ns)
         return _LESS / (1 + self._queue.growth) if grows else _LESS
 
+    def _settles_ns(self, now_ns: int) -> float:
+        """How long what is sent from now on, or no more, takes to show in reports: it comes after what waits."""
+        return _SETTLE_NS + min(_HOLDS_NS, 1e6 * self._queue.waits_ms(now_ns))
+
     def _fall(self, now_ns: int, capacity_bps: float) -> None:
         if now_ns - self._grew_ns < _BLAME_NS:
             self._pause_ns = min(2 * self._pause_ns, _PAUSE_MAX_NS)
+            self._grew_ns = now_ns - _BLAME_NS  # once
         self._fell_ns = now_ns
         self._remb_fell_ns = now_ns - _HOLDS_NS  # that has had its effect
-        self._growth = _GROWTH_PER_S
+        self._growth, self._full_bps = _GROWTH_PER_S, max(capacity_bps, 1.0)
         lower = max(_FLOOR_BPS, round(_SAFE * capacity_bps))
         self.budget_bps = lower if self.budget_bps is None else min(self.budget_bps, lower)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from livekit.protocol import models
 
 from jackfield.media.clock import Clock
-from jackfield.server.sfu.allocation import PAUSED, Wish, allocate, next_step
+from jackfield.server.sfu.allocation import PAUSED, Wish, allocate, next_step, rooms
 from jackfield.server.sfu.downlink import DownTrack
 from jackfield.server.sfu.path_estimate import PathEstimate
 from jackfield.server.sfu.publication import Publication
@@ -21,6 +21,10 @@ _ANY = 1 << 8
 _REPAIRS = 0.5
 #: What a layer takes differs from one half second to the next.
 _MARGIN = 1.1
+#: A publisher that is asked for more sends more by and by: the path is taken to carry no more than so much of it.
+_UNTRIED = 1.5
+#: What is sent again where nothing is known of the path: as much as after an outage of a second.
+_REPAIRS_BPS = 500_000
 
 
 class _Shared(NamedTuple):
@@ -43,13 +47,14 @@ class PathShare:
         self._paused: set[str] = set()
         self._given: set[str] = set()
         self._sent = (clock.now_ns(), 0)
-        self._next_bps, self._is_short = math.inf, False
+        self._next_bps, self._is_short, self._is_held_back = math.inf, False, False
 
     def add(self, publication: Publication, down: DownTrack) -> None:
         """This is subscribed to."""
         full = self._last_n and len(self._wanted()) >= self._last_n
         if down.track.is_video and (full or self.estimate.budget_bps is not None):
             down.allow(PAUSED if full else 0)  # until the next decision
+            down.make_room(0.0)
         self._shared[publication.sid] = _Shared(publication, down)
 
     def remove(self, track_sid: str) -> None:
@@ -74,11 +79,18 @@ class PathShare:
         self._sent = (now_ns, sent_bits)
         wishes = [_wish(shared) for shared in sorted(self._wanted(), key=_importance)]
         sound_bps = sum(_sound_bps(shared.down) for shared in self._shared.values())
-        wanted_bps = sound_bps + sum(wish.layers_bps[-1] for wish in wishes)
+        wanted_bps = sound_bps + sum(wish.most_bps for wish in wishes)
         sent_bps = (sent_bits - before) * 1e9 / (now_ns - since_ns)
         before_bps = self.estimate.budget_bps
         budget_bps = self.estimate.update(
-            now_ns, now_ns - since_ns, sent_bps, wanted_bps, next_bps=self._next_bps, is_short=self._is_short
+            now_ns,
+            now_ns - since_ns,
+            sent_bps,
+            wanted_bps,
+            next_bps=self._next_bps,
+            is_short=self._is_short,
+            is_held_back=self._is_held_back,
+            came_bps=sum(shared.down.delivery.bps(now_ns) for shared in self._shared.values()),
         )
         grows = budget_bps is not None and before_bps is not None and budget_bps >= before_bps
         if budget_bps is not None:
@@ -86,11 +98,22 @@ class PathShare:
         held = {sid: shared.down.allowed for sid, shared in self._shared.items()}
         chosen = allocate(budget_bps, wishes, held, most=self._last_n, kept=self._given if grows else ())
         self._given = {sid for sid, index in chosen.items() if index != PAUSED}
-        self._next_bps = sound_bps + _MARGIN * next_step(wishes, chosen, most=self._last_n)
+        self._is_held_back = self._make_room(budget_bps, wishes)
+        step_bps = next_step(wishes, chosen, most=self._last_n)
+        self._next_bps = sound_bps + _MARGIN * step_bps
+        if self._is_held_back:
+            self._next_bps = max(_UNTRIED * sent_bps, self._next_bps if math.isfinite(step_bps) else 0.0)
         self._is_short = any(chosen[wish.track_sid] == PAUSED for wish in wishes[: self._last_n or None])
         if budget_bps is None:  # whoever asks for a better layer meanwhile gets it at once
             chosen = {sid: index if index == PAUSED else _ANY for sid, index in chosen.items()}
         self._apply(chosen, budget_bps)
+
+    def _make_room(self, budget_bps: int | None, wishes: Sequence[Wish]) -> bool:
+        """Tells each publisher, by way of its track; whether one of them would send more than is asked for."""
+        found = rooms(budget_bps, wishes, most=self._last_n)
+        for sid, room_bps in found.items():
+            self._shared[sid].down.make_room(room_bps)
+        return any(found[wish.track_sid] and self._shared[wish.track_sid].down.track.is_held_back for wish in wishes)
 
     def _wanted(self) -> list[_Shared]:
         return [shared for shared in self._shared.values() if shared.down.track.is_video and shared.down.is_wanted]
@@ -105,14 +128,16 @@ class PathShare:
             self._on_paused(changed)
 
     def _allow_repairs(self, budget_bps: float | None) -> None:
-        """Half of the budget: on a full path, what is sent again is lost again and keeps it full."""
+        """Half of the budget: on a full path, what is sent again is lost again and keeps it full. Where there is none,
+        as much as the pictures take: a queue that has just filled is not to get thrice of what filled it."""
         flowing = [
             shared.down
             for shared in self._shared.values()
             if shared.down.track.is_video and shared.down.feeding is not None
         ]
-        share = None if budget_bps is None else _REPAIRS * budget_bps / max(1, len(flowing))
         for down in flowing:
+            layer_bps = down.feeding.bitrate_bps if down.feeding is not None else 0.0
+            share = _REPAIRS * budget_bps / len(flowing) if budget_bps is not None else max(layer_bps, _REPAIRS_BPS)
             down.allow_repairs(share)
 
 
@@ -132,7 +157,8 @@ def _wish(shared: _Shared) -> Wish:
         if not cost and index < len(announced) and len(track.rids) > 1:
             cost = announced[index].bitrate
         costs.append(round(max(cost, costs[-1] if costs else 0)))
-    return Wish(shared.publication.sid, tuple(costs))
+    whole = max((layer.whole_bps for layer in track.layers.values()), default=0.0) if len(track.rids) == 1 else 0.0
+    return Wish(shared.publication.sid, tuple(costs), round(whole))
 
 
 def _sound_bps(down: DownTrack) -> float:

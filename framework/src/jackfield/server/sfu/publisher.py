@@ -11,6 +11,7 @@ from jackfield.rtc.sdp import SessionDescription
 from jackfield.rtc.twcc import ArrivalLog
 from jackfield.server.sfu.answer import Announced, Fill, Taken, build_answer
 from jackfield.server.sfu.bandwidth import BlindEstimate
+from jackfield.server.sfu.ceiling import Ceiling
 from jackfield.server.sfu.connection import Connection, Surroundings
 from jackfield.server.sfu.packets import extension
 from jackfield.server.sfu.uplink import Layer, UpTrack
@@ -39,6 +40,7 @@ class PublisherConnection(Connection):
         self._transport_cc: int | None = None
         self._media_ssrc = 0
         self._estimate: BlindEstimate | None = None
+        self._ceiling = Ceiling()
 
     # --- negotiation ---
     def answer(
@@ -171,6 +173,11 @@ class PublisherConnection(Connection):
         for layer in self.layers():
             layer.measure(now_ns)
 
+    def hold_back(self) -> None:
+        """Asks for no more than anybody's path carries; called every half second."""
+        if (most_bps := self._ceiling.look(self.tracks.values())) is not None:
+            self._allow(most_bps if self._estimate is None else min(most_bps, self._estimate.bitrate_bps))
+
     # --- feedback ---
     def feed_back(self) -> None:
         """Arrivals and missing packets; called every 50 ms."""
@@ -192,9 +199,13 @@ class PublisherConnection(Connection):
             self.transport.send_rtcp(rtcp.serialise(rtcp.ReceiverReport(self._feedback_ssrc, part)))
         self.loss = max((block.fraction_lost / 256 for block in blocks), default=0.0)
         if self._estimate is not None:
-            ssrcs = tuple(layer.ssrc for layer in self.layers() if layer.track.is_video)
-            estimate = rtcp.Remb(self._feedback_ssrc, self._estimate.update(self.loss), ssrcs[:255])
-            self.transport.send_rtcp(rtcp.serialise(rtcp.ReceiverReport(self._feedback_ssrc), estimate))
+            estimate_bps = self._estimate.update(self.loss)
+            self._allow(estimate_bps if self._ceiling.bps is None else min(estimate_bps, self._ceiling.bps))
+
+    def _allow(self, bitrate_bps: int) -> None:
+        ssrcs = tuple(layer.ssrc for layer in self.layers() if layer.track.is_video)
+        most = rtcp.Remb(self._feedback_ssrc, bitrate_bps, ssrcs[:255])
+        self.transport.send_rtcp(rtcp.serialise(rtcp.ReceiverReport(self._feedback_ssrc), most))
 
     async def close(self) -> None:
         """Nothing more is received."""

@@ -58,6 +58,7 @@ class Pulse:
             if self._count % _TEND == 0:
                 self._guard(participant, participant.publisher.measure)
                 self._guard(participant, participant.subscriber.tend)
+                self._guard(participant, participant.publisher.hold_back)
                 self._guard(participant, partial(participant.look_at_demand, self._clock.now_ns()))
             if self._count % _REPORT == 0:
                 self._guard(participant, participant.publisher.report)

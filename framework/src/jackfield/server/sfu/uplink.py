@@ -43,6 +43,10 @@ class Feed(Protocol):
     def takes(self) -> int:
         """The index of the best layer that it takes, -1 for none."""
 
+    @property
+    def room_bps(self) -> float | None:
+        """What its path has for this where it is short: None where it takes all, 0 where it takes nothing."""
+
     def forward(self, number: int, kept: Kept) -> None:
         """A packet of the layer that it is fed from."""
 
@@ -95,6 +99,8 @@ class UpTrack:
         self.layers: dict[str, Layer] = {}
         self.feeds: list[Feed] = []
         self.muted = False
+        #: Its publisher was asked to send less than it would.
+        self.is_held_back = False
 
     @property
     def is_video(self) -> bool:
@@ -158,6 +164,8 @@ class Layer:
         self.forwarded = 0
         #: What it takes, measured by whoever calls `measure`; falls slowly, so that a still picture changes little.
         self.bitrate_bps = 0.0
+        #: And what it took when its publisher was last held back by nobody.
+        self.whole_bps = 0.0
         self._measured = (self.heard_ns, 0)
         self.nacked = 0
         self._jitter = 0
@@ -284,6 +292,7 @@ class Layer:
         self._measured = (now_ns, self.forwarded)
         rate = (self.forwarded - octets) * 8e9 / (now_ns - since_ns)
         self.bitrate_bps = max(rate, self.bitrate_bps + (rate - self.bitrate_bps) * _FALL)
+        self.whole_bps = max(self.bitrate_bps, self.whole_bps if self.track.is_held_back else 0.0)
 
     @property
     def flows(self) -> bool:
