@@ -211,12 +211,16 @@ async def test_a_server_that_is_restarted_is_joined_anew(
         own[0].take_decoded(ourselves.append)
         events, began = heard(bob), time.monotonic()
     await until(lambda: ada.connection_state == bob.connection_state == "reconnecting", "the loss")
-    with pytest.raises(NetworkError, match="connection_restored"):
-        await ada.send_data("into the void")
+    for sending in (ada.send_data("into the void"), ada.send_text("into the void"), ada.send_file(__file__)):
+        with pytest.raises(NetworkError, match="connection_restored"):
+            await sending
+    monkeypatch.setattr("jackfield.session.reconnect.ACTION_WAIT_S", 10.0)
+    waiting = asyncio.create_task(ada.send_text("written while nobody was there"))
     async with serving(port):
         up = time.monotonic()
         await until(lambda: ada.connection_state == bob.connection_state == "connected", "the comeback")
         back_s = time.monotonic() - up
+        await asyncio.wait_for(waiting, 10)
         for look in looks:
             await look.more(10)
         await until(lambda: bob.participants["ada"].attributes.get("hand") == "up", "the raised hand")

@@ -105,6 +105,33 @@ async def test_who_leaves_breaks_off_what_they_send_and_answer(people: People) -
     assert broken[0].code == "ERROR_STREAM"
 
 
+async def test_what_is_for_nobody_is_not_sent(people: People) -> None:
+    """In words, naming who is here; and who has just come is waited for."""
+    ada, bob = await people.join("ada"), await people.join("bob")
+    await settled(ada, bob)
+    said = "nobody in this call has the uid 'eve'; here: bob"
+    sends = [
+        ada.send_data(b"x", to=["eve"]),
+        ada.send_text("x", to=["bob", "eve"]),
+        ada.stream_text(to=["eve"]),
+        ada.send_bytes(b"x", to=["eve"]),
+        ada.send_file(__file__, to=["eve"]),
+        ada.send_chat("x", to="eve"),
+    ]
+    for error in await asyncio.gather(*sends, return_exceptions=True):
+        assert isinstance(error, ValueError), error
+        assert str(error) == said
+    with pytest.raises(RpcError, match="Recipient not found") as caught:
+        await ada.rpc("eve", "there")
+    assert (caught.value.rpc_code, caught.value.data) == (RpcCode.RECIPIENT_NOT_FOUND, said)
+    with pytest.raises(ValueError, match="uids, which are text; 7 is none"):
+        await ada.send_text("x", to=[7])  # type: ignore[list-item]
+    coming = asyncio.create_task(people.join("eve"))
+    while not coming.done():
+        await asyncio.sleep(0.01)
+    await ada.send_text("welcome", to=["eve"])
+
+
 async def test_who_may_send_no_data_is_told(people: People) -> None:
     """Streams, files and calls are refused before anything is sent; so is a name that is taken."""
     ada = await people.join("ada")

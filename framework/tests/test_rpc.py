@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from typing import Any
 
 import pytest
@@ -111,6 +112,43 @@ async def test_what_cannot_be_called_says_why(wire: Wire) -> None:
     await asyncio.wait_for(_until(lambda: len(wire.sent) == 2), LIMIT_S)
     assert wire.sent[1].rpc_response.error.code == RpcCode.UNSUPPORTED_VERSION
     assert list(wire.sent[1].destination_identities) == ["eve"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"timeout_s": float("nan")}, "number of seconds above 0"),
+        ({"timeout_s": float("inf")}, "number of seconds above 0"),
+        ({"timeout_s": -1}, "number of seconds above 0"),
+        ({"timeout_s": 0}, "number of seconds above 0"),
+        ({"timeout_s": "2"}, "not '2'"),
+        ({"payload": b"x"}, "a payload is text; this is bytes"),
+        ({"payload": "\ud800"}, "lone surrogate"),
+        ({"method": None}, "a method's name is text; this is NoneType"),
+        ({"method": ""}, "1 to 64 bytes"),
+        ({"method": "m" * 65}, "1 to 64 bytes"),
+    ],
+)
+async def test_what_is_no_call_is_named(wire: Wire, options: dict[str, Any], said: str) -> None:
+    """At once, and nothing is sent."""
+    with pytest.raises(ValueError, match=said):
+        await wire.call(**{"method": "greet", "payload": "", **options})
+    assert (wire.sent, wire.ada.callers._pending) == ([], {})
+
+
+async def test_who_leaves_as_the_time_is_over_leaves_no_error_behind(wire: Wire) -> None:
+    """An answer that nobody asks for any more is not logged as lost."""
+    wire.deaf = True
+    lost: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: lost.append(context))
+    calling = asyncio.create_task(wire.call("greet"))
+    await asyncio.wait_for(_until(lambda: wire.ada.callers._pending), LIMIT_S)
+    wire.ada.left("bob")
+    calling.cancel()
+    await asyncio.wait({calling})
+    del calling
+    gc.collect()
+    assert lost == []
 
 
 async def _until(holds: Any) -> None:

@@ -134,8 +134,7 @@ class Meeting(Messaging):
         uid = participant if isinstance(participant, str) else participant.uid
         person = self._room.by_uid(uid)
         if person is None:
-            here = ", ".join(sorted(self._room.participants)) or "nobody else"
-            raise ValueError(f"nobody in this call has the uid {uid!r}; here: {here}")
+            raise self._room.not_here(uid)
         return person
 
     @property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
@@ -18,6 +20,7 @@ from jackfield.values.events import Event
 
 #: Application data of one message; more does not fit every path (LiveKit's own limit for reliable packets is 15 KiB).
 DATA_LIMIT = 60_000
+_LOOK_S = 0.05
 
 
 class Messages:
@@ -40,7 +43,7 @@ class Messages:
         self.encryption: CallEncryption | None = None
         #: Messages of these topics are shown to these as well.
         self.on_topic: dict[str, Callable[[bytes, Participant | None], None]] = {}
-        self.path = DataPath(self._send, connection.data_drained, room.sender)
+        self.path = DataPath(self._send, self._drained, room.sender)
 
     def check(self) -> None:
         """`NetworkError` when the call is over, `NotAllowed` when the token does not let us send data."""
@@ -49,9 +52,28 @@ class Messages:
         if joined.HasField("permission") and not self._room.permission.can_publish_data:
             raise NotAllowed("this token does not let us send data")
 
+    async def addressed(self, to: Sequence[str], *, within_s: float = math.inf) -> tuple[str, ...]:
+        """These uids, each of somebody who is here; who is not yet is waited for a little. `NotHere` names the others;
+        what `check` raises, too. Nobody: everybody."""
+        self.check()
+        uids = (to,) if isinstance(to, str) else tuple(to)
+        if strange := [uid for uid in uids if not isinstance(uid, str) or not uid]:
+            raise ValueError(f"whom it is for is told by uids, which are text; {strange[0]!r} is none")
+        waits_s = min(self._room.announced_s, within_s)
+        while absent := self._room.absent(uids):
+            if waits_s <= 0:
+                raise self._room.not_here(*absent)
+            waits_s -= _LOOK_S
+            await asyncio.sleep(_LOOK_S)
+        return uids
+
+    async def _drained(self, below: int) -> None:
+        await self._reachable()
+        await self._connection.data_drained(below)
+
     async def send(self, payload: bytes | str, *, reliable: bool, topic: str, to: Sequence[str]) -> None:
         """One message of at most `DATA_LIMIT` bytes is on its way; ``ValueError`` when it is longer."""
-        self.check()
+        to = await self.addressed(to)
         data = payload.encode() if isinstance(payload, str) else bytes(payload)
         if len(data) > DATA_LIMIT:
             raise ValueError(f"a message holds at most {DATA_LIMIT} bytes; this one has {len(data)}")

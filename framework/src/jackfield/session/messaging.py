@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 
 from jackfield.roles import Unwatch
 from jackfield.session.data.outgoing import Progress
-from jackfield.session.data.rpc import RESPONSE_S, Method
+from jackfield.session.data.rpc import RESPONSE_S, Method, check, failure
 from jackfield.session.data.writers import ByteStreamWriter, TextStreamWriter, split_text
 from jackfield.session.messages import Messages
-from jackfield.values.streams import ByteStreamInfo, TextStreamInfo
+from jackfield.session.room import NotHere
+from jackfield.values.streams import ByteStreamInfo, RpcCode, TextStreamInfo
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
@@ -27,7 +28,8 @@ class Messaging:
     ) -> None:
         """Sends a message of at most 60 000 bytes to everyone, or ``to`` these uids; others hear event ``data``.
 
-        ``reliable``: in order, sent again when lost. `NotAllowed` when the token does not let us.
+        ``reliable``: in order, sent again when lost. `NotAllowed` when the token does not let us, ``ValueError`` for a
+        uid that nobody here has, as with all that is sent ``to`` somebody.
         """
         await self._messages.send(payload, reliable=reliable, topic=topic, to=to)
 
@@ -46,7 +48,7 @@ class Messaging:
 
         Returns when it has been handed to the network. ``on_progress`` is called with the share that was, 0 to 1.
         """
-        self._messages.check()
+        to = await self._messages.addressed(to)
         pieces = split_text(text)
         size = sum(map(len, pieces))
         writer = await self._messages.path.outgoing.begin_text(topic, to, attributes, size=size, reply_to=reply_to)
@@ -66,7 +68,7 @@ class Messaging:
         reply_to: str = "",
     ) -> TextStreamWriter:
         """A text stream that is written to bit by bit: ``async with await session.stream_text(…) as writer``."""
-        self._messages.check()
+        to = await self._messages.addressed(to)
         return await self._messages.path.outgoing.begin_text(topic, to, attributes, reply_to=reply_to)
 
     async def send_bytes(
@@ -98,7 +100,7 @@ class Messaging:
         total_size: int | None = None,
     ) -> ByteStreamWriter:
         """A byte stream that is written to bit by bit; ``total_size`` is told to the receivers where it is known."""
-        self._messages.check()
+        to = await self._messages.addressed(to)
         outgoing = self._messages.path.outgoing
         return await outgoing.begin_bytes(name, topic, to, attributes, size=total_size, mime_type=mime_type)
 
@@ -119,7 +121,7 @@ class Messaging:
         ``on_progress`` is called with the share that was handed to the network, 0 to 1. ``OSError`` when it cannot be
         read, `StreamError` when it becomes shorter meanwhile.
         """
-        self._messages.check()
+        to = await self._messages.addressed(to)
         return await self._messages.path.outgoing.send_file(
             path, topic, to, attributes, name=name, mime_type=mime_type, on_progress=on_progress
         )
@@ -140,9 +142,14 @@ class Messaging:
     async def rpc(self, uid: str, method: str, payload: str = "", *, timeout_s: float = RESPONSE_S) -> str:
         """Calls a method of another participant and answers with what it answers; payloads are text of at most 15 KiB.
 
-        `RpcError` when it fails, there is none, they leave, or nobody answers within ``timeout_s``; ``rpc_code`` says.
+        `RpcError` when it fails, there is none, nobody here has this uid, they leave, or nobody answers within
+        ``timeout_s``; ``rpc_code`` says. ``ValueError`` for what is no method's name, text or time.
         """
-        self._messages.check()
+        check(method, payload, timeout_s)
+        try:
+            await self._messages.addressed([uid], within_s=timeout_s)
+        except NotHere as error:
+            raise failure(RpcCode.RECIPIENT_NOT_FOUND, str(error)) from None
         return await self._messages.path.callers.call(uid, method, payload, timeout_s=timeout_s)
 
     def rpc_method(self, name: str, method: Method | None = None) -> Any:

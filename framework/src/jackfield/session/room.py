@@ -29,6 +29,10 @@ _STATES = (_FLAGS[2], *_SAID)
 _UNANNOUNCED_MAX = 64
 
 
+class NotHere(ValueError):
+    """Nobody in the call has this uid."""
+
+
 class Room:
     """The people of one call. Methods answer with the events that the change amounts to; the caller emits them."""
 
@@ -59,6 +63,21 @@ class Room:
     def by_uid(self, uid: str) -> Participant | None:
         """The participant with this uid, ourselves included."""
         return self.local if uid == self.local.uid else self.participants.get(uid)
+
+    @property
+    def announced_s(self) -> float:
+        """So soon we have heard of whoever is here: LiveKit tells every three seconds of those who publish nothing."""
+        return 0.5 if self._roles_hold else 3.5
+
+    def absent(self, uids: Iterable[str]) -> list[str]:
+        """Who of these is not here, as far as we know: neither announced, nor coming back, nor heard of."""
+        known = (self.local.uid, *self.participants, *self._unannounced)
+        return [uid for uid in uids if uid not in known]
+
+    def not_here(self, *uids: str) -> NotHere:
+        """What is to be said of those who are not."""
+        here = ", ".join(sorted(self.participants)) or "nobody else"
+        return NotHere(f"nobody in this call has the uid {' or '.join(map(repr, uids))}; here: {here}")
 
     def sender(self, uid: str, pid: str) -> Participant | None:
         """Who sent a message; None: the server itself.

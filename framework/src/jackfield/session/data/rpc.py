@@ -7,6 +7,7 @@ payload and the seven seconds for an acknowledgement are those of LiveKit's docu
 from __future__ import annotations
 
 import asyncio
+import math
 import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -29,6 +30,8 @@ VERSION = 1
 PAYLOAD_MAX = 15 << 10
 MESSAGE_MAX, METHOD_MAX = 256, 64
 ACK_S, RESPONSE_S = 7.0, 15.0
+#: A `uint32` of milliseconds says how long a caller waits.
+_RESPONSE_MAX_S = 4_000_000.0
 #: Calls of our methods that run at once, of one caller and of all.
 RUNNING_MAX, RUNNING_ALL_MAX = 32, 256
 MESSAGES = {
@@ -52,6 +55,16 @@ def failure(code: RpcCode, data: str = "") -> RpcError:
     return RpcError(code, MESSAGES[code], data)
 
 
+def check(method: str, payload: str, timeout_s: float) -> None:
+    """``ValueError`` for what is no method's name, text or time; `RpcError` for a payload that is too large."""
+    if not 0 < _size(method, "a method's name") <= METHOD_MAX:
+        raise ValueError(f"a method's name has 1 to {METHOD_MAX} bytes of UTF-8; this one is {method[:80]!r}")
+    if _size(payload, "a payload") > PAYLOAD_MAX:
+        raise failure(RpcCode.REQUEST_PAYLOAD_TOO_LARGE, f"at most {PAYLOAD_MAX} bytes of UTF-8")
+    if not (isinstance(timeout_s, int | float) and math.isfinite(timeout_s) and 0 < timeout_s <= _RESPONSE_MAX_S):
+        raise ValueError(f"timeout_s is a number of seconds above 0, at most {_RESPONSE_MAX_S:g}; not {timeout_s!r}")
+
+
 @define(eq=False)
 class _Pending:
     uid: str
@@ -67,14 +80,13 @@ class Callers:
         self._pending: dict[str, _Pending] = {}
 
     async def call(self, uid: str, method: str, payload: str, *, timeout_s: float = RESPONSE_S) -> str:
-        """What ``uid``'s method answers; `RpcError` when it fails, or nobody answers in time."""
-        if len(payload.encode()) > PAYLOAD_MAX:
-            raise failure(RpcCode.REQUEST_PAYLOAD_TOO_LARGE, f"at most {PAYLOAD_MAX} bytes of UTF-8")
+        """What ``uid``'s method answers; `RpcError` when it fails, or nobody answers in time; what `check` raises."""
+        check(method, payload, timeout_s)
         number = str(uuid.uuid4())
         pending = _Pending(uid, asyncio.Event(), asyncio.get_running_loop().create_future())
         self._pending[number] = pending
         request = RpcRequest(id=number, method=method, payload=payload, version=VERSION)
-        request.response_timeout_ms = round(timeout_s * 1000)
+        request.response_timeout_ms = max(1, round(timeout_s * 1000))
         try:
             async with asyncio.timeout(timeout_s):
                 await self._send(DataPacket(rpc_request=request, destination_identities=[uid]))
@@ -83,7 +95,8 @@ class Callers:
             raise failure(RpcCode.RESPONSE_TIMEOUT, f"{uid}: {timeout_s:g} s") from None
         finally:
             del self._pending[number]
-            pending.answer.cancel()
+            if not pending.answer.cancel() and not pending.answer.cancelled():
+                pending.answer.exception()  # nobody else asks
 
     async def _answer(self, pending: _Pending) -> str:
         heard = asyncio.create_task(pending.acknowledged.wait())
@@ -215,6 +228,16 @@ async def _run(method: Method, asked: RpcInvocationData) -> str:
         logger.error("method %s answers %s; a method answers text", asked.method, type(answer).__name__)
         raise failure(RpcCode.APPLICATION_ERROR)
     return answer or ""
+
+
+def _size(text: str, what: str) -> int:
+    """In bytes of UTF-8."""
+    if not isinstance(text, str):
+        raise ValueError(f"{what} is text; this is {type(text).__name__}")
+    try:
+        return len(text.encode())
+    except UnicodeEncodeError:
+        raise ValueError(f"{what} is Unicode text; this has a lone surrogate: {text[:80]!r}") from None
 
 
 def _cut(text: str, size: int) -> str:
