@@ -13,7 +13,7 @@ from jackfield.session.explaining import Wish, found_again
 from jackfield.session.hotplug import HotPlug
 from jackfield.session.opening import aside
 from jackfield.session.rests import Rests
-from jackfield.values.devices import Device, DeviceChange, DeviceKind
+from jackfield.values.devices import LEAST_RANK, Device, DeviceChange, DeviceKind
 from jackfield.values.errors import CallError, DeviceBusy, DeviceGone
 
 logger = logging.getLogger("jackfield.devices")
@@ -22,8 +22,6 @@ logger = logging.getLogger("jackfield.devices")
 DELAYS_S = (0.25, 0.5, 1.0, 2.0, 4.0)
 #: A device that rests for longer is not waited for where the wish allows others.
 SHORT_REST_S = 1.0
-#: Made-up devices have lower ranks: nobody who lost a microphone wants a test tone instead.
-LEAST_RANK = 10
 #: Kinds that are replaced by another device though nobody named one. No other camera is turned on unasked.
 _REPLACED: frozenset[DeviceKind] = frozenset({"microphone", "speaker"})
 
