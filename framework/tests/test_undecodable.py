@@ -189,16 +189,23 @@ async def test_a_camera_that_becomes_damaged_is_found_by_who_asks_for_keyframes(
         await _fed(now, lambda: "device_lost" in now.names(), idr=DAMAGED)
 
 
-async def test_pictures_between_keyframes_that_are_cut_off_are_the_far_ends_to_find() -> None:
-    """Nothing is decoded here to tell: whoever receives them shows nothing broken and asks, the camera is asked each
-    time, and its keyframes, which hold, are seen. The call goes on."""
+async def test_pictures_between_keyframes_that_are_cut_off_are_the_far_ends_to_find(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """They are sent: whoever receives them shows nothing broken and asks, the camera is asked each time, and its
+    keyframes, which hold, are seen. The call goes on, and the log says once what was found since somebody asked."""
     bench = Bench(SMART)
     async with call(bench) as now:
         decoder = VideoDecoder(Decoding("h264"))
         shown: list[bool] = []
         assert now.capture.sink is not None
         give = now.capture.sink.deliver
-        for number in range(12):
+        soundness = now.own.publications[0].supply.route._passthrough._soundness
+        for number in range(24):
+            if number == 12:
+                assert "between its keyframes" not in caplog.text
+            if number >= 12:
+                soundness._tried_at -= 60.0
             data = HALF_SLICE if number % 3 else SPS + PPS + IDR
             await asyncio.to_thread(give, EncodedFrame(data + MARK, "H264", number % 3 == 0))
             await now.until(lambda: len(now.sender.frames) > number)  # noqa: B023
@@ -209,8 +216,36 @@ async def test_pictures_between_keyframes_that_are_cut_off_are_the_far_ends_to_f
                 asked = now.capture.keyframes_asked
                 now.sender.on_keyframe_request("")
                 assert now.capture.keyframes_asked == asked + 1
-        assert shown == [True, False, False] * 4
+        assert shown == [True, False, False] * 8
         assert (now.names(), now.capture.stopped) == ([], False)
+        await now.until(lambda: "(2 of 3 pictures that were tried out)" in caplog.text)
+        assert caplog.text.count("camera gives H.264 that is cut short or damaged between its keyframes") == 1
+
+
+@pytest.mark.parametrize("is_cut", [True, False])
+@pytest.mark.parametrize("gop", [4, 40])
+def test_who_asks_for_keyframes_has_pictures_after_one_tried_out(gop: int, is_cut: bool) -> None:
+    """A dozen of them, or those up to the next keyframe; how many are damaged is told. None before anybody asks."""
+    clock, told = [0.0], list[tuple[int, int]]()
+    soundness = Soundness(lambda: clock[0], between=lambda damaged, tried: told.append((damaged, tried)))
+    first, *rest = (frame.data for frame in known.stream("H264"))
+    after = [unit[:-2] if is_cut else unit for unit in rest]
+
+    def give(pictures: int) -> None:
+        for number in range(pictures):
+            clock[0] += 0.1
+            data = after[number % gop % len(after)] if number % gop else first
+            assert soundness.fault(EncodedFrame(data, "H264", number % gop == 0)) == ""
+        for thread in threading.enumerate():
+            if thread.name == "jackfield keyframe trial":
+                thread.join()
+
+    give(80)
+    assert told == []
+    soundness.doubt()
+    give(80)
+    assert [tried for _, tried in told] == ([min(gop, 13)] if is_cut else [])
+    assert all(0 < damaged < tried for damaged, tried in told)
 
 
 @pytest.mark.parametrize(
