@@ -23,6 +23,7 @@ pytestmark = pytest.mark.needs("pulseaudio", "pactl", "alsa-plugins", "portaudio
 
 SOUND = {"camera": "none", "microphone": "none", "speaker": "none"}
 HERTZ = 1000
+LOST = ("error", "device_lost", "speaker_changed")
 
 
 @pytest.fixture
@@ -92,3 +93,22 @@ async def test_a_headset_that_is_switched_on_in_the_call_is_used(people: People,
     await bob.set_speaker("none")
     await until(lambda: not plays(), "the end of the stream")
     sound_server.remove_sink(number)
+
+
+async def test_a_headset_that_is_pulled_behind_the_sound_server_is_lost(
+    people: People, sound_server: SoundServer
+) -> None:
+    """The server moves its sound to another device by itself; the call hears of it, and takes another as it does."""
+    number = sound_server.add_sink("headset")
+    bob = await people.join("bob", {**SOUND, "speaker": ["headset", "sounddevice:pulse-spk"]})
+    await until(lambda: bob.device("speaker"), "the headset")
+    events = heard(bob)
+    sound_server.remove_sink(number)
+    await until(lambda: "speaker_changed" in names(events), "another loudspeaker")
+    assert [name for name in names(events) if name in LOST] == list(LOST)
+    (lost,) = [event for event in events if event.name == "device_lost"]
+    assert lost.device.id == "sounddevice:pulse-headset"
+    assert "the sound server has it no more" in lost.error.message
+    speaker = bob.device("speaker")
+    assert speaker is not None
+    assert speaker.id == "sounddevice:pulse-spk"

@@ -118,7 +118,7 @@ def test_a_wide_terminal_and_a_program_get_a_table(site: Path, capsys: pytest.Ca
     assert row.split("  ")[0].strip() == "camera"
     assert "1920x1080@30 mjpeg H264" in row
     assert "48000/44100 Hz 1/2 ch" in said.out
-    assert f"{REAR}: denied: {NOTE}" in said.out.splitlines()
+    assert f"{REAR}: it is denied: {NOTE}" in said.out.splitlines()
 
 
 def test_a_driver_that_fails_is_one_line_and_hides_no_other(site: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 from attrs import evolve
 
 from jackfield.values.errors import DeviceBusy, DeviceGone
-from tests.lab.bench import FRONT, H264, RAW, REAR, SMART, SPS, Bench, call
+from tests.lab.bench import FRONT, H264, RAW, REAR, SMART, SPS, Bench, Marking, call
 
 
 @pytest.fixture(autouse=True)
@@ -58,6 +59,29 @@ async def test_an_encoding_camera_that_is_pulled_is_covered_too() -> None:
             now.capture.give(keyframe=False)
         await now.until(lambda: "device_restored" in now.names())
         assert now.sender.what() == [b"camera", b"placeholder", b"camera"]
+
+
+async def test_a_call_that_ends_while_an_encoder_is_given_back_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The placeholder's, which is slow to close: when the call is over no thread of it is left."""
+    closed: list[bool] = []
+
+    def close(encoder: Marking) -> None:
+        time.sleep(0.3)
+        closed.append(True)
+
+    monkeypatch.setattr(Marking, "close", close)
+    bench = Bench(SMART)
+    async with call(bench) as now:
+        now.capture.give()
+        await now.sent(b"camera")
+        await asyncio.to_thread(bench.pull, SMART)
+        await now.sent(b"camera", b"placeholder")
+        await asyncio.to_thread(bench.plug, SMART)
+        await now.opened(2)
+        now.capture.give()
+        await now.until(lambda: not now.own.publications[0].encoder)
+        assert not closed
+    assert closed
 
 
 async def test_a_swap_that_fails_leaves_the_old_camera_alone() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import pytest
 from attrs import evolve
 
+from jackfield.media.resample import Resampler
 from jackfield.plugins.devices import Found, Wish
 from jackfield.session.hotplug import HotPlug
 from jackfield.session.intake import Intake, strange
@@ -34,6 +36,12 @@ NOTHING: Any = None
         (evolve(SOUND, samples=NOTHING), "audio"),
         (evolve(SOUND, rate=0), "audio"),
         (evolve(SOUND, rate=7), "audio"),
+        (evolve(SOUND, rate=True), "audio"),
+        (evolve(SOUND, rate=48_000.5), "audio"),  # type: ignore[arg-type]
+        (evolve(SOUND, rate=float("nan")), "audio"),  # type: ignore[arg-type]
+        (evolve(SOUND, rate="48000"), "audio"),  # type: ignore[arg-type]
+        (evolve(SOUND, time_ns=True), "audio"),
+        (evolve(PICTURE, time_ns=1.5e9), "video"),  # type: ignore[arg-type]
         (evolve(SOUND, time_ns=NOTHING), "audio"),
         (AudioBlock(np.zeros((48_000 * 100, 1), np.int16)), "audio"),
         (evolve(PICTURE, picture=NOTHING), "video"),
@@ -59,6 +67,29 @@ def test_what_is_no_media_of_the_kind_is_left_out(media: Any, kind: str, caplog:
 def test_media_is_not_strange(media: tuple[Any, str]) -> None:
     """What devices really give passes."""
     assert strange(*media) is None
+
+
+@pytest.mark.parametrize(
+    ("media", "kind"),
+    [
+        (evolve(SOUND, rate=np.int32(16_000), time_ns=np.int64(5)), "audio"),  # type: ignore[arg-type]
+        (evolve(SOUND, rate=16_000.0), "audio"),  # type: ignore[arg-type]
+        (evolve(SOUND, rate=Fraction(16_000)), "audio"),  # type: ignore[arg-type]
+        (evolve(PICTURE, time_ns=np.int64(5)), "video"),  # type: ignore[arg-type]
+        (EncodedFrame(b"x", "H264", True, time_ns=np.int64(5)), "video"),  # type: ignore[arg-type]
+    ],
+)
+def test_numbers_of_any_type_are_taken_as_those_of_formats_are(media: Any, kind: str) -> None:
+    """Plugins compute with numpy and whole floats; libraries behind the intake refuse those, so they are made plain."""
+    taken: list[Any] = []
+    intake = Intake(kind, taken.append)
+    intake.open, intake.raw = True, type("Raw", (), {"put": staticmethod(taken.append)})()  # type: ignore[assignment]
+    intake.deliver(media)
+    (plain,) = taken
+    assert type(plain.time_ns) is int
+    if kind == "audio":
+        assert (type(plain.rate), plain.duration_ns) == (int, 30_000_000)
+        assert len(Resampler(rate=48_000, channels=1).convert(plain)) > 0
 
 
 async def test_a_change_that_is_none_is_passed_over(caplog: pytest.LogCaptureFixture) -> None:

@@ -13,10 +13,11 @@ from attrs import evolve
 from jackfield.session.ending import within
 from jackfield.session.feed import Feed
 from jackfield.session.hotplug import HotPlug
-from jackfield.session.recovery import DELAYS_S, FLAP_S, Recovery, candidates
+from jackfield.session.recovery import Recovery, candidates
+from jackfield.session.rests import HELD_S, RESTS_S
 from jackfield.testing.timers import ManualTimers
-from jackfield.values.devices import Device, DeviceKind
-from jackfield.values.errors import DeviceGone
+from jackfield.values.devices import Device, DeviceChange, DeviceKind
+from jackfield.values.errors import CallError, DeviceBusy, DeviceGone
 from tests.lab.bench import FRONT, LIMIT_S, MIC, OTHER_MIC, RAW, REAR, TEST_TONE, Bench, BenchCapture, Plugged, call
 
 
@@ -349,39 +350,76 @@ async def test_a_call_that_is_left_while_another_camera_opens_closes_both(monkey
 
 
 # --- how it waits and what it takes ------------------------------------------------------------------------------
+class Waits:
+    """A recovery on a clock of the test's, and how long it waited for what."""
+
+    def __init__(self, bench: Bench, wish: Any = None) -> None:
+        self.clock, self.wish = ManualTimers(), wish
+        plugins: Any = Plugged(bench)
+        self.hotplug = HotPlug(plugins, lambda _: None)
+        self._recovery = Recovery(plugins, self.hotplug, clock=self.clock)
+
+    async def lose(self, lost: Device, error: CallError | None = None, limit_s: float = 1000.0) -> Device | None:
+        """What is taken for the one that went; ``waited_s`` and ``tried`` say after how long, and how many openings,
+        each of which fails with ``error``."""
+        began, self.tried = self.clock.now_ns(), 0
+
+        async def attempt(device: Device, driver: Any) -> None:
+            self.tried += 1
+            if error is not None:
+                raise error
+
+        job = asyncio.ensure_future(self._recovery.until_back(lost, self.wish, attempt))
+        self.waited_s = 0.0
+        while not job.done() and self.waited_s < limit_s:
+            self.clock.advance(0.05)
+            self.waited_s = (self.clock.now_ns() - began) / 1e9
+            while not job.done() and not self.clock.pending:
+                await asyncio.sleep(0)
+        if not job.done():
+            job.cancel()
+            return None
+        return await job
+
+
 async def test_a_device_that_flaps_is_given_more_time_each_time() -> None:
-    """At once the first time; after it went as soon as it had come, ever later; a quiet while forgives."""
-    clock, bench = ManualTimers(), Bench(FRONT)
-    plugins: Any = Plugged(bench)
-    recovery = Recovery(plugins, HotPlug(plugins, lambda _: None), clock=clock)
-    waits: list[float] = []
+    """At once the first time; after it went soon after it had come, ever later, up to a minute; one that held for a
+    while is forgiven, and one that was plugged in anew is taken at once."""
+    waits = Waits(Bench(FRONT))
+    for rest_s in (0.0, *RESTS_S, RESTS_S[-1]):
+        await waits.lose(FRONT)
+        assert rest_s <= waits.waited_s < rest_s + 4.2
+        waits.clock.advance(HELD_S - 1)
+    assert rest_s == 60.0
+    losing = asyncio.ensure_future(waits.lose(FRONT))
+    while not waits.hotplug._handlers:
+        await asyncio.sleep(0)
+    waits.hotplug._tell(DeviceChange("added", FRONT))
+    await losing
+    assert waits.waited_s < 5.0
+    await waits.hotplug.close()
+    waits.clock.advance(HELD_S + 1)
+    await waits.lose(FRONT)
+    assert waits.waited_s < 0.1
 
-    async def attempt(device: Device, driver: Any) -> None:
-        pass
 
-    async def lose() -> None:
-        job = asyncio.ensure_future(recovery.until_back(FRONT, None, attempt))
-        began = clock.now_ns()
-        for _ in range(10_000):
-            await asyncio.sleep(0.0005)
-            if job.done():
-                break
-            clock.advance(0.01)
-        waits.append((clock.now_ns() - began) / 1e9)
+async def test_others_that_the_wish_allows_are_taken_while_a_device_rests() -> None:
+    """Of microphones, where nobody named one, any; of those that are named, the next. A short rest is waited for."""
+    for bench, wish, lost, other in (
+        (Bench(MIC, OTHER_MIC), None, MIC, OTHER_MIC),
+        (Bench(FRONT, REAR), [FRONT.id, REAR.id], FRONT, REAR),
+    ):
+        waits = Waits(bench, wish)
+        assert [await waits.lose(lost) for _ in range(5)] == [lost] * 4 + [other]
+        assert waits.waited_s < 0.1
 
-    async def run() -> None:
-        await lose()
 
-    for _ in range(3):
-        recovery.start(FRONT, run)
-        await asyncio.wait_for(recovery._task, LIMIT_S)  # type: ignore[arg-type]
-    clock.advance(FLAP_S + 1)
-    recovery.start(FRONT, run)
-    await asyncio.wait_for(recovery._task, LIMIT_S)  # type: ignore[arg-type]
-    assert waits[0] < 0.1
-    assert waits[1] >= DELAYS_S[0]
-    assert waits[2] >= DELAYS_S[1]
-    assert waits[3] < 0.1
+@pytest.mark.parametrize(("error", "least", "most"), [(DeviceGone("it is mute"), 10, 20), (DeviceBusy(""), 140, 160)])
+async def test_a_device_that_never_comes_is_tried_more_and_more_seldom(error: CallError, least: int, most: int) -> None:
+    """In ten minutes; one that somebody else has may be given back at any moment."""
+    waits = Waits(Bench(FRONT))
+    assert await waits.lose(FRONT, error, limit_s=600.0) is None
+    assert least <= waits.tried <= most
 
 
 def test_candidates_are_the_lost_device_and_those_the_wish_allows() -> None:

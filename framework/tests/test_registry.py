@@ -486,6 +486,16 @@ def test_a_wish_that_fails_is_explained_too(tmp_path: Path) -> None:
     assert "  passed over bad (bad): its devices could not be listed: OSError: [Errno 5] Input/output error" in said
 
 
+def test_what_ails_a_device_names_it_once(tmp_path: Path) -> None:
+    """Drivers put the name before what they say of it; in a list of devices it stands there already."""
+    full = camera("cam:a", state="denied", note="A (cam:a) may not be opened by this user: /dev/video0", label="A")
+    plugins = registry(tmp_path, cam={"register_captures": [Driver("cam", [full, camera("cam:b")])]})
+    _, _, choice = plugins.device("camera", None)
+    assert "  passed over cam:a (cam): it may not be opened by this user: /dev/video0" in str(choice).splitlines()
+    with pytest.raises(DeviceDenied, match=r"^ERROR_DEVICE_DENIED: A \(cam:a\) may not be opened"):
+        plugins.device("camera", "cam:a")
+
+
 def test_a_driver_that_hangs_is_not_waited_for(tmp_path: Path) -> None:
     """The listing has the others, and says who was too slow."""
     over = threading.Event()

@@ -12,6 +12,7 @@ import pytest
 from jackfield.media.reblock import Reblocker
 from jackfield.session.sources import AudioSource, SourceCapture, VideoSource
 from jackfield.testing.fakes import FakeSink
+from jackfield.values.formats import AudioFormat, VideoFormat
 from jackfield.values.media import AudioBlock, EncodedFrame, VideoFrame
 
 
@@ -166,9 +167,19 @@ def test_rates_and_channels_are_made_one() -> None:
         lambda: VideoSource(fps=float("nan")),
         lambda: AudioSource(0),
         lambda: AudioSource(48_000, 0),
+        lambda: AudioSource(48_000.5),  # type: ignore[arg-type]
+        lambda: AudioSource(48_000, channels=True),
+        lambda: VideoSource(640.5, 480),  # type: ignore[arg-type]
     ],
 )
 def test_what_no_source_can_be_is_refused_at_once(make: Callable[[], object]) -> None:
     """The error names the value and the range."""
-    with pytest.raises(ValueError, match="is a number from"):
+    with pytest.raises(ValueError, match=r"is a (whole )?number from"):
         make()
+
+
+def test_numbers_of_any_type_make_a_source() -> None:
+    """Programs compute with numpy, too; what comes of it is plain."""
+    sound, pictures = AudioSource(np.int64(16_000), 2.0), VideoSource(np.int32(640), 480.0, np.float32(15))  # type: ignore[arg-type]
+    assert repr(sound.format) == repr(AudioFormat(16_000, 2))
+    assert repr(pictures.format) == repr(VideoFormat(640, 480, 15.0))

@@ -13,16 +13,21 @@ from attrs import evolve
 
 from jackfield.media.h264_headers import Headers
 from jackfield.media.libav import known
+from jackfield.media.libav.decoder import VideoDecoder
 from jackfield.media.libav.keyframe_trial import KeyframeTrial, damage
+from jackfield.media.libav.tuning import Decoding
 from jackfield.session.soundness import Soundness, Trouble
 from jackfield.session.sources import VideoSource
+from jackfield.values.errors import EncoderError
 from jackfield.values.media import EncodedFrame
-from tests.lab.bench import IDR, PPS, SLICE, SMART, SPS, Bench, Call, call
+from tests.lab.bench import IDR, MARK, PPS, SLICE, SMART, SPS, Bench, Call, call
 
 #: What random bits make of the picture's own.
 DAMAGED = IDR[:8] + bytes(random.Random(1).randrange(1, 256) for _ in range(len(IDR) - 8))
 #: A picture that names a parameter set 2 which nobody gave, and an SPS that ends before it has said its size.
 STRANGE, CUT = b"\0\0\0\1\x65\x88\x63\x61\x6d", SPS[:9]
+#: A keyframe, and a picture after one, of which the source sent the beginning alone.
+HALF, HALF_SLICE = IDR[: len(IDR) // 2], SLICE[:7]
 
 
 @pytest.fixture(autouse=True)
@@ -67,10 +72,11 @@ def test_a_size_that_no_level_has_is_no_size() -> None:
 
 
 def test_a_keyframe_tells_when_it_is_decoded() -> None:
-    """A good one does, also a large one; one of random bits behind a good header does not."""
-    assert damage(SPS + PPS + IDR) == ""
-    assert damage(known.stream("H264")[0].data) == ""
-    assert "damaged" in damage(SPS + PPS + DAMAGED)
+    """A good one does, also a large one; one of random bits behind a good header does not, nor one that is cut off."""
+    large = known.stream("H264")[0].data
+    assert damage(SPS + PPS + IDR) == damage(large) == ""
+    for bad in (SPS + PPS + DAMAGED, SPS + PPS + HALF, large[: len(large) // 2], large[:-8]):
+        assert "damaged" in damage(bad)
 
 
 class Trial:
@@ -148,7 +154,9 @@ async def _fed(now: Call, until: Callable[[], object], *, sps: bytes = SPS, idr:
 
 
 @pytest.mark.parametrize(
-    ("sps", "idr"), [(CUT, IDR), (SPS, STRANGE), (SPS, DAMAGED), (b"", IDR)], ids=["sps", "pps", "slices", "no sets"]
+    ("sps", "idr"),
+    [(CUT, IDR), (SPS, STRANGE), (SPS, DAMAGED), (SPS, HALF), (b"", IDR)],
+    ids=["sps", "pps", "slices", "cut off", "no sets"],
 )
 async def test_a_camera_whose_pictures_nobody_can_decode_is_lost_until_they_hold(sps: bytes, idr: bytes) -> None:
     """Others see a placeholder, an error names the camera once, and its own encoding is sent when it is good again."""
@@ -179,6 +187,65 @@ async def test_a_camera_that_becomes_damaged_is_found_by_who_asks_for_keyframes(
         soundness = now.own.publications[0].supply.route._passthrough._soundness
         soundness._tried_at -= 60.0
         await _fed(now, lambda: "device_lost" in now.names(), idr=DAMAGED)
+
+
+async def test_pictures_between_keyframes_that_are_cut_off_are_the_far_ends_to_find(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """They are sent: whoever receives them shows nothing broken and asks, the camera is asked each time, and its
+    keyframes, which hold, are seen. The call goes on, and the log says once what was found since somebody asked."""
+    bench = Bench(SMART)
+    async with call(bench) as now:
+        decoder = VideoDecoder(Decoding("h264"))
+        shown: list[bool] = []
+        assert now.capture.sink is not None
+        give = now.capture.sink.deliver
+        soundness = now.own.publications[0].supply.route._passthrough._soundness
+        for number in range(24):
+            if number == 12:
+                assert "between its keyframes" not in caplog.text
+            if number >= 12:
+                soundness._tried_at -= 60.0
+            data = HALF_SLICE if number % 3 else SPS + PPS + IDR
+            await asyncio.to_thread(give, EncodedFrame(data + MARK, "H264", number % 3 == 0))
+            await now.until(lambda: len(now.sender.frames) > number)  # noqa: B023
+            try:
+                shown.append(bool(decoder.decode(now.sender.frames[-1][1])))
+            except EncoderError:
+                shown.append(False)
+                asked = now.capture.keyframes_asked
+                now.sender.on_keyframe_request("")
+                assert now.capture.keyframes_asked == asked + 1
+        assert shown == [True, False, False] * 8
+        assert (now.names(), now.capture.stopped) == ([], False)
+        await now.until(lambda: "(2 of 3 pictures that were tried out)" in caplog.text)
+        assert caplog.text.count("camera gives H.264 that is cut short or damaged between its keyframes") == 1
+
+
+@pytest.mark.parametrize("is_cut", [True, False])
+@pytest.mark.parametrize("gop", [4, 40])
+def test_who_asks_for_keyframes_has_pictures_after_one_tried_out(gop: int, is_cut: bool) -> None:
+    """A dozen of them, or those up to the next keyframe; how many are damaged is told. None before anybody asks."""
+    clock, told = [0.0], list[tuple[int, int]]()
+    soundness = Soundness(lambda: clock[0], between=lambda damaged, tried: told.append((damaged, tried)))
+    first, *rest = (frame.data for frame in known.stream("H264"))
+    after = [unit[:-2] if is_cut else unit for unit in rest]
+
+    def give(pictures: int) -> None:
+        for number in range(pictures):
+            clock[0] += 0.1
+            data = after[number % gop % len(after)] if number % gop else first
+            assert soundness.fault(EncodedFrame(data, "H264", number % gop == 0)) == ""
+        for thread in threading.enumerate():
+            if thread.name == "jackfield keyframe trial":
+                thread.join()
+
+    give(80)
+    assert told == []
+    soundness.doubt()
+    give(80)
+    assert [tried for _, tried in told] == ([min(gop, 13)] if is_cut else [])
+    assert all(0 < damaged < tried for damaged, tried in told)
 
 
 @pytest.mark.parametrize(

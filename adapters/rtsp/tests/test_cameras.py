@@ -117,6 +117,21 @@ def test_a_camera_is_listed_without_its_password_and_nothing_is_sent():
     assert "hidden" not in repr((door, sound, driver._cameras))
 
 
+def test_windows_is_told_that_it_cannot_and_nothing_is_started(monkeypatch):
+    """Listed, opened and by the doctor: pipes cannot be waited for there."""
+    monkeypatch.setattr("jackfield_rtsp.driver.sys.platform", "win32")
+    driver = RtspDriver(Options(cameras={"door": Camera(url="rtsp://127.0.0.1:9/live")}))
+    (device,) = driver.devices()
+    assert (device.state, device.note) == (
+        "unusable",
+        "IP cameras are read on Linux and macOS, and not on Windows",
+    )
+    with pytest.raises(DeviceError, match="not on Windows; name another camera"):
+        driver.open(device, PASSED_ON)
+    (finding,) = driver.diagnose()
+    assert (finding.key, finding.fix) == ("rtsp:door", "name another camera")
+
+
 def test_names_and_passwords_reach_the_camera_as_they_are():
     """Whatever they hold; those of their own keys come before those of the URL."""
     made = Camera(url="rtsp://bob:x@cam/a?b=c", user="a@b", password=SECRET)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from jackfield.testing.fakes import FakeSink
 from jackfield.values.devices import Device, DeviceChange
-from jackfield.values.errors import DeviceError
+from jackfield.values.errors import DeviceError, DeviceGone
 from jackfield.values.formats import AudioFormat
 from tests.lab.sound_server import SoundServer
 
@@ -103,23 +103,58 @@ def test_a_tone_is_where_it_was_at_every_rate(
 
 
 def test_sinks_come_and_go_and_are_told(drivers: tuple[Any, Any], sound_server: SoundServer) -> None:
-    """A headset that is switched on, and off while it plays: the server moves the sound, or the player says so."""
+    """A headset that is switched on, and off while it plays and is recorded: the server moves the sound elsewhere, so
+    both streams say that it is gone. What plays to another goes on."""
     changes: queue.Queue[DeviceChange] = queue.Queue()
-    unwatch = drivers[1].watch(changes.put)
+    mics, speakers = drivers
+    unwatches = [speakers.watch(changes.put), mics.watch(lambda change: None)]
     number = sound_server.add_sink("headset")
     added = changes.get(timeout=LIMIT_S)
     assert (added.change, added.device.id) == ("added", "sounddevice:pulse-headset")
     errors: list[Any] = []
-    asked: list[int] = []
-    player = drivers[1].open(added.device, AudioFormat(48_000, 2))
-    player.start(lambda samples: (asked.append(samples), np.zeros((samples, 2), np.int16))[1], errors.append)
+    others: list[Any] = []
+    player = speakers.open(added.device, AudioFormat(48_000, 2))
+    other = speakers.open(one(speakers, "spk"), AudioFormat(48_000, 2))
+    player.start(lambda samples: np.zeros((samples, 2), np.int16), errors.append)
+    other.start(lambda samples: np.zeros((samples, 2), np.int16), others.append)
+    recorded = FakeSink()
+    capture = mics.open(one(mics, "headset.monitor"), AudioFormat())
+    capture.start(recorded)
+    recorded.wait(5, LIMIT_S)
+    began = time.monotonic()
     sound_server.remove_sink(number)
     removed = changes.get(timeout=LIMIT_S)
     assert (removed.change, removed.device.id) == ("removed", added.device.id)
-    count = len(asked) + 100
-    _happens(lambda: len(asked) > count or any(isinstance(error, DeviceError) for error in errors))
+    _happens(lambda: errors and recorded.errors)
+    print(f"told within {time.monotonic() - began:.2f} s")
+    for error in (*errors, *recorded.errors):
+        assert isinstance(error, DeviceGone)
+        assert "is not plugged in any more: the sound server has it no more" in error.message
+    assert (len(errors), len(recorded.errors), others) == (1, 1, [])
+    for each in (player, other, capture):
+        each.stop()
+    for unwatch in unwatches:
+        unwatch()
+
+
+def test_a_server_that_does_not_answer_takes_nothing_away(
+    drivers: tuple[Any, Any], sound_server: SoundServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`pactl` has a limit, and a machine may be busy: what plays goes on."""
+    speakers, errors = drivers[1], list[Any]()
+    player = speakers.open(one(speakers, "spk"), AudioFormat(48_000, 2))
+    player.start(lambda samples: np.zeros((samples, 2), np.int16), errors.append)
+    changes: queue.Queue[DeviceChange] = queue.Queue()
+    unwatch = speakers.watch(changes.put)
+    monkeypatch.setattr("jackfield_sounddevice.pulse.stops", lambda: ())
+    number = sound_server.add_sink("headset")
+    while changes.get(timeout=LIMIT_S).device.address != "spk":
+        pass
+    monkeypatch.undo()
+    assert errors == []
     player.stop()
     unwatch()
+    sound_server.remove_sink(number)
 
 
 def _happens(look: Any) -> None:

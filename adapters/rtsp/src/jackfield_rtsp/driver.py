@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -28,6 +29,8 @@ SOUND = "-sound"
 _LOOK_S = 2.0
 #: `open` must answer within the ten seconds that the framework gives it.
 _FIRST_S = 8.0
+#: What its client prints cannot be waited for on Windows: `selectors` takes sockets alone there.
+_NOT_HERE = "IP cameras are read on Linux and macOS, and not on Windows"
 #: The doctor waits so long for all of them: the first answer, and a busy machine.
 _DIAGNOSIS_S = 16.0
 
@@ -104,6 +107,8 @@ class RtspDriver:
 
         table = f"rtsp.{device.id.partition(':')[2].removesuffix(SOUND if device.kind == 'microphone' else '')}"
         what = f"{device.label} ({device.id})"
+        if sys.platform == "win32":
+            raise DeviceError(f"{what} cannot be used: {_NOT_HERE}; name another camera")
         given = json.dumps(_task(camera, "audio" if device.kind == "microphone" else "video")).encode()
         capture = ProgramCapture(
             what,
@@ -137,9 +142,10 @@ def listed(name: str, camera: Camera) -> Device:
     codec = "H264" if camera.codec == "h264" else None
     mode = VideoFormat(camera.width, camera.height, camera.fps, codec=codec)
     label = camera.label or name
-    return Device(
+    device = Device(
         f"rtsp:{name}", "camera", label, camera.address, modes=(mode,), rank=camera.rank, facing=camera.facing
     )
+    return evolve(device, state="unusable", note=_NOT_HERE) if sys.platform == "win32" else device
 
 
 def listed_sound(name: str, camera: Camera) -> Device:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from jackfield.values.devices import Device
 from jackfield.values.errors import CallError, DeviceBusy, DeviceDenied, DeviceError, DeviceGone
+from jackfield_sounddevice.endpoint import SERVED
 
 GROUP_AUDIO = "add yourself to group audio (sudo usermod -aG audio $USER), then log in again"
 _LIBRARY_FIX = {
@@ -31,7 +32,7 @@ def error_of(found: Mapping[str, str], device: Device) -> CallError:
         case "gone":
             return DeviceGone(f"{who} is not plugged in any more: {text}", details=details)
         case "stalled":
-            is_server = device.id.startswith("sounddevice:pulse-")
+            is_server = device.id.startswith(SERVED)
             fix = "see to the sound server, which may have ended" if is_server else "plug it in again"
             return DeviceGone(f"{who} gives and takes no more sound ({text}): {fix}", details=details)
         case "busy":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import weakref
 from collections.abc import Callable, Sequence
 
 from jackfield.roles import Capture, Player, Unwatch
@@ -9,7 +11,7 @@ from jackfield.values.devices import Device, DeviceChange, DeviceKind
 from jackfield.values.errors import DeviceError, DeviceGone
 from jackfield.values.findings import Finding
 from jackfield.values.formats import AudioFormat, MediaFormat
-from jackfield_sounddevice.endpoint import Direction, Endpoint
+from jackfield_sounddevice.endpoint import SERVED, Direction, Endpoint
 from jackfield_sounddevice.listing import Machine
 from jackfield_sounddevice.options import Options
 from jackfield_sounddevice.process import StreamProcess
@@ -27,14 +29,33 @@ class Sound:
 
     def __init__(self, options: Options, machine: Machine, library: str = "sounddevice") -> None:
         self._options, self._machine, self._library = options, machine, library
+        self._open: weakref.WeakSet[StreamProcess] = weakref.WeakSet()
+        self._lock = threading.Lock()
 
     def listed(self, direction: Direction) -> Sequence[Device]:
         """The devices of one direction."""
         return [each.device for each in self._machine.endpoints() if each.direction == direction]
 
     def watched(self, direction: Direction, changed: Callable[[DeviceChange], None]) -> Unwatch:
-        """Reports what comes and goes in one direction."""
-        return Watch(lambda: self.listed(direction), self._machine.news(), changed).end
+        """Reports what comes and goes in one direction, and ends what is open of the sound server's that went."""
+
+        def told(change: DeviceChange) -> None:
+            if change.change == "removed" and change.device.id.startswith(SERVED):
+                self._taken_away(change.device.id, direction)
+            changed(change)
+
+        return Watch(lambda: self.listed(direction), self._machine.news(), told).end
+
+    def _taken_away(self, device_id: str, direction: Direction) -> None:
+        """The server moves its streams to another device, and they go on as if nothing had been. A server that lists
+        nothing is one that did not answer in time."""
+        served = {each.id for each in self.listed(direction) if each.id.startswith(SERVED)}
+        if not served or device_id in served:
+            return
+        with self._lock:
+            running = list(self._open)
+        for each in running:
+            each.lose(device_id, "the sound server has it no more")
 
     def process(self, device: Device, direction: Direction, format: MediaFormat) -> tuple[StreamProcess, AudioFormat]:
         """The device, opened by a process of its own."""
@@ -49,7 +70,10 @@ class Sound:
             "stalled_after_s": self._options.stalled_after_s,
             "ahead": AHEAD,
         }
-        return StreamProcess(self._endpoint(device, direction), request), format
+        process = StreamProcess(self._endpoint(device, direction), request)
+        with self._lock:
+            self._open.add(process)
+        return process, format
 
     def _endpoint(self, device: Device, direction: Direction) -> Endpoint:
         """Where the device is now: its card may have another number since it was listed."""

@@ -10,6 +10,8 @@ from attrs import field, frozen
 from jackfield.values.devices import Device
 
 Direction = Literal["input", "output"]
+#: How the ids of what a sound server shares begin.
+SERVED = "sounddevice:pulse-"
 
 
 @frozen

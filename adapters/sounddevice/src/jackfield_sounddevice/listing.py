@@ -20,7 +20,7 @@ from jackfield.values.formats import AudioFormat
 from jackfield_sounddevice import cards, process, pulse
 from jackfield_sounddevice.border import GROUP_AUDIO, library_fix
 from jackfield_sounddevice.cards import Pcm
-from jackfield_sounddevice.endpoint import Direction, Endpoint, Target
+from jackfield_sounddevice.endpoint import SERVED, Direction, Endpoint, Target
 from jackfield_sounddevice.options import Options
 from jackfield_sounddevice.watching import News
 
@@ -162,7 +162,7 @@ def _of_server(stop: pulse.Stop, pcms: Sequence[Pcm]) -> Endpoint:
     bus = next((pcm.bus for pcm in pcms if (pcm.card, pcm.number, pcm.direction) == numbers), "")
     rank = _MONITOR if stop.is_monitor else _DEFAULT if stop.is_default else _SHARED
     device = Device(
-        f"sounddevice:pulse-{stop.name}",
+        f"{SERVED}{stop.name}",
         _KINDS[stop.direction],
         stop.label,
         stop.name,

@@ -49,7 +49,8 @@ class StreamProcess:
     def __init__(self, endpoint: Endpoint, request: Mapping[str, Any]) -> None:
         self._device = endpoint.device
         self._ended = threading.Event()
-        self._lock = threading.Lock()
+        self._lock, self._end_lock = threading.Lock(), threading.Lock()
+        self._failed: Callable[[DeviceError], None] = lambda error: None
         self._listener: threading.Thread | None = None
         #: The guard's looks since anything was heard: a machine that slept, and a program that was stopped, count none.
         self._silent = 0
@@ -74,11 +75,17 @@ class StreamProcess:
 
     def run(self, heard: Callable[[wire.Message], None], failed: Callable[[DeviceError], None]) -> None:
         """Starts the stream; ``heard`` gets its messages on a thread of its own, ``failed`` why it ended by itself."""
+        self._failed = failed
         self.send(wire.Message(wire.START))
         name = self._device.id
-        self._listener = threading.Thread(target=self._listen, args=(heard, failed), name=name, daemon=True)
+        self._listener = threading.Thread(target=self._listen, args=(heard,), name=name, daemon=True)
         self._listener.start()
         threading.Thread(target=self._guard, name=f"{name} guard", daemon=True).start()
+
+    def lose(self, device_id: str, text: str) -> None:
+        """Where it is this device's: whoever owns the stream is told that the device is gone, though it goes on."""
+        if device_id == self._device.id and self._ends():
+            self._failed(self._error({"kind": "gone", "text": text}))
 
     def end(self) -> None:
         """The device is free and the process gone, within a second; ``heard`` is not called any more.
@@ -102,14 +109,21 @@ class StreamProcess:
         self.end()
         raise error
 
-    def _listen(self, heard: Callable[[wire.Message], None], failed: Callable[[DeviceError], None]) -> None:
+    def _ends(self) -> bool:
+        """Whether it ends now, and had not ended before."""
+        with self._end_lock:
+            had_ended = self._ended.is_set()
+            self._ended.set()
+            return not had_ended
+
+    def _listen(self, heard: Callable[[wire.Message], None]) -> None:
         with self._from:
             message = self._hear(heard)
             if self._ended.is_set():
                 return
             error = self._why(message)
-            self._ended.set()
-            failed(error)
+            if self._ends():
+                self._failed(error)
             self._finish()
 
     def _hear(self, heard: Callable[[wire.Message], None]) -> wire.Message | None:
@@ -139,6 +153,9 @@ class StreamProcess:
             killed = status in (None, -9)
             text = "nothing was heard of it, and it was killed" if killed else f"exit status {status}"
             found = {"kind": "ended", "text": text}
+        return self._error(found)
+
+    def _error(self, found: Mapping[str, str]) -> DeviceError:
         error = error_of(found, self._device)
         assert isinstance(error, DeviceError)
         return error

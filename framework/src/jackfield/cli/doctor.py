@@ -15,6 +15,7 @@ from jackfield.cli.frame import output
 from jackfield.cli.frame.exits import Exit
 from jackfield.cli.frame.group import Frame
 from jackfield.plugins.selection import NOT_NEEDED, Preference
+from jackfield.values.devices import LEAST_RANK
 from jackfield.values.errors import CallError, SettingsError
 from jackfield.values.settings import SessionSettings
 
@@ -161,7 +162,7 @@ def _devices(plugins: Plugins, wanted: SessionSettings) -> Iterator[Check]:
 
 def _device(plugins: Plugins, kind: Any, wish: Any, listed: Sequence[Device], tried: Mapping[str, str]) -> Check:
     try:
-        _, _, choice = plugins.device(kind, wish, failed=tried)
+        taken, _, choice = plugins.device(kind, wish, failed=tried)
     except SettingsError as exc:
         (finding, *_) = exc.findings
         return Check(kind, "missing", finding.found, finding.fix)
@@ -170,6 +171,10 @@ def _device(plugins: Plugins, kind: Any, wish: Any, listed: Sequence[Device], tr
         if listed:
             return Check(kind, state, exc.message, f"mend it, or name another: `jackfield devices {kind}` lists them")
         return _none(plugins, kind, state)
+    closed = [each.id for each in listed if each.id in tried and each.state == "ready" and each.rank >= LEAST_RANK]
+    if wish is None and closed and taken is not None and taken.rank < LEAST_RANK:
+        found = f"a call begins without: {', '.join(closed)} does not open, and nothing made up stands in for it"
+        return Check(kind, "note", found, f"mend it, or name another: `jackfield devices {kind}` lists them")
     return Check(kind, "ok", choice.chosen or choice.why, choice=choice)
 
 

@@ -150,7 +150,7 @@ class Wish:
             return f"{plugin} finds no {self.kind} here: `jackfield doctor` says what it lacks{others}"
         if not self.found:
             reasons = "".join(f"; {driver}" for driver in self.broken)
-            return f"none is there: `jackfield doctor` says what is missing{reasons}"
+            return f"{'none is there: ' if wish else ''}`jackfield doctor` says what is missing{reasons}"
         there = "there are " + "; ".join(f"{item.device.id} ({item.device.label})" for item in self.found)
         near = self._nearest(wish)
         return f"did you mean {near}? {there}" if near else there
@@ -167,7 +167,10 @@ class Wish:
 
 
 def ailment(device: Device) -> str:
-    """Why a device that is not ready cannot be used, and what to do."""
+    """Why a device that is not ready cannot be used, and what to do; who reads it knows its name."""
+    who = f"{device.label} ({device.id}) "
+    if device.note.startswith(who):
+        return f"it {device.note.removeprefix(who)}"
     return f"it is {device.state}" + (f": {device.note}" if device.note else "")
 
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from numbers import Integral
+from typing import TypeVar
 
 import numpy as np
+from attrs import evolve
 
 from jackfield.session.handover import Handover
 from jackfield.session.opening import as_call_error
 from jackfield.values.errors import CallError
-from jackfield.values.formats import RATES
+from jackfield.values.formats import RATES, is_whole
 from jackfield.values.media import AudioBlock, EncodedFrame, Media, VideoFrame
 
 logger = logging.getLogger("jackfield.media")
+
+Taken = TypeVar("Taken", bound=Media)
 
 #: A block beyond this is no live sound.
 _LONGEST_NS = 2_000_000_000
@@ -24,10 +29,10 @@ def strange(media: object, kind: str) -> str | None:
     if isinstance(media, AudioBlock) and kind == "audio":
         return _strange_sound(media)
     if isinstance(media, EncodedFrame) and kind == "video":
-        right = isinstance(media.data, bytes) and bool(media.data) and type(media.time_ns) is int
+        right = isinstance(media.data, bytes) and bool(media.data) and _is_instant(media.time_ns)
         return None if right else "an encoded frame without bytes, or with no instant"
     if isinstance(media, VideoFrame) and kind == "video":
-        right = type(media.picture).__name__ == "VideoFrame" and type(media.time_ns) is int
+        right = type(media.picture).__name__ == "VideoFrame" and _is_instant(media.time_ns)
         return None if right else "a frame without a picture, or with no instant"
     return f"a {type(media).__name__}, which is no {'sound' if kind == 'audio' else 'picture'}"
 
@@ -36,9 +41,22 @@ def _strange_sound(block: AudioBlock) -> str | None:
     samples: object = block.samples
     if not isinstance(samples, np.ndarray) or samples.dtype != np.int16 or samples.ndim != 2 or not samples.size:
         return "a block whose samples are not int16 of shape (samples, channels)"
-    if type(block.rate) is not int or block.rate not in RATES or type(block.time_ns) is not int:
+    if not is_whole(block.rate, RATES.start, RATES.stop - 1) or not _is_instant(block.time_ns):
         return f"a block at {block.rate!r} Hz, or with no instant"
-    return f"a block of {block.duration_ns / 1e9:.0f} s" if block.duration_ns > _LONGEST_NS else None
+    duration_ns = plain(block).duration_ns
+    return f"a block of {duration_ns / 1e9:.0f} s" if duration_ns > _LONGEST_NS else None
+
+
+def _is_instant(value: object) -> bool:
+    """Also numpy's; a float's last digits are lost, and truth is no number."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def plain(media: Taken) -> Taken:
+    """The same with numbers of Python's own: plugins compute with others, and libraries refuse those."""
+    if isinstance(media, AudioBlock) and type(media.rate) is not int:
+        media = evolve(media, rate=int(media.rate))
+    return media if type(media.time_ns) is int else evolve(media, time_ns=int(media.time_ns))
 
 
 class Intake:
@@ -69,6 +87,7 @@ class Intake:
                 logger.warning("a plugin delivers %s: it is left out", wrong)
             self._is_named = True
             return
+        media = plain(media)
         self.delivered += 1
         resumed = self.resumed
         if resumed is not None and not resumed(media):

@@ -24,10 +24,10 @@ from jackfield.session.hotplug import HotPlug
 from jackfield.session.opening import aside
 from jackfield.session.own_track import OwnTracks
 from jackfield.session.publication import Publication
-from jackfield.session.recovery import LEAST_RANK, NO_OTHER, Recovery, following
+from jackfield.session.recovery import NO_OTHER, Recovery, following
 from jackfield.session.sources import AudioSource, VideoSource
 from jackfield.values import events
-from jackfield.values.devices import Device
+from jackfield.values.devices import LEAST_RANK, Device
 from jackfield.values.errors import (
     CallError,
     DeviceError,

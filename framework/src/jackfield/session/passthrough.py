@@ -54,13 +54,13 @@ class Passthrough:
         self._outlet: Outlet[Encoded] = Outlet(self._loop, send, FRAMES_AHEAD, newest_wins=False)
         self._now, self._asked_at = now, -ASK_AGAIN_S
         self._undecodable = undecodable
-        self._soundness = Soundness(now)
+        self._soundness = Soundness(now, between=self._tell_between)
         self._begin()
 
     def _begin(self) -> None:
         self._sets, self._sets_h265 = ParameterSets(), h265.ParameterSets()
         self._bounds = Bounds(self._what)
-        self._waits, self._is_unfit, self._told_lacking = True, False, False
+        self._waits, self._is_unfit, self._told_lacking, self._told_between = True, False, False, False
 
     def take(self, frame: EncodedFrame) -> None:
         """Takes a frame, on the capture's thread."""
@@ -150,6 +150,13 @@ class Passthrough:
             self._told_lacking = True
             found = f"{self._what} gives {frame.codec} without parameter sets ({lacking}), which nobody can decode"
             logger.warning("%s: nothing of it is sent until they come; have them put before each keyframe", found)
+
+    def _tell_between(self, damaged: int, tried: int) -> None:
+        if not self._told_between:
+            self._told_between = True
+            found = f"{self._what} gives H.264 that is cut short or damaged between its keyframes"
+            fix = "others stand still until the next one; see to the source, and to the way to it"
+            logger.warning("%s (%d of %d pictures that were tried out): %s", found, damaged, tried, fix)
 
     def _whole(self, frame: EncodedFrame) -> EncodedFrame:
         """The frame with what it takes to begin there; parameter sets are remembered from wherever they come."""

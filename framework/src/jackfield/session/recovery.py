@@ -12,17 +12,16 @@ from jackfield.plugins import Plugins
 from jackfield.session.explaining import Wish, found_again
 from jackfield.session.hotplug import HotPlug
 from jackfield.session.opening import aside
-from jackfield.values.devices import Device, DeviceChange, DeviceKind
-from jackfield.values.errors import CallError, DeviceGone
+from jackfield.session.rests import Rests
+from jackfield.values.devices import LEAST_RANK, Device, DeviceChange, DeviceKind
+from jackfield.values.errors import CallError, DeviceBusy, DeviceGone
 
 logger = logging.getLogger("jackfield.devices")
 
 #: While nothing is heard of hot-plug, it is tried again after these; the last goes on.
 DELAYS_S = (0.25, 0.5, 1.0, 2.0, 4.0)
-#: A device that goes again within this flaps, and is given more time each time.
-FLAP_S = 5.0
-#: Made-up devices have lower ranks: nobody who lost a microphone wants a test tone instead.
-LEAST_RANK = 10
+#: A device that rests for longer is not waited for where the wish allows others.
+SHORT_REST_S = 1.0
 #: Kinds that are replaced by another device though nobody named one. No other camera is turned on unasked.
 _REPLACED: frozenset[DeviceKind] = frozenset({"microphone", "speaker"})
 
@@ -36,9 +35,7 @@ class Recovery:
         self._plugins, self._hotplug, self._clock = plugins, hotplug, clock or LoopClock()
         self.lost: Device | None = None
         self._task: asyncio.Task[None] | None = None
-        #: How often in a row the device went as soon as it had come, and when it came last.
-        self._flaps = 0
-        self._came_ns: int | None = None
+        self._rests = Rests(self._clock)
 
     @property
     def is_running(self) -> bool:
@@ -61,32 +58,56 @@ class Recovery:
     ) -> Device:
         """Returns once ``attempt`` has put a device into use: ``lost`` itself, or one that the wish allows instead.
 
-        It is tried at once, at each change that is heard of, and after ever longer pauses; a device that flaps is
-        left alone for a while first. ``is_there``: it is plugged in and gave nothing, so the others come before it.
+        It is tried at once, at each change that is heard of, and after ever longer pauses. One that fails again and
+        again rests meanwhile, up to a minute, until it is plugged in anew. ``is_there``: it is plugged in and gave
+        nothing, so the others come before it.
         """
-        soon = self._came_ns is not None and self._clock.now_ns() - self._came_ns < FLAP_S * 1e9
-        self._flaps = self._flaps + 1 if soon else 0
+        self._rests.went()
         news = asyncio.Event()
 
         def changed(change: DeviceChange) -> None:
             if change.change != "removed" and change.device.kind == lost.kind:
+                if change.change == "added":
+                    self._rests.plugged_in(change.device.id)
                 news.set()
 
         unwatch = self._hotplug.on_change(changed)
         try:
-            for delay_s in self._delays():
+            for delay_s in self._delays(lost):
                 await self._pause(news, delay_s)
-                for device, driver in await aside(lambda: candidates(self._plugins, lost, wish, is_there=is_there)):
-                    if await _succeeds(attempt, device, driver):
-                        await found_again(self._plugins, device, lost, wish)
-                        self._came_ns = self._clock.now_ns()
-                        return device
+                there = await aside(lambda: candidates(self._plugins, lost, wish, is_there=is_there))
+                device = await self._taken(there, attempt)
+                if device is not None:
+                    await found_again(self._plugins, device, lost, wish)
+                    return device
         finally:
             unwatch()
         raise AssertionError("the delays never end")
 
-    def _delays(self) -> Iterator[float]:
-        yield DELAYS_S[min(self._flaps, len(DELAYS_S)) - 1] if self._flaps else 0.0
+    async def _taken(
+        self, there: Sequence[tuple[Device, Any]], attempt: Callable[[Device, Any], Awaitable[None]]
+    ) -> Device | None:
+        """The first that can be used, of those that do not rest."""
+        for device, driver in there:
+            if self._rests.left_s(device.id):
+                continue
+            try:
+                await attempt(device, driver)
+            except CallError as error:
+                logger.info("%s cannot be used yet: %s", device.id, error.message)
+                if not isinstance(error, DeviceBusy):  # whoever has it may give it back at any moment
+                    self._rests.failed(device.id)
+            except Exception:
+                logger.warning("%s cannot be used yet", device.id, exc_info=True)
+                self._rests.failed(device.id)
+            else:
+                self._rests.came(device.id)
+                return device
+        return None
+
+    def _delays(self, lost: Device) -> Iterator[float]:
+        rest_s = self._rests.left_s(lost.id)
+        yield rest_s if rest_s <= SHORT_REST_S else 0.0
         yield from DELAYS_S
         while True:
             yield DELAYS_S[-1]
@@ -104,18 +125,6 @@ class Recovery:
         if task is not None and task is not asyncio.current_task():
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-
-
-async def _succeeds(attempt: Callable[[Device, Any], Awaitable[None]], device: Device, driver: Any) -> bool:
-    try:
-        await attempt(device, driver)
-    except CallError as error:
-        logger.info("%s cannot be used yet: %s", device.id, error.message)
-        return False
-    except Exception:
-        logger.warning("%s cannot be used yet", device.id, exc_info=True)
-        return False
-    return True
 
 
 def following(cameras: Sequence[Device], used: Device | None) -> Device:

@@ -63,6 +63,8 @@ class Route:
         self._loop = asyncio.get_running_loop()
         self._counts = EncodeCounts()
         self._path: Layered | None = None
+        #: Paths whose threads are ending.
+        self._leaving: set[asyncio.Future[None]] = set()
         #: Those of simulcast, once the first encoder was taken, the smallest first.
         self.layers: Sequence[Layer] = (Layer(),)
         self._passthrough = Passthrough(what, self._pass, ask, lambda finding: self.on_unfit(finding))
@@ -191,11 +193,15 @@ class Route:
             self._path.start(self._aims())
 
     async def leave_encoder(self) -> None:
-        """The encoder is given back."""
+        """The encoder is given back, and whatever a call before that was cancelled had begun to give back."""
         path, self._path, self.intake.raw = self._path, None, None
         self._gone.clear()
         if path is not None:
-            await path.stop()
+            self._leaving.add(asyncio.ensure_future(path.stop()))
+        if self._leaving:
+            done, self._leaving = (await asyncio.wait(self._leaving))[0], set()
+            for each in done:
+                each.result()
 
     def put(self, media: VideoFrame | AudioBlock) -> None:
         """Encoded in the source's place."""

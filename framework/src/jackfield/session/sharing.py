@@ -10,8 +10,7 @@ from jackfield.session.opening import aside
 from jackfield.session.outputs import Outputs
 from jackfield.session.own_media import OwnMedia
 from jackfield.session.publication import Publication
-from jackfield.session.recovery import LEAST_RANK
-from jackfield.values.devices import Device, DeviceRequest, wish_of
+from jackfield.values.devices import LEAST_RANK, Device, DeviceRequest, wish_of
 from jackfield.values.errors import DeviceError, DeviceGone
 from jackfield.values.settings import AudioMode
 

@@ -10,7 +10,7 @@ from attrs import frozen
 
 from jackfield.media.h264_headers import Headers
 from jackfield.media.h264_sps import Sps
-from jackfield.media.libav.keyframe_trial import KeyframeTrial
+from jackfield.media.libav.keyframe_trial import KeyframeTrial, try_out
 from jackfield.values.media import EncodedFrame
 
 #: What nobody can decode is told after this long, once it was found more than once.
@@ -24,6 +24,8 @@ _PAUSE_S = 5.0
 _RETRY_S, _CHANGED_S, _DOUBT_S, _DOUBT_MOST_S = 0.3, 1.0, 5.0, 40.0
 #: Larger pictures are not tried out: they take a processor too long.
 _TRIED_MAX = 4096 * 2304
+#: Where somebody lacks a picture, and the keyframe is sound, so many pictures after it are tried out with it.
+_AFTER = 12
 _UNTRIED = "they have not been tried out yet"
 
 
@@ -41,11 +43,17 @@ class Trouble:
 class Soundness:
     """Of what one source encodes; made on the event loop, used on the thread that delivers. ``now`` is in seconds.
 
-    Once damage was told, a keyframe counts only where it was tried out, whatever source it comes from.
+    Once damage was told, a keyframe counts only where it was tried out, whatever source it comes from. ``between`` is
+    told, on any thread, how many of how many pictures are damaged from a keyframe on that is not.
     """
 
-    def __init__(self, now: Callable[[], float], trial: Callable[[bytes], KeyframeTrial] = KeyframeTrial) -> None:
-        self._now, self._start_trial = now, trial
+    def __init__(
+        self,
+        now: Callable[[], float],
+        trial: Callable[[bytes], KeyframeTrial] = KeyframeTrial,
+        between: Callable[[int, int], None] = lambda damaged, tried: None,
+    ) -> None:
+        self._now, self._start_trial, self._between = now, trial, between
         self._loop_thread = threading.get_ident()
         self._is_suspect = self._is_doubted = False
         #: Whether the thread that delivers may wait for a trial: a device's may, a program's and the loop's never.
@@ -59,6 +67,7 @@ class Soundness:
         self._verdict = ""
         self._tried_at, self._doubt_s = -inf, _DOUBT_S
         self._tried: Sps | None = None
+        self._run: list[bytes] | None = None
         self._seen_at = -inf
         self.passed()
 
@@ -105,11 +114,23 @@ class Soundness:
         if frame.codec != "H264":
             return ""
         found = self._headers.fault(frame.data)
+        if self._run is not None:
+            self._collect(frame)
         if not found and frame.keyframe:
             found = self._tried_out(frame.data)
         if found:
             self.note(found)
         return found
+
+    def _collect(self, frame: EncodedFrame) -> None:
+        """What follows the keyframe that was doubted is kept, until there is enough to try out."""
+        run = self._run or []
+        if not frame.keyframe:
+            run.append(frame.data)
+        if frame.keyframe or len(run) > _AFTER:
+            self._run = None
+            if not self._verdict and len(run) > 1:
+                try_out(run, self._between)
 
     def _tried_out(self, data: bytes) -> str:
         sps = self._headers.newest
@@ -120,6 +141,7 @@ class Soundness:
         now = self._now()
         if self._is_due(sps, now):
             trial = self._trial = self._start_trial(data)
+            self._run = [data] if self._is_doubted else None
             self._doubt_s = min(2 * self._doubt_s, _DOUBT_MOST_S) if self._is_doubted else _DOUBT_S
             self._tried_at, self._tried, self._is_doubted = now, sps, False
             if self.may_wait and threading.get_ident() != self._loop_thread:

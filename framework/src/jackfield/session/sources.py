@@ -6,12 +6,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from jackfield.roles import CaptureSink
 from jackfield.rtc import payload
 from jackfield.rtc.codecs import canonical
-from jackfield.values.formats import AudioFormat, MediaFormat, VideoFormat
+from jackfield.values.formats import AudioFormat, MediaFormat, VideoFormat, is_number, is_whole
 from jackfield.values.media import AudioBlock, CodecName, EncodedFrame, Media, VideoFrame
 
 if TYPE_CHECKING:
@@ -65,10 +66,10 @@ class VideoSource(_Source):
         on_bitrate: Callable[[int], None] | None = None,
     ) -> None:
         super().__init__()
-        _check("width", width, 2, 16_384)
-        _check("height", height, 2, 16_384)
-        _check("fps", fps, 0.01, 1000)
-        self.format = VideoFormat(width, height, fps, codec=_codec(codec))
+        width, height = _whole("width", width, 2, 16_384), _whole("height", height, 2, 16_384)
+        if not is_number(fps) or not 0.01 <= fps <= 1000:
+            raise ValueError(f"fps is a number from 0.01 to 1000, not {fps!r}")
+        self.format = VideoFormat(width, height, float(fps), codec=_codec(codec))
         self.on_keyframe_request, self.on_bitrate = on_keyframe_request, on_bitrate
 
     def push(
@@ -95,9 +96,7 @@ class AudioSource(_Source):
     def __init__(self, rate: int = 48_000, channels: int = 1, *, process: bool = False) -> None:
         super().__init__()
         self.process = process
-        _check("rate", rate, 8000, 384_000)
-        _check("channels", channels, 1, 64)
-        self.format = AudioFormat(rate, channels)
+        self.format = AudioFormat(_whole("rate", rate, 8000, 384_000), _whole("channels", channels, 1, 64))
 
     def push(
         self, block: AudioBlock | av.AudioFrame | NDArray[np.int16] | NDArray[np.float32], *, time_ns: int | None = None
@@ -146,9 +145,10 @@ class SourceCapture:
                 logger.warning("%s of a VideoSource raised %s: %s", name, type(exc).__name__, exc)
 
 
-def _check(name: str, value: Any, least: float, most: float) -> None:
-    if not isinstance(value, int | float) or not least <= value <= most:
-        raise ValueError(f"{name} is a number from {least:g} to {most:g}, not {value!r}")
+def _whole(name: str, value: Any, least: int, most: int) -> int:
+    if not is_whole(value, least, most):
+        raise ValueError(f"{name} is a whole number from {least} to {most}, not {value!r}")
+    return int(value)
 
 
 def _codec(codec: Any) -> CodecName | None:
@@ -167,8 +167,9 @@ def _check_media(media: VideoFrame | EncodedFrame, codec: CodecName | None) -> N
             raise TypeError(f"a VideoSource with codec={codec!r} takes EncodedFrame; this is a picture not encoded")
     else:
         _check_encoded(media, codec)
-    if not isinstance(media.time_ns, int):
-        raise TypeError(f"time_ns is a whole number of nanoseconds, not {media.time_ns!r}")
+    instant: object = media.time_ns
+    if not isinstance(instant, Integral):
+        raise TypeError(f"time_ns is a whole number of nanoseconds, not {instant!r}")
 
 
 def _check_encoded(frame: EncodedFrame, codec: CodecName | None) -> None:

@@ -12,6 +12,9 @@ from jackfield.values.formats import MediaFormat
 DeviceKind = Literal["camera", "microphone", "speaker", "screen"]
 DeviceState = Literal["ready", "busy", "denied", "gone", "unusable"]
 
+#: Made-up devices have lower ranks: nobody who lost a microphone wants a test tone instead.
+LEAST_RANK = 10
+
 
 @frozen
 class Device:

@@ -54,23 +54,23 @@ def impossible(format: MediaFormat) -> bool:
     """Whether no device has this format: a plugin may put anything into it. What is 0 in a picture's is not known."""
     if isinstance(format, VideoFormat):
         sides: tuple[Any, ...] = (format.width, format.height)
-        is_sized = all(isinstance(side, Integral) and _is_whole(side, 0, _SIDE_MAX) for side in sides)
-        return not (is_sized and _is_number(format.fps) and 0 <= format.fps <= _FPS_MAX)
+        is_sized = all(isinstance(side, Integral) and is_whole(side, 0, _SIDE_MAX) for side in sides)
+        return not (is_sized and is_number(format.fps) and 0 <= format.fps <= _FPS_MAX)
     return not (
-        _is_whole(format.rate, RATES.start, RATES.stop - 1)
-        and _is_whole(format.channels, 1, _CHANNELS_MAX)
-        and _is_whole(format.ptime_ms, 1, _PTIME_MAX)
+        is_whole(format.rate, RATES.start, RATES.stop - 1)
+        and is_whole(format.channels, 1, _CHANNELS_MAX)
+        and is_whole(format.ptime_ms, 1, _PTIME_MAX)
     )
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
     """Also numpy's, and fractions."""
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
-def _is_whole(value: Any, least: int, most: int) -> bool:
+def is_whole(value: Any, least: int, most: int) -> bool:
     """Whether it is a whole number in these bounds, of whatever type."""
-    return _is_number(value) and least <= value <= most and (isinstance(value, Integral) or value == int(value))
+    return is_number(value) and least <= value <= most and (isinstance(value, Integral) or value == int(value))
 
 
 @frozen

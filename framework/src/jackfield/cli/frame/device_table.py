@@ -12,6 +12,7 @@ import click
 from attrs import evolve, frozen
 
 from jackfield.cli.frame import output
+from jackfield.plugins.devices import ailment
 from jackfield.values.devices import Device
 from jackfield.values.formats import AudioFormat, MediaFormat, VideoFormat
 
@@ -51,7 +52,7 @@ def show(rows: Sequence[Row]) -> None:
 def _notes(rows: Sequence[Row], room: int | None) -> None:
     for row in rows:
         if row.device.note:
-            _wrapped(f"{row.device.id}: {row.device.state}: {row.device.note}", "", room)
+            _wrapped(f"{row.device.id}: {ailment(row.device)}", "", room)
 
 
 def _entry(row: Row, room: int | None) -> None:

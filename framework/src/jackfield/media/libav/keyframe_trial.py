@@ -1,8 +1,10 @@
-"""One keyframe, decoded to see whether it can be: of pictures that somebody else encodes, and nobody here looks at."""
+"""A keyframe, or a few pictures from one on, decoded to see whether they can be: somebody else encodes them, and nobody
+here looks at them."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Sequence
 
 from jackfield.media.libav.tuning import Decoding
 from jackfield.values.errors import EncoderError
@@ -30,6 +32,36 @@ def damage(data: bytes) -> str:
         return error.message
     damaged = any(isinstance(picture, av.VideoFrame) and picture.is_corrupt for picture in pictures)
     return "the pictures that it begins with are damaged" if damaged else ""
+
+
+def damaged(units: Sequence[bytes]) -> int:
+    """How many of these pictures do not decode, the first of which is a keyframe with its parameter sets."""
+    from jackfield.media.libav.border import packet, translated
+
+    try:
+        context = Decoding("h264", options=_FORGIVING).open()
+    except EncoderError:
+        return 0  # this FFmpeg cannot tell
+    count = 0
+    for unit in [*units, None]:
+        try:
+            with translated("h264", "decode a picture"):
+                pictures = context.decode(packet(unit, "h264") if unit is not None else None)
+        except EncoderError:
+            count += 1
+        else:
+            count += sum(picture.is_corrupt for picture in pictures)
+    return count
+
+
+def try_out(units: Sequence[bytes], told: Callable[[int, int], None]) -> None:
+    """A trial on a thread of its own, which tells how many are damaged of how many, where any is."""
+
+    def run() -> None:
+        if count := damaged(units):
+            told(count, len(units))
+
+    threading.Thread(target=run, name="jackfield keyframe trial", daemon=True).start()
 
 
 class KeyframeTrial:
