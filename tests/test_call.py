@@ -227,6 +227,9 @@ async def test_a_camera_in_several_sizes_and_who_takes_which(people: People) -> 
     eve = await people.join("eve")
     await seen(eve, 540)
     await seen(spare, 134)
+    layers = {layer["rid"]: layer for layer in camera.stats()["layers"]}
+    assert [layers[rid]["frameHeight"] for rid in "qhf"] == [134, 270, 540]
+    assert layers["q"]["framesEncoded"] > layers["f"]["framesEncoded"] > 0
     await spare.leave()
     await eve.leave()
     await until(lambda: not any(sent().values()), "nothing is sent to nobody")
@@ -410,3 +413,21 @@ async def test_many_joins_leave_nothing_behind(people: People) -> None:
         await until(lambda: all(map(int.__le__, left_over(), early)), "the end of everything")
     except AssertionError:
         pytest.fail(f"tasks, threads, descriptors: {counted}; {sorted(map(str, asyncio.all_tasks()))}")
+
+
+@pytest.mark.parametrize(
+    ("wished", "said"),
+    [
+        ({"video": {"width": 320, "height": 180}}, "its longer side has 320 pixels, and 480 are the least"),
+        ({"video_codecs": ["VP9"]}, "it is sent as VP9, and H264 or VP8 could be: see video_codecs"),
+    ],
+)
+@pytest.mark.parametrize("place", ["embedded"], indirect=True)
+async def test_what_cannot_be_sent_in_several_sizes_is_said(
+    people: People, caplog: pytest.LogCaptureFixture, wished: dict[str, Any], said: str
+) -> None:
+    """Once, in the log."""
+    await people.join("ada", {"camera": None, "simulcast": True, **wished})
+    assert [record.getMessage() for record in caplog.records if "simulcast" in record.message] == [
+        f"simulcast: camera is sent in one size: {said}"
+    ]

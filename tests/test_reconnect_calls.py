@@ -215,6 +215,8 @@ async def test_a_server_that_is_restarted_is_joined_anew(
         with pytest.raises(NetworkError, match="connection_restored"):
             await sending
     monkeypatch.setattr("jackfield.session.reconnect.ACTION_WAIT_S", 10.0)
+    await until(lambda: ada.local.network_quality == "lost", "our network's rating")
+    assert ada.stats()["connection"]["state"] == "reconnecting"
     waiting = asyncio.create_task(ada.send_text("written while nobody was there"))
     async with serving(port):
         up = time.monotonic()
@@ -235,6 +237,7 @@ async def test_a_server_that_is_restarted_is_joined_anew(
         assert not {"participant_left", "participant_joined"} & set(names(events))
         (restored,) = [event for event in events if event.name == "connection_restored"]
         assert restored.rejoined
+        await until(lambda: ada.local.network_quality != "lost", "our network's rating")
         for look in looks:
             look.end()
         await asyncio.gather(*(calls.close() for calls in people.calls))

@@ -74,6 +74,13 @@ def test_the_server_and_we_are_both_heard() -> None:
     assert again.network_quality == "excellent"
 
 
+def test_pictures_that_are_left_out_are_the_processors_doing() -> None:
+    """A tenth of those of the last second; one in a while is nothing."""
+    limitation = Limitation()
+    counted = [(30, 0), (59, 1), (86, 4), (110, 10), (140, 10), (140, 10), (141, 40)]
+    assert [limitation.is_busy(*sums) for sums in counted] == [False, False, False, True, False, False, True]
+
+
 async def test_time_is_kept_under_each_limit() -> None:
     """Seconds of each; a reason that nobody knows is another."""
     clock = ManualClock()

@@ -31,7 +31,13 @@ RECEIVED: dict[str, Any] = {
     "bitrate": 24_000, "packetsReceived": 900, "packetsLost": 0, "jitter": 0.002, "roundTripTime": 0.06, "muted": True,
 }  # fmt: skip
 CALL: Any = SimpleNamespace(
-    session_id="stand-up", stats=lambda: {"participants": 2, "publications": [SENT], "tracks": [RECEIVED]}
+    session_id="stand-up",
+    stats=lambda: {
+        "connection": {"state": "connected"},
+        "participants": 2,
+        "publications": [SENT],
+        "tracks": [RECEIVED],
+    },
 )
 
 
@@ -169,7 +175,8 @@ def test_all_that_is_counted_is_shown() -> None:
         "nackCount": 9,
     }
     seen |= {"jitterBufferDelay": 0.5, "jitterBufferEmittedCount": 10, "packetsLost": 100, "muted": False}
-    connection = {"publisher": {"state": "connected", "selectedCandidatePair": pair}, "subscriber": {"state": "new"}}
+    connection = {"state": "connected"}
+    connection |= {"publisher": {"state": "connected", "selectedCandidatePair": pair}, "subscriber": {"state": "new"}}
     found = {"participants": 2, "connection": connection, "publications": [sent], "tracks": [seen, RECEIVED]}
     ada = SimpleNamespace(network_quality="poor")
     call: Any = SimpleNamespace(
@@ -186,6 +193,9 @@ def test_all_that_is_counted_is_shown() -> None:
         "out: connected · 10.0.0.1:4000 (host) – 10.0.0.2:5000 (host) · rtt 12.3 ms · room for 1234 kbit/s"
     )
     assert lines[2] == "in: new"
+    connection["state"] = "reconnecting"
+    Console(file=file, width=120).print(figures(call, width=120))
+    assert "stand-up · 2 in it · reconnecting · our network: good" in file.getvalue()
     ours = next(line for line in lines if line.startswith("camera"))
     assert ours.split()[-7:] == ["54.6", "ms", "7", "2", "5.0", "ms", "bandwidth"]
     assert "5.0 %" in ours

@@ -13,7 +13,7 @@ RIDS = ("q", "h", "f")
 #: The width of a layer beside that of the next larger one.
 STEP = 0.5
 #: The longer side from which on there are two layers, and three.
-_TWO, _THREE = 480, 960
+TWO_FROM, _THREE = 480, 960
 #: A layer above the lowest begins with this share of what it is worth, and goes on down to the second one.
 _BEGINS, _ENDS = 0.6, 0.45
 
@@ -30,7 +30,7 @@ class Layer:
 def ladder(width: int, height: int, bitrate_bps: int) -> tuple[Layer, ...]:
     """The layers of a picture of this size, the smallest first; one without a name where it is too small for two."""
     longer = max(width, height)
-    count = 3 if longer >= _THREE else 2 if longer >= _TWO else 1
+    count = 3 if longer >= _THREE else 2 if longer >= TWO_FROM else 1
     if count == 1:
         return (Layer(bitrate_bps=bitrate_bps),)
     scales = [STEP ** (count - 1 - index) for index in range(count)]

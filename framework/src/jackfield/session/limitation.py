@@ -8,6 +8,9 @@ from collections.abc import Callable, Mapping
 REASONS = ("none", "cpu", "bandwidth", "other")
 #: A path that gives less than this share of what was asked for limits what is seen.
 _SHORT = 0.9
+#: More than this share of pictures that were not encoded for want of time is the processor's doing, whatever the path
+#: gives: a busy machine reports late, too, which looks like a narrow path.
+_MANY = 0.1
 
 
 class Limitation:
@@ -18,6 +21,13 @@ class Limitation:
         self._clock = clock
         self._spent_ns = dict.fromkeys(REASONS, 0)
         self._since_ns = clock()
+        self._counted = (0, 0)
+
+    def is_busy(self, encoded: int, dropped: int) -> bool:
+        """Whether many pictures were left out since the last call, of which these are the sums."""
+        before, self._counted = self._counted, (encoded, dropped)
+        left_out = dropped - before[1]
+        return left_out > _MANY * max(1, encoded - before[0] + left_out)
 
     def be(self, reason: str) -> None:
         """This limits from now on."""

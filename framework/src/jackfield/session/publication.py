@@ -238,7 +238,11 @@ class Publication:
         sender = self._sender
         limit = sender.max_bitrate_bps if sender is not None else None
         wanted = self._settings.video_wish.bitrate_bps if limit is None else limit
-        reason = self.supply.route.stats().get("qualityLimitationReason", "none")
+        found = self.supply.route.stats()
+        reason = found.get("qualityLimitationReason", "none")
+        encoded = found.get("framesEncoded")
+        if encoded is not None and self._limitation.is_busy(encoded, found["framesDropped"]):
+            reason = "cpu"
         given = sender.bitrate_bps if sender is not None and self.kind == "video" and not self.muted else None
         self._limitation.be("bandwidth" if reason == "none" and is_short(given, wanted) else reason)
 
@@ -256,6 +260,8 @@ class Publication:
         }
         if self._sender is not None:
             found |= w3c(self._sender.stats())
+            for layer in found.get("layers", ()):
+                layer |= self.supply.route.layer_stats(layer["rid"])
         limited = {
             "qualityLimitationReason": self._limitation.reason,
             "qualityLimitationDurations": dict(self._limitation.durations),

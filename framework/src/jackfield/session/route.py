@@ -11,7 +11,7 @@ from attrs import evolve
 
 from jackfield.plugins import Plugins
 from jackfield.roles import Encoder
-from jackfield.rtc.layers import STEP, Layer, ladder
+from jackfield.rtc.layers import STEP, TWO_FROM, Layer, ladder
 from jackfield.session.adaptation import Adaptation, Keeps
 from jackfield.session.encode import EncodeCounts, Encoded
 from jackfield.session.encode_path import EncodePath
@@ -62,6 +62,8 @@ class Route:
         self._what, self._kind, self._settings, self._plugins, self._send = what, kind, settings, plugins, send
         self._loop = asyncio.get_running_loop()
         self._counts = EncodeCounts()
+        #: Of the smaller layers.
+        self._layer_counts: dict[str, EncodeCounts] = {}
         self._path: Layered | None = None
         #: Paths whose threads are ending.
         self._leaving: set[asyncio.Future[None]] = set()
@@ -123,8 +125,17 @@ class Route:
     def _settle_layers(self, size: tuple[int, int]) -> None:
         """How many sizes there are stays as it is from now on: the track is offered with them."""
         first, self._settles_layers = self._settles_layers, False
-        if first and self._settings.simulcast and self._keeps == "motion" and self.codec in SIMULCAST_CODECS:
+        if not (first and self._settings.simulcast and self._keeps == "motion"):
+            return
+        if self.codec in SIMULCAST_CODECS:
             self.layers = ladder(*size, self._settings.video_wish.bitrate_bps)
+        if len(self.layers) == 1:
+            takes = (
+                f"it is sent as {self.codec}, and {' or '.join(sorted(SIMULCAST_CODECS))} could be: see video_codecs"
+            )
+            small = f"its longer side has {max(size)} pixels, and {TWO_FROM} are the least"
+            why = small if self.codec in SIMULCAST_CODECS else takes
+            logger.warning("simulcast: %s is sent in one size: %s", self._what, why)
 
     def _encoding(self, codec: str, format: MediaFormat) -> Encoding:
         if self._kind == "audio":
@@ -149,7 +160,7 @@ class Route:
                 lambda encoded, rid=layer.rid: self._send(encoded, rid),  # type: ignore[misc]
                 lambda error, rid=layer.rid: self.on_loop(lambda: self._failed(error, rid)),  # type: ignore[misc]
                 lambda *change: self.on_loop(lambda: self.on_encoder_changed(*change)),
-                self._counts if largest else EncodeCounts(),
+                self._counts if largest else self._layer_counts.setdefault(layer.rid, EncodeCounts()),
                 treatment if largest else None,
                 shaper,
             )
@@ -295,15 +306,26 @@ class Route:
             size = {"frameWidth": width, "frameHeight": height} if width else {}
             return {"framesDropped": self._passthrough.dropped, **size}
         return {
-            "framesEncoded": counts.frames,
-            "keyFramesEncoded": counts.keyframes,
+            **_counted(counts),
             "framesDropped": counts.dropped + self._passthrough.dropped,
-            "totalEncodeTime": counts.seconds,
-            "frameWidth": counts.width,
-            "frameHeight": counts.height,
             **(self._adaptation.stats() if self._adaptation is not None else {}),
         }
+
+    def layer_stats(self, rid: str) -> dict[str, Any]:
+        """What was encoded for one layer, and dropped, by W3C name."""
+        return _counted(self._counts if rid == self.layers[-1].rid else self._layer_counts.get(rid, EncodeCounts()))
 
     def close(self) -> None:
         """Nothing more comes out; the encoder was left before."""
         self._passthrough.close()
+
+
+def _counted(counts: EncodeCounts) -> dict[str, Any]:
+    return {
+        "framesEncoded": counts.frames,
+        "keyFramesEncoded": counts.keyframes,
+        "framesDropped": counts.dropped,
+        "totalEncodeTime": counts.seconds,
+        "frameWidth": counts.width,
+        "frameHeight": counts.height,
+    }

@@ -14,11 +14,14 @@ if TYPE_CHECKING:
     from jackfield.session.connection import Connection
     from jackfield.session.participant import Participant
     from jackfield.session.publication import Publication
+    from jackfield.session.reconnect import State
     from jackfield.session.remote_track import RemoteTrack
     from jackfield.session.room import Room
 
 _MS = 0.001
 _WATCH_NS = 1_000_000_000
+#: For so many looks a connection may be on its way back before it counts as lost: signalling is back in a moment.
+_BLINK = 1
 #: What the RTP layer calls it → the W3C's name, and the factor to its unit.
 NAMES: Mapping[str, tuple[str, float]] = {
     "bitrate_bps": ("bitrate", 1),
@@ -124,9 +127,11 @@ class CallStatistics:
         connection: Callable[[], Connection],
         publications: Callable[[], Iterable[Publication]],
         emit: Callable[[Event], None],
+        state: Callable[[], State],
         clock: Clock | None = None,
     ) -> None:
         self._room, self._connection, self._publications, self._emit = room, connection, publications, emit
+        self._state, self._away = state, 0
         self._clock = clock or LoopClock()
         self._alarm = Alarm(self._clock, self._look)
 
@@ -146,6 +151,7 @@ class CallStatistics:
             "uid": room.local.uid,
             "participants": 1 + len(room.participants),
             "connection": {
+                "state": self._state(),
                 "signalRoundTripTime": connection.signal.rtt_ms / 1000,
                 "publisher": transport_stats(connection.publisher.stats()),
                 "subscriber": transport_stats(connection.subscriber.stats()),
@@ -173,7 +179,8 @@ class CallStatistics:
         trips = [rtt_s for _, rtt_s in reports if rtt_s is not None]
         pairs = [peer.round_trip_s for peer in (publisher, subscriber)]
         trips += [rtt_s for rtt_s in pairs if rtt_s is not None]
-        lost = {"disconnected", "failed"} & {publisher.state, subscriber.state}
+        self._away = self._away + 1 if self._state() == "reconnecting" else 0
+        lost = self._away > _BLINK or {"disconnected", "failed"} & {publisher.state, subscriber.state}
         loss, rtt_s = max(losses, default=None), max(trips, default=None)
         return Sample(down.received, down.lost, down.frozen_s, loss, rtt_s, connected=not lost)
 

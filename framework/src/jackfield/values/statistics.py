@@ -62,6 +62,8 @@ class TransportStats(TypedDict, total=False):
 class ConnectionStats(TypedDict):
     """The connection to the server."""
 
+    #: ``connected``; ``reconnecting`` from `connection_lost` to `connection_restored`; ``over``.
+    state: str
     #: How long the server takes to answer a ping on the signalling connection.
     signalRoundTripTime: float
     #: The connection that our media goes out on.

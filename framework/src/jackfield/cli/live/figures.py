@@ -24,7 +24,8 @@ def figures(call: CallSession, *, width: int) -> RenderableType:
 
     found: Mapping[str, Any] = call.stats()
     connection = found["connection"]
-    lines = [f"{call.session_id} · {found['participants']} in it · our network: {call.local.network_quality}"]
+    away = "reconnecting · " if connection["state"] == "reconnecting" else ""
+    lines = [f"{call.session_id} · {found['participants']} in it · {away}our network: {call.local.network_quality}"]
     lines += [_path(name, connection[name]) for name in ("publisher", "subscriber")]
     parts: list[RenderableType] = [Text(line, overflow="ellipsis", no_wrap=True) for line in lines]
     if found["publications"]:

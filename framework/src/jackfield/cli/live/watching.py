@@ -221,7 +221,8 @@ def table(call: CallSession, *, width: int = ROOM_FOR_ALL) -> Table:
 
     found = call.stats()
     people = "alone" if found["participants"] == 1 else f"{found['participants']} participants"
-    title = Text(f"{call.session_id} · {people}")
+    away = " · reconnecting" if found["connection"]["state"] == "reconnecting" else ""
+    title = Text(f"{call.session_id} · {people}{away}")
     shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     columns = COLUMNS if width >= ROOM_FOR_ALL else COLUMNS[:-1]
     for column in columns:
