@@ -7,6 +7,8 @@ import logging
 import os
 import socket
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -74,6 +76,67 @@ async def test_started_found_and_ended_when_idle(caplog: pytest.LogCaptureFixtur
         assert secret not in caplog.text
     assert await ended(first.pid)
     assert runtime.read() is None
+
+
+#: Serves until SIGTERM, as `jackfield serve` does, with a call that goes on for a second after it.
+BY_HAND = """
+import asyncio
+from jackfield.server import launch
+from jackfield.server.options import server_settings
+from jackfield.testing.service import SilentMedia
+class Media(SilentMedia):
+    async def drain(self, timeout_s):
+        await asyncio.sleep(1.0)
+told = lambda started: print(started.url, flush=True)
+asyncio.run(launch.host(server_settings({"port": 0}), told, make_media=lambda *_: Media()))
+"""
+
+
+@asynccontextmanager
+async def by_hand() -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+    """Such a server, which listens, and its address."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", BY_HAND, stdout=asyncio.subprocess.PIPE, cwd=state.directory()
+    )
+    assert process.stdout is not None
+    try:
+        yield process, (await asyncio.wait_for(process.stdout.readline(), LIMIT_S)).decode().strip()
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await asyncio.wait_for(process.communicate(), LIMIT_S)
+
+
+async def test_a_server_that_is_started_again_is_waited_for() -> None:
+    """Who comes while it drains meets the others on the next one, which finds its place free."""
+    async with by_hand() as (first, url):
+        assert (await local.local_server(program=PROGRAM)).place.url == url
+        first.terminate()
+        record = runtime.read()
+        assert record is not None
+        while not await runtime.drains(record):
+            await asyncio.sleep(0.01)
+        coming = asyncio.create_task(local.local_server(program=PROGRAM))
+        await asyncio.wait_for(first.wait(), LIMIT_S)
+        assert not coming.done()
+        async with by_hand() as (_, again):
+            found = await asyncio.wait_for(coming, LIMIT_S)
+            assert (found.place.url, found.started, found.run_by_hand) == (again, False, True)
+
+
+async def test_a_server_that_does_not_come_back_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then this machine's own is started."""
+    monkeypatch.setattr(local, "_RETURN_S", 0.2)
+    async with by_hand() as (first, url):
+        first.terminate()
+        record = runtime.read()
+        assert record is not None
+        while not await runtime.drains(record):
+            await asyncio.sleep(0.01)
+        found = await local.local_server(program=PROGRAM, idle_s=0.3)
+        assert found.started
+        assert found.place.url != url
+        assert await ended(found.pid)
 
 
 async def test_two_who_look_at_the_same_moment_meet() -> None:

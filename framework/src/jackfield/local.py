@@ -29,6 +29,8 @@ logger = logging.getLogger("jackfield.local")
 START_S: Final = 30.0
 IDLE_S: Final = 60.0
 _POLL_S: Final = 0.05
+#: A server that somebody runs by hand, and that has just ended, is given so long to be there again.
+_RETURN_S: Final = 5.0
 
 
 class _Server(subprocess.Popen[bytes]):
@@ -90,6 +92,8 @@ async def local_server(
     ``JACKFIELD_LOCAL_IDLE_S``); ``program`` is what serves there.
     """
     until = clock() + timeout_s
+    if start:
+        await _ended_or_back(until, clock)
     async with _turn(until, clock):
         record, started = await _found(), False
         if record is None:
@@ -100,6 +104,23 @@ async def local_server(
     found = LocalServer(_place(record), record.pid, started, url, said, run_by_hand=not record.idle_s)
     logger.info("%s", found.said)
     return found
+
+
+async def _ended_or_back(until: float, clock: Callable[[], float]) -> None:
+    """A server that somebody runs by hand, and that lets its calls end, is waited for, as these calls do: another in
+    its place would take its port and its people. With no lock, which it needs to be found again."""
+    record = runtime.read()
+    if record is None or record.idle_s or not await runtime.drains(record):
+        return
+    logger.info("the server at %s is being shut down: it is waited for", record.url)
+    gone_at: float | None = None
+    while clock() < (until if gone_at is None else min(until, gone_at + _RETURN_S)):
+        there = runtime.read()
+        if there is not None and there.instance != record.instance:
+            return
+        if gone_at is None and await runtime.health(record) is None:
+            gone_at = clock()
+        await asyncio.sleep(_POLL_S)
 
 
 @asynccontextmanager

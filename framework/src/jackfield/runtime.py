@@ -66,6 +66,12 @@ async def answers(record: RuntimeRecord, *, timeout_s: float = 2.0) -> bool:
     return found is not None and found.get("status") == "ok"
 
 
+async def drains(record: RuntimeRecord) -> bool:
+    """Whether the server of this record is there, and lets nobody new in, for it is about to end."""
+    found = await health(record)
+    return found is not None and found.get("status") == "draining"
+
+
 async def health(record: RuntimeRecord, *, timeout_s: float = 2.0) -> dict[str, Any] | None:
     """What the server of this record says of itself; None where it is gone. Asked over HTTP, so that a reused pid or
     port misleads nobody."""

@@ -119,7 +119,13 @@ def command(
     def told(started: Started) -> None:
         _tell(started, wanted, session, warnings, as_json)
 
-    asyncio.run(launch.host(wanted, told))
+    def drains(people: int) -> None:
+        if people:
+            they = "1 person is in a call, which goes" if people == 1 else f"{people} people are in calls, which go"
+            they += f" on for {wanted.drain_s:g} s at most"
+            click.echo(f"Ending: {they}; another signal ends all at once.", err=True)
+
+    asyncio.run(launch.host(wanted, told, drains=drains))
     return Exit.OK
 
 

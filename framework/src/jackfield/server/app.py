@@ -267,6 +267,11 @@ class Server:
         if self._media is not None:
             await self._media.remove(session_id, uid)
 
+    @property
+    def participant_count(self) -> int:
+        """How many are in calls."""
+        return self._media.participant_count if self._media is not None else 0
+
     def _touch(self) -> None:
         self._last_active = self._monotonic()
 
@@ -274,7 +279,7 @@ class Server:
         status = "draining" if self._draining else "ok"
         body: dict[str, Any] = {"status": status, "server": "jackfield", "instance": self.instance}
         if self.settings.local and self._media is not None:  # who asks is on this machine
-            body["participants"] = self._media.participant_count
+            body["participants"] = self.participant_count
         return web.json_response(body, status=503 if self._draining else 200)
 
     async def _show_metrics(self, request: web.Request) -> web.Response:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 import attrs
 
 from jackfield import runtime, state
+from jackfield.rtc.link import ignore
 from jackfield.server.app import MakeMedia, MediaServer, Server, run
 from jackfield.server.collector import spared_collector
 from jackfield.server.options import join_addresses
@@ -63,20 +64,22 @@ async def host(
     settings: ServerSettings,
     told: Callable[[Started], None],
     *,
+    drains: Callable[[int], None] = ignore,
     make_media: MakeMedia = make_sfu,
     clock: Callable[[], float] = time.time,
     poll_s: float = 0.5,
 ) -> None:
     """Serves until SIGTERM, SIGINT, or idle where the settings say so.
 
-    After SIGTERM calls go on for the settings' ``drain_s``; SIGINT and a second signal end them at once.
+    After SIGTERM calls go on for the settings' ``drain_s``, and ``drains`` gets how many are in them; SIGINT and a
+    second signal end them at once.
     """
     if not settings.local:
         await _make_room()
     server = await _opened(settings, make_media, clock)
     stop, at_once = asyncio.Event(), asyncio.Event()
     try:
-        with _signals(stop, at_once), spared_collector():
+        with _signals(stop, at_once, lambda: drains(server.participant_count)), spared_collector():
             findable = await _register(server, clock)
             told(Started(server.url, server.port, server.udp_port, server.udp_ports, os.getpid(), findable))
             idle = asyncio.create_task(_stop_when_idle(server, stop, poll_s)) if settings.idle_s else None
@@ -162,12 +165,12 @@ async def _stop_when_idle(server: Server, stop: asyncio.Event, poll_s: float) ->
 
 
 @contextlib.contextmanager
-def _signals(stop: asyncio.Event, at_once: asyncio.Event) -> Iterator[None]:
+def _signals(stop: asyncio.Event, at_once: asyncio.Event, drains: Callable[[], None]) -> Iterator[None]:
     def ask(name: signal.Signals) -> None:
         if stop.is_set() or name == signal.SIGINT:  # who sits at a terminal does not wait for others
             at_once.set()
         else:
-            logger.info("draining; another signal ends at once")
+            drains()
         stop.set()
 
     loop = asyncio.get_running_loop()

@@ -104,11 +104,7 @@ class CallSession(Moderating, Served, Sharing, Background, Transcribing, Meeting
         self._idle = Idle(*idle, self._emit, lambda: self._end("idle", "nobody else was here"))
         self._defaults, self._auto_start = button_defaults(self), AutoStart(self, self._failed)
         self._statistics = CallStatistics(
-            self._room,
-            lambda: self._connection,
-            lambda: self._own.publications,
-            self._emit,
-            lambda: self.connection_state,
+            self._room, lambda: self._connection, lambda: self._own.publications, self._emit
         )
         self._server_words.on_token = doorway.renewed
         self._comeback = Comeback(
@@ -150,6 +146,7 @@ class CallSession(Moderating, Served, Sharing, Background, Transcribing, Meeting
             jobs.create_task(self._own.connect(connection))
             jobs.create_task(self._outputs.open(container))
         self._own.hotplug.start()
+        self._statistics.state = lambda: self.connection_state
         self._statistics.start()
         self._auto_start.begin()
 

@@ -127,11 +127,12 @@ class CallStatistics:
         connection: Callable[[], Connection],
         publications: Callable[[], Iterable[Publication]],
         emit: Callable[[Event], None],
-        state: Callable[[], State],
         clock: Clock | None = None,
     ) -> None:
         self._room, self._connection, self._publications, self._emit = room, connection, publications, emit
-        self._state, self._away = state, 0
+        #: Whether the call holds at the moment.
+        self.state: Callable[[], State] = lambda: "connected"
+        self._away = 0
         self._clock = clock or LoopClock()
         self._alarm = Alarm(self._clock, self._look)
 
@@ -151,7 +152,7 @@ class CallStatistics:
             "uid": room.local.uid,
             "participants": 1 + len(room.participants),
             "connection": {
-                "state": self._state(),
+                "state": self.state(),
                 "signalRoundTripTime": connection.signal.rtt_ms / 1000,
                 "publisher": transport_stats(connection.publisher.stats()),
                 "subscriber": transport_stats(connection.subscriber.stats()),
@@ -179,7 +180,7 @@ class CallStatistics:
         trips = [rtt_s for _, rtt_s in reports if rtt_s is not None]
         pairs = [peer.round_trip_s for peer in (publisher, subscriber)]
         trips += [rtt_s for rtt_s in pairs if rtt_s is not None]
-        self._away = self._away + 1 if self._state() == "reconnecting" else 0
+        self._away = self._away + 1 if self.state() == "reconnecting" else 0
         lost = self._away > _BLINK or {"disconnected", "failed"} & {publisher.state, subscriber.state}
         loss, rtt_s = max(losses, default=None), max(trips, default=None)
         return Sample(down.received, down.lost, down.frozen_s, loss, rtt_s, connected=not lost)
