@@ -112,6 +112,22 @@ async def test_media_and_feedback_arrive_decrypted(pair: tuple[Transport, Transp
     assert rtcp.parse(feedback[0]) == [rtcp.Pli(1, 2)]
 
 
+async def test_packets_sent_at_one_go_arrive_in_order(pair: tuple[Transport, Transport]) -> None:
+    """All of them, counted; what cannot be sealed ends it, and no more goes."""
+    first, second = pair
+    media: list[bytes] = []
+    second.on_rtp = lambda data, arrival_ns: media.append(data)
+    packets = [rtp.serialise(rtp.RtpPacket(96, number, 0, 7, b"picture")) for number in range(5)]
+    before = first.packets_sent
+    assert first.send_all_rtp(packets[:3]) == 3
+    assert first.send_all_rtp([packets[3], b"\x80", packets[4]]) == 1
+    await until(lambda: len(media) >= 4)
+    assert media == packets[:4]
+    assert first.packets_sent - before == 4
+    await first.close()
+    assert first.send_all_rtp(packets) == 0
+
+
 async def test_channels_open_in_band_and_carry_messages(pair: tuple[Transport, Transport]) -> None:
     """A channel opened at one end appears at the other with its label and reliability."""
     first, second = pair

@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -53,14 +53,18 @@ class Tap:
     answers_ms: list[float] = field(factory=list)
     octets: int = 0
 
-    def send_packet(self, packet: RtpPacket, transport_cc_extension: int | None, probe: int | None = None) -> bool:
+    def send_packets(
+        self, packets: Sequence[RtpPacket], transport_cc_extension: int | None, probe: int | None = None
+    ) -> int:
         """Sends; the first packet after a push is that picture's first."""
         if self.counts:
-            self.octets += len(packet.payload)
+            self.octets += sum(len(packet.payload) for packet in packets)
         self.begun = self.begun or bool(self.pushed_ns)
         # A probe of padding has no payload.
-        self.answered = self.answered or bool(self.asked_ns and packet.payload and is_keyframe(packet.payload))
-        return self.sink.send_packet(packet, transport_cc_extension, probe)
+        self.answered = self.answered or bool(
+            self.asked_ns and any(packet.payload and is_keyframe(packet.payload) for packet in packets)
+        )
+        return self.sink.send_packets(packets, transport_cc_extension, probe)
 
     @contextmanager
     def together(self) -> Iterator[None]:

@@ -94,22 +94,34 @@ class Transport:
         """Encrypts and sends an RTP packet; False when it could not go."""
         return self._send(packet, self._dtls.protect)
 
+    def send_all_rtp(self, packets: Sequence[bytes]) -> int:
+        """Encrypts and sends RTP packets, in order; how many, which is all or those before the first that could not
+        go."""
+        return self._send_all(packets, self._dtls.protect)
+
     def send_rtcp(self, packet: bytes) -> bool:
         """Encrypts and sends a compound RTCP datagram; False when it could not go."""
         return self._send(packet, self._dtls.protect_rtcp)
 
     def _send(self, packet: bytes, protect: Callable[[bytes], bytes]) -> bool:
+        return self._send_all((packet,), protect) == 1
+
+    def _send_all(self, packets: Sequence[bytes], protect: Callable[[bytes], bytes]) -> int:
         if self.state != "connected":
-            return False
+            return 0
+        send = self.link.send
+        count = octets = 0
         try:
-            data = protect(packet)
+            for packet in packets:
+                data = protect(packet)
+                send(data)
+                count += 1
+                octets += len(data)
         except SRTP_ERRORS as exc:
-            logger.info("a packet of %d bytes was not sent: %r", len(packet), exc)
-            return False
-        self.link.send(data)
-        self.packets_sent += 1
-        self.bytes_sent += len(data)
-        return True
+            logger.info("a packet of %d bytes was not sent: %r", len(packets[count]), exc)
+        self.packets_sent += count
+        self.bytes_sent += octets
+        return count
 
     def protect(self, packet: bytes) -> bytes:
         """The packet as SRTP, for a caller that sends it itself."""
