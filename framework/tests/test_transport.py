@@ -76,10 +76,7 @@ async def test_what_is_sent_together_arrives_in_order(monkeypatch: pytest.Monkey
     second.on_datagram = arrived.append
     sent = [bytes([0x80, index]) + bytes(size) for index, size in enumerate([900, 900, 900, 300, 1000, 1000, 20])]
     for _ in range(2):
-        with first.together():
-            for data in sent:
-                first.send(data)
-            assert not arrived
+        first.send_all(sent)
         await until(lambda: len(arrived) >= len(sent))
         assert arrived == sent
         arrived.clear()
@@ -93,9 +90,7 @@ async def test_what_is_sent_together_before_there_is_a_path_is_dropped() -> None
     first, second = await connected_agents()
     await first.close()
     await second.close()
-    with first.together():
-        first.send(b"\x80")
-    assert first._gathered is None
+    first.send_all([b"\x80", b"\x80"])
 
 
 async def test_media_and_feedback_arrive_decrypted(pair: tuple[Transport, Transport]) -> None:

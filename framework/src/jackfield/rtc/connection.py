@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal
 
 from attrs import evolve
@@ -47,7 +46,7 @@ class Connection:
         self.state = "new"
         self.clock = clock or LoopClock()
         self.estimator = estimator or GoogleCongestionControl()
-        self.pacer = Pacer(self.clock, self.estimator, self._filler, self._together)
+        self.pacer = Pacer(self.clock, self.estimator, self._filler)
         self.router = Router()
         self.senders: list[RtpSender] = []
         self.reports = Reports(self.clock, self.estimator, self.senders, self.router, self._send_rtcp)
@@ -165,9 +164,6 @@ class Connection:
             self._number = (first + count) & 0xFFFF
             self.estimator.sent(first, [len(each) for each in data[:count]], self.clock.now_ns(), probe)
         return count
-
-    def _together(self) -> AbstractContextManager[object]:
-        return self._path.transport.link.together() if self._path is not None else nullcontext()
 
     def _filler(self, size: int) -> Leaving | None:
         """Something to fill a probe with: only where what was sent is told of."""

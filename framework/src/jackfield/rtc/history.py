@@ -41,7 +41,7 @@ class SentHistory:
     def add(self, packets: Sequence[RtpPacket], now_ns: int) -> None:
         """These were sent together; they are kept as they are and not copied."""
         self._bursts.append(_Burst(now_ns, packets))
-        self._sent.update([(packet.sequence, packet) for packet in packets])
+        self._sent.update({packet.sequence: packet for packet in packets})
         octets = sum([len(packet.payload) for packet in packets])
         self._credit = min(self._credit + octets * self._share, self._credit_max)
         self._forget(now_ns)
@@ -54,8 +54,10 @@ class SentHistory:
                 return
             bursts.popleft()
             for packet in packets:
-                self._sent.pop(packet.sequence, None)
-                self._repaired_ns.pop(packet.sequence, None)
+                del self._sent[packet.sequence]
+            if self._repaired_ns:
+                for packet in packets:
+                    self._repaired_ns.pop(packet.sequence, None)
 
     @property
     def newest(self) -> RtpPacket | None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 from jackfield.media.clock import Clock, Timer
@@ -47,17 +46,15 @@ class Leaving(NamedTuple):
 
 class Pacer:
     """One timer while something waits, none otherwise. ``filler`` gives packets to fill a probe with, about as big as
-    it is told: copies of old ones or padding; None where there is nothing to send them on. What leaves in one step is
-    sent inside ``together``."""
+    it is told: copies of old ones or padding; None where there is nothing to send them on."""
 
     def __init__(
         self,
         clock: Clock,
         estimator: BandwidthEstimator,
         filler: Callable[[int], Leaving | None] = lambda size: None,
-        together: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
-        self._clock, self._estimator, self._filler, self._together = clock, estimator, filler, together
+        self._clock, self._estimator, self._filler = clock, estimator, filler
         self._repairs: deque[Leaving] = deque()
         self._pictures: deque[Leaving] = deque()
         self._waiting = 0
@@ -136,11 +133,10 @@ class Pacer:
         if self._probe is None:
             due = self._estimator.probe_due(now_ns)
             self._probe = _Burst(due, now_ns) if due is not None else None
-        with self._together():
-            if self._probe is not None:
-                self._send_probe(self._probe, now_ns)
-            else:
-                self._send_pictures(now_ns)
+        if self._probe is not None:
+            self._send_probe(self._probe, now_ns)
+        else:
+            self._send_pictures(now_ns)
         if self._waiting or self._probe is not None:
             self._timer = self._clock.call_later(_STEP_S, self._step)
 

@@ -97,31 +97,35 @@ class Transport:
     def send_all_rtp(self, packets: Sequence[bytes]) -> int:
         """Encrypts and sends RTP packets, in order; how many, which is all or those before the first that could not
         go."""
-        return self._send_all(packets, self._dtls.protect)
+        if self.state != "connected":
+            return 0
+        sealed: list[bytes] = []
+        try:
+            for packet in packets:
+                sealed.append(self._dtls.protect(packet))
+        except SRTP_ERRORS as exc:
+            logger.info("a packet of %d bytes was not sent: %r", len(packets[len(sealed)]), exc)
+        self.link.send_all(sealed)
+        self.packets_sent += len(sealed)
+        self.bytes_sent += sum([len(data) for data in sealed])
+        return len(sealed)
 
     def send_rtcp(self, packet: bytes) -> bool:
         """Encrypts and sends a compound RTCP datagram; False when it could not go."""
         return self._send(packet, self._dtls.protect_rtcp)
 
     def _send(self, packet: bytes, protect: Callable[[bytes], bytes]) -> bool:
-        return self._send_all((packet,), protect) == 1
-
-    def _send_all(self, packets: Sequence[bytes], protect: Callable[[bytes], bytes]) -> int:
         if self.state != "connected":
-            return 0
-        send = self.link.send
-        count = octets = 0
+            return False
         try:
-            for packet in packets:
-                data = protect(packet)
-                send(data)
-                count += 1
-                octets += len(data)
+            data = protect(packet)
         except SRTP_ERRORS as exc:
-            logger.info("a packet of %d bytes was not sent: %r", len(packets[count]), exc)
-        self.packets_sent += count
-        self.bytes_sent += octets
-        return count
+            logger.info("a packet of %d bytes was not sent: %r", len(packet), exc)
+            return False
+        self.link.send(data)
+        self.packets_sent += 1
+        self.bytes_sent += len(data)
+        return True
 
     def protect(self, packet: bytes) -> bytes:
         """The packet as SRTP, for a caller that sends it itself."""
