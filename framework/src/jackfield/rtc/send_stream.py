@@ -122,13 +122,15 @@ class SendStream:
         extensions = self._extensions
         if level_dbov is not None and parameters.level_extension is not None:
             extensions = extensions | {parameters.level_extension: bytes([0x80 | min(max(level_dbov, 0), 127)])}
-        packets = []
-        for data in self._packetizer.packetize(frame) if frame.data else ():
-            body = data if red is None else self._redundancy.write(payload_type, data, stamp)
-            packets.append(
-                RtpPacket(red or payload_type, self._sequence, timestamp, self.ssrc, body, False, extensions)
-            )
-            self._sequence = (self._sequence + 1) & 0xFFFF
+        payloads = self._packetizer.packetize(frame) if frame.data else []
+        if red is not None:
+            payloads = [self._redundancy.write(payload_type, data, stamp) for data in payloads]
+        payload_type, ssrc = red or payload_type, self.ssrc
+        packets = [
+            RtpPacket(payload_type, sequence & 0xFFFF, timestamp, ssrc, data, False, extensions)
+            for sequence, data in enumerate(payloads, self._sequence)
+        ]
+        self._sequence = (self._sequence + len(packets)) & 0xFFFF
         if packets and self._kind == "video":
             packets[-1].marker = True
         if parameters.descriptor_extension is not None:
