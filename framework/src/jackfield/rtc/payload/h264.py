@@ -56,8 +56,9 @@ class Packetizer:
         return payloads
 
     def _fragments(self, unit: bytes) -> list[bytes]:
+        """Two at least: none may be both the first and the last (RFC 6184 section 5.8)."""
         indicator, kind, octets = unit[0] & 0xE0 | _FU_A, unit[0] & 0x1F, len(unit) - 1
-        count = -(-octets // (self._max - 2))
+        count = max(2, -(-octets // (self._max - 2)))
         size = -(-octets // count)
         first, middle, last = (bytes([indicator, kind | mark]) for mark in (0x80, 0, 0x40))
         starts = range(1, len(unit), size)
