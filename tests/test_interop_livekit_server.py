@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -233,6 +233,10 @@ def loss(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
         else:
             send(agent, data)
 
+    def lossy_send_all(agent: IceAgent, datagrams: Sequence[bytes]) -> None:
+        for data in datagrams:
+            lossy_send(agent, data)
+
     def lossy_receive(agent: IceAgent, data: bytes) -> None:
         if falls(data):
             lost["received"] += 1
@@ -240,6 +244,7 @@ def loss(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
             receive(agent, data)
 
     monkeypatch.setattr(IceAgent, "send", lossy_send)
+    monkeypatch.setattr(IceAgent, "send_all", lossy_send_all)
     monkeypatch.setattr(IceAgent, "_received", lossy_receive)
     return lost
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 import pytest
 
@@ -43,14 +44,18 @@ class Sender:
         self._tick()
 
     def _filler(self, size: int) -> Leaving:
-        return Leaving(RtpPacket(97, 0, 0, 2, bytes(min(max(size, 50), 1200))), self._leave)
+        return Leaving((RtpPacket(97, 0, 0, 2, bytes(min(max(size, 50), 1200))),), self._leave)
 
-    def _leave(self, packet: RtpPacket, probe: int | None) -> None:
+    def _leave(self, packets: Sequence[RtpPacket], probe: int | None) -> None:
+        for packet in packets:
+            self._leave_one(packet, probe)
+
+    def _leave_one(self, packet: RtpPacket, probe: int | None) -> None:
         self._number += 1
         number, size = self._number & 0xFFFF, len(packet.payload) + 40
         now_ns, arrival_ns = self.clock.now_ns(), self.path.send(size)
         self._octets += size
-        self.estimator.sent(number, size, now_ns, probe)
+        self.estimator.sent(number, [size], now_ns, probe)
         if arrival_ns is not None:
             self._delays.append((arrival_ns - now_ns) / MS)
             self.clock.call_later(
@@ -188,7 +193,7 @@ def test_silence_lowers_the_estimate() -> None:
     """Much is sent and nothing comes back: a third less each second, and not below the least."""
     estimator = GoogleCongestionControl(start_bps=1 * M, least_bps=50 * K)
     for second in range(30):
-        estimator.sent(second, 1200, second * 1000 * MS)
+        estimator.sent(second, [1200], second * 1000 * MS)
         estimator.tick((second + 1) * 1000 * MS)
     assert estimator.target_bps == 50 * K
 

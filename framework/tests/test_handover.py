@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
+
+import pytest
 
 from jackfield.session.handover import Handover, Outlet
 
@@ -49,6 +52,29 @@ async def test_an_outlet_keeps_order_and_bounds_what_is_on_its_way() -> None:
     assert taken == list(range(50))
     assert most <= 2
     assert not outlet.full
+
+
+async def test_only_other_threads_wake_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the loop's own thread puts is taken in its next turn, as what others put, and nobody has to wake it."""
+    loop, taken, woken = asyncio.get_running_loop(), list[int](), list[int]()
+    outlet: Outlet[int] = Outlet(loop, taken.append, 4, newest_wins=False)
+    really = loop.call_soon_threadsafe
+
+    def wake(callback: Callable[..., object], *args: object, **known: object) -> object:
+        woken.append(threading.get_ident())
+        return really(callback, *args, **known)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(loop, "call_soon_threadsafe", wake)
+    outlet.put(1)
+    assert taken == []
+    await asyncio.sleep(0)
+    assert (taken, woken) == ([1], [])
+    worker = threading.Thread(target=outlet.put, args=(2,))
+    worker.start()
+    worker.join(10)
+    assert woken == [worker.ident]
+    await asyncio.sleep(0.01)
+    assert taken == [1, 2]
 
 
 async def test_an_outlet_of_newest_never_waits() -> None:

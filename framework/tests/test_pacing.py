@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from attrs import define, field
 
 from jackfield.rtc.bandwidth import Probe
-from jackfield.rtc.pacer import DRAIN_S, Leaving, Pacer
+from jackfield.rtc.pacer import DRAIN_S, PACKETS_MAX, Leaving, Pacer
 from jackfield.rtc.rtp import RtpPacket
 from jackfield.rtc.twcc_format import TransportFeedback
 from jackfield.testing.timers import ManualTimers
@@ -21,7 +23,7 @@ class Estimate:
     due: Probe | None = None
     ended: list[int] = field(factory=list)
 
-    def sent(self, number: int, size: int, now_ns: int, probe: int | None = None) -> None:
+    def sent(self, first: int, sizes: Sequence[int], now_ns: int, probe: int | None = None) -> None:
         """Nothing is learnt of it."""
 
     def feedback(self, report: TransportFeedback, now_ns: int) -> None:
@@ -51,11 +53,14 @@ class Out:
         self.left: list[tuple[float, int, int | None]] = []
         self.pacer = Pacer(self.clock, self.estimate, self.filler)
 
-    def leave(self, packet: RtpPacket, probe: int | None) -> None:
-        self.left.append((self.clock.now_ns() / 1e6, packet.sequence, probe))
+        self.calls = 0
+
+    def leave(self, packets: Sequence[RtpPacket], probe: int | None) -> None:
+        self.calls += 1
+        self.left += [(self.clock.now_ns() / 1e6, packet.sequence, probe) for packet in packets]
 
     def filler(self, size: int) -> Leaving | None:
-        return Leaving(RtpPacket(97, 9999, 0, 2, bytes(size)), self.leave)
+        return Leaving((RtpPacket(97, 9999, 0, 2, bytes(size)),), self.leave)
 
     def send(self, first: int, count: int, size: int = 1200, *, repair: bool = False) -> None:
         packets = [RtpPacket(96, first + n, 0, 1, bytes(size - 40)) for n in range(count)]
@@ -70,11 +75,11 @@ class Out:
 
 
 def test_an_ordinary_picture_leaves_at_once() -> None:
-    """What the estimate allows in a thirtieth of a second is not held up, and no timer is set for it."""
+    """What the estimate allows in a thirtieth of a second is not held up, leaves at one go, and no timer is set."""
     out = Out(target_bps=1_700_000)
     for number in range(0, 60, 6):
         out.send(number, 6)  # 1.7 Mbit/s at 30 a second
-        assert len(out.left) == number + 6
+        assert (len(out.left), out.calls) == (number + 6, number // 6 + 1)
         assert out.clock.pending == 0
         out.clock.advance(1 / 30)
 
@@ -108,6 +113,18 @@ def test_nothing_waits_long_on_a_narrow_path() -> None:
     out.clock.advance(3)
     assert len(out.left) == 30
     assert out.left[-1][0] < 4 * DRAIN_S * 1000
+
+
+def test_what_is_beyond_all_measure_leaves_at_once() -> None:
+    """What may wait is bounded, whatever the estimate; the rest leaves in order at the next step."""
+    out = Out(target_bps=150_000)
+    out.send(0, PACKETS_MAX)
+    began = len(out.left)
+    out.send(PACKETS_MAX, 1000)
+    out.clock.advance(0.001)
+    assert began < 100
+    assert 1000 <= len(out.left) < 1100
+    assert out.order == list(range(len(out.left)))
 
 
 def test_the_first_keyframe_does_not_wait_for_an_estimate() -> None:
@@ -169,7 +186,9 @@ def test_what_a_sender_leaves_behind_is_dropped() -> None:
     out.send(0, 50)
     began = len(out.left)
     others = list[int]()
-    out.pacer.send([RtpPacket(96, 77, 0, 5, bytes(1160))], lambda packet, probe: others.append(packet.sequence))
+    out.pacer.send(
+        [RtpPacket(96, 77, 0, 5, bytes(1160))], lambda packets, probe: others.extend(each.sequence for each in packets)
+    )
     out.pacer.drop(out.leave)
     out.clock.advance(1)
     assert (len(out.left), others) == (began, [77])

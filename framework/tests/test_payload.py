@@ -39,6 +39,8 @@ def test_h264_comes_back_as_it_was(size: int) -> None:
     assert payload.depacketizer("H264").assemble(payloads) == data
     assert payload.is_keyframe("H264", payloads[0])
     assert is_keyframe(data)
+    marks = [item[1] & 0xC0 for item in payloads if item[0] & 0x1F == 28]
+    assert marks == ([0x80, *[0] * (len(marks) - 2), 0x40] if marks else [])
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -53,6 +55,8 @@ def test_h265_comes_back_as_it_was(size: int) -> None:
     assert payload.depacketizer("H265").assemble(payloads) == data
     assert payloads[0][:2] == b"\x60\x01"
     assert payload.is_keyframe("H265", payloads[0])
+    marks = [item[2] & 0xC0 for item in payloads if item[0] >> 1 == 49]
+    assert marks == ([0x80, *[0] * (len(marks) - 2), 0x40] if marks else [])
     if len(payloads) > 2:
         with pytest.raises(ValueError, match=r"H\.265"):
             payload.depacketizer("H265").assemble([*payloads[:1], *payloads[2:]])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
@@ -14,7 +14,7 @@ from jackfield.rtc import rtp, sdp
 from jackfield.rtc.peer import PublisherPeer, SubscriberPeer
 from jackfield.rtc.receiver import RtpReceiver
 from jackfield.rtc.sender import RtpSender
-from jackfield.rtc.transport import DataChannel
+from jackfield.rtc.transport import DataChannel, Transport
 from jackfield.testing.bottleneck import Bottleneck, Stretch
 from jackfield.values.media import EncodedFrame
 
@@ -131,6 +131,16 @@ async def test_a_big_keyframe_arrives_whole() -> None:
         assert frames[0].data == big.data
 
 
+def _send_by(transport: Transport, send: Callable[[bytes], None]) -> None:
+    """Whatever leaves goes through ``send``, one by one."""
+
+    def send_all(datagrams: Sequence[bytes]) -> None:
+        for data in datagrams:
+            send(data)
+
+    transport.link.send, transport.link.send_all = send, send_all  # type: ignore[method-assign]
+
+
 async def test_loss_on_a_real_path_is_repaired() -> None:
     """One packet in ten is lost on its way out; pictures still arrive whole and in order."""
     async with pair() as (publisher, subscriber):
@@ -149,7 +159,7 @@ async def test_loss_on_a_real_path_is_repaired() -> None:
             else:
                 sound(data)
 
-        transport.link.send = send  # type: ignore[method-assign]
+        _send_by(transport, send)
         asked: list[int] = [0]
         video.on_keyframe_request = lambda rid: asked.append(1)
         for number in range(200):
@@ -192,7 +202,7 @@ async def test_two_videos_on_one_path_are_both_repaired() -> None:
                     return
             sound(data)
 
-        transport.link.send = send  # type: ignore[method-assign]
+        _send_by(transport, send)
         wanted = set(videos)
         for cid, video in videos.items():
             video.on_keyframe_request = lambda rid, cid=cid: wanted.add(cid)  # type: ignore[misc]
@@ -225,7 +235,7 @@ async def test_a_bottleneck_on_a_real_path_is_found_and_held() -> None:
             if arrival_ns is not None:
                 loop.call_later((arrival_ns - publisher._connection.clock.now_ns()) / 1e9, sound, data)
 
-        transport.link.send = send  # type: ignore[method-assign]
+        _send_by(transport, send)
         told, wanted = [1_700_000], [True]
         video.max_bitrate_bps = told[0]
         video.on_bitrate = lambda rid, bps: told.append(bps)

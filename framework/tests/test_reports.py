@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from jackfield.rtc import rtcp
 from jackfield.rtc.congestion import GoogleCongestionControl
 from jackfield.rtc.pacer import Pacer
@@ -41,9 +43,11 @@ class End:
         made.settle(SendParameters(cid, 96, 97 if kind == "video" else None, level_extension=1, mid_extension=4))
         return made
 
-    def send_packet(self, packet: RtpPacket, transport_cc_extension: int | None, probe: int | None = None) -> bool:
-        self.packets.append(packet)
-        return True
+    def send_packets(
+        self, packets: Sequence[RtpPacket], transport_cc_extension: int | None, probe: int | None = None
+    ) -> int:
+        self.packets += packets
+        return len(packets)
 
     def hear(self, *packets: rtcp.Rtcp) -> None:
         self.reports.receive(rtcp.serialise(*packets))

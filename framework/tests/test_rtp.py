@@ -21,6 +21,17 @@ def test_a_packet_comes_back_as_it_was(packet: RtpPacket) -> None:
     assert rtp.parse(rtp.serialise(packet)) == packet
 
 
+@pytest.mark.parametrize("shared", [{}, {1: b"a", 14: b"b" * 16}, {200: b"long" * 20}])
+def test_numbers_are_written_in_their_place(shared: dict[int, bytes]) -> None:
+    """In both extension forms, across the wrap, also where one packet has extensions of its own; none is changed."""
+    own = {2: b"other"}
+    packets = [RtpPacket(96, n, 0, 9, b"x" * n, n == 3, own if n == 2 else shared, padding=n) for n in range(4)]
+    found = [rtp.parse(data) for data in rtp.numbered(packets, 3, 65_534)]
+    assert [packet.extensions.pop(3) for packet in found] == [b"\xff\xfe", b"\xff\xff", b"\0\0", b"\0\1"]
+    assert found == packets
+    assert 3 not in shared
+
+
 def test_fields_are_read_in_place() -> None:
     """The readers in place agree with the parsed packet."""
     packet = PACKETS[1]

@@ -28,7 +28,7 @@ def packet(sequence: int, payload: bytes = b"x" * 100) -> RtpPacket:
 def test_a_packet_is_repaired_from_history() -> None:
     """Once per interval, however often it is asked for."""
     history = SentHistory()
-    history.add(packet(7), 0)
+    history.add([packet(7)], 0)
     assert history.repair(7, 30 * MS) is not None
     assert history.repair(7, 40 * MS) is None
     assert history.repair(7, 51 * MS) is not None
@@ -39,13 +39,29 @@ def test_history_is_bounded_by_number_and_age() -> None:
     """Across a wrap of the numbers, too."""
     history = SentHistory(packets_max=100, age_ms=1000)
     for number in range(65_400, 65_700):
-        history.add(packet(number), (number - 65_400) * MS)
+        history.add([packet(number)], (number - 65_400) * MS)
     assert len(history) == 100
     assert history.repair(65_699 & 0xFFFF, 300 * MS) is not None
     assert history.repair(65_500, 300 * MS) is None
     assert history.repair(65_698 & 0xFFFF, 1500 * MS) is None
-    history.add(packet(1000), 5000 * MS)
+    history.add([packet(1000)], 5000 * MS)
     assert len(history) == 1
+
+
+def test_a_picture_stays_in_history_as_a_whole() -> None:
+    """The oldest goes when enough is left without it, and each packet is repaired by itself."""
+    history = SentHistory(packets_max=100)
+    for first in range(0, 160, 40):
+        history.add([packet(first + number) for number in range(40)], first * MS)
+    assert len(history) == 120
+    assert history.newest == packet(159)
+    assert [history.repair(number, 200 * MS) for number in (39, 40, 40, 79, 159)] == [
+        None,
+        packet(40),
+        None,
+        packet(79),
+        packet(159),
+    ]
 
 
 def test_repairs_cannot_outgrow_the_stream() -> None:
@@ -53,7 +69,7 @@ def test_repairs_cannot_outgrow_the_stream() -> None:
     history = SentHistory(interval_ms=0)
     sent = repaired = 0
     for number in range(2000):
-        history.add(packet(number, b"x" * 1000), number * MS)
+        history.add([packet(number, b"x" * 1000)], number * MS)
         sent += 1000
         for wanted in range(max(0, number - 20), number):
             if history.repair(wanted, number * MS) is not None:

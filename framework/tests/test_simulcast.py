@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from livekit.protocol import models
 from livekit.protocol.rtc import SubscribedCodec, SubscribedQuality, SubscribedQualityUpdate
@@ -50,9 +52,11 @@ class End:
             section.rids, section.simulcast = [], None
         self.sender.settle(negotiation.send_parameters(self.section, section, "VP8"))
 
-    def send_packet(self, packet: RtpPacket, transport_cc_extension: int | None, probe: int | None = None) -> bool:
-        self.packets.append(packet)
-        return True
+    def send_packets(
+        self, packets: Sequence[RtpPacket], transport_cc_extension: int | None, probe: int | None = None
+    ) -> int:
+        self.packets += packets
+        return len(packets)
 
     def send(self, *rids: str, size: int = 500) -> list[RtpPacket]:
         """The packets of a keyframe on each of these layers."""

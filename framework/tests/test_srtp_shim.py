@@ -44,8 +44,9 @@ def test_sealed_and_opened(name: str) -> None:
     key = os.urandom(size)
     sending, receiving = pair(profile, key)
     same, _ = pair(profile, key)
-    seal, unseal = srtp_shim.sealer(sending), srtp_shim.opener(receiving)
-    del sending, receiving
+    copying, _ = pair(profile, key)
+    seal, unseal, protect = srtp_shim.sealer(sending), srtp_shim.opener(receiving), srtp_shim.protector(copying)
+    del sending, receiving, copying
     gc.collect()
     memory = srtp_shim.Memory(8192)
     for number, offset in enumerate((0, 1, 4001)):
@@ -55,7 +56,7 @@ def test_sealed_and_opened(name: str) -> None:
         sealed = seal(memory, offset, len(packet))
         assert sealed == len(packet) + tag
         found = memory.bytes[offset : offset + sealed]
-        assert found == same.protect(packet)
+        assert found == same.protect(packet) == protect(packet)
         assert unseal(found) == packet
         assert set(memory.bytes[:offset]) <= {0xEE}
         assert set(memory.bytes[offset + sealed :]) == {0xEE}
@@ -76,3 +77,8 @@ def test_what_does_not_hold_is_an_error() -> None:
     memory = srtp_shim.Memory(4096)
     with pytest.raises(pylibsrtp.Error):
         srtp_shim.sealer(sending)(memory, 0, 4)
+    protect = srtp_shim.protector(sending)
+    for data in (b"", b"\x80", bytes(3000)):
+        with pytest.raises((pylibsrtp.Error, ValueError)):
+            protect(data)
+    assert protect(rtp.serialise(rtp.RtpPacket(96, 2, 0, 7, b"x"))) != sealed

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import pytest
+from attrs import evolve
 
 from jackfield.rtc.congestion import GoogleCongestionControl
 from jackfield.rtc.pacer import Pacer
@@ -47,14 +48,15 @@ class Network:
     def _keyframe(self) -> None:
         self.keyframe_due = True
 
-    def send_packet(self, packet: RtpPacket, transport_cc_extension: int | None, probe: int | None = None) -> bool:
-        self.sent += 1
-        if not self.drops(self.sent - 1):
-            copy = RtpPacket(
-                packet.payload_type, packet.sequence, packet.timestamp, packet.ssrc, packet.payload, packet.marker
-            )
-            self.clock.call_later(self.delay_s, lambda: self.receiver.receive(copy, self.clock.now_ns()))
-        return True
+    def send_packets(
+        self, packets: Sequence[RtpPacket], transport_cc_extension: int | None, probe: int | None = None
+    ) -> int:
+        for packet in packets:
+            self.sent += 1
+            if not self.drops(self.sent - 1):
+                copy = evolve(packet)
+                self.clock.call_later(self.delay_s, lambda copy=copy: self.receiver.receive(copy, self.clock.now_ns()))
+        return len(packets)
 
     def send_nack(self, media_ssrc: int, lost: list[int]) -> None:
         numbers = tuple(number & 0xFFFF for number in lost)

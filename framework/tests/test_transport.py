@@ -76,10 +76,7 @@ async def test_what_is_sent_together_arrives_in_order(monkeypatch: pytest.Monkey
     second.on_datagram = arrived.append
     sent = [bytes([0x80, index]) + bytes(size) for index, size in enumerate([900, 900, 900, 300, 1000, 1000, 20])]
     for _ in range(2):
-        with first.together():
-            for data in sent:
-                first.send(data)
-            assert not arrived
+        first.send_all(sent)
         await until(lambda: len(arrived) >= len(sent))
         assert arrived == sent
         arrived.clear()
@@ -93,9 +90,7 @@ async def test_what_is_sent_together_before_there_is_a_path_is_dropped() -> None
     first, second = await connected_agents()
     await first.close()
     await second.close()
-    with first.together():
-        first.send(b"\x80")
-    assert first._gathered is None
+    first.send_all([b"\x80", b"\x80"])
 
 
 async def test_media_and_feedback_arrive_decrypted(pair: tuple[Transport, Transport]) -> None:
@@ -110,6 +105,22 @@ async def test_media_and_feedback_arrive_decrypted(pair: tuple[Transport, Transp
     await until(lambda: media and feedback)
     assert media == [PACKET]
     assert rtcp.parse(feedback[0]) == [rtcp.Pli(1, 2)]
+
+
+async def test_packets_sent_at_one_go_arrive_in_order(pair: tuple[Transport, Transport]) -> None:
+    """All of them, counted; what cannot be sealed ends it, and no more goes."""
+    first, second = pair
+    media: list[bytes] = []
+    second.on_rtp = lambda data, arrival_ns: media.append(data)
+    packets = [rtp.serialise(rtp.RtpPacket(96, number, 0, 7, b"picture")) for number in range(5)]
+    before = first.packets_sent
+    assert first.send_all_rtp(packets[:3]) == 3
+    assert first.send_all_rtp([packets[3], b"\x80", packets[4]]) == 1
+    await until(lambda: len(media) >= 4)
+    assert media == packets[:4]
+    assert first.packets_sent - before == 4
+    await first.close()
+    assert first.send_all_rtp(packets) == 0
 
 
 async def test_channels_open_in_band_and_carry_messages(pair: tuple[Transport, Transport]) -> None:

@@ -12,8 +12,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from attrs import define, field
@@ -43,45 +42,35 @@ class Tap:
     """Stands before a stream's way to the network, and notes when the first packets of a picture have left."""
 
     sink: PacketSink
-    inside: Callable[[], AbstractContextManager[object]]
     pushed_ns: int = 0
     asked_ns: int = 0
     counts: bool = False
-    begun: bool = False
-    answered: bool = False
     delays_ms: list[float] = field(factory=list)
     answers_ms: list[float] = field(factory=list)
     octets: int = 0
 
-    def send_packet(self, packet: RtpPacket, transport_cc_extension: int | None, probe: int | None = None) -> bool:
+    def send_packets(
+        self, packets: Sequence[RtpPacket], transport_cc_extension: int | None, probe: int | None = None
+    ) -> int:
         """Sends; the first packet after a push is that picture's first."""
         if self.counts:
-            self.octets += len(packet.payload)
-        self.begun = self.begun or bool(self.pushed_ns)
+            self.octets += sum(len(packet.payload) for packet in packets)
         # A probe of padding has no payload.
-        self.answered = self.answered or bool(self.asked_ns and packet.payload and is_keyframe(packet.payload))
-        return self.sink.send_packet(packet, transport_cc_extension, probe)
-
-    @contextmanager
-    def together(self) -> Iterator[None]:
-        """What is sent inside has left at its end, and not before."""
-        with self.inside():
-            yield
+        answered = self.asked_ns and any(packet.payload and is_keyframe(packet.payload) for packet in packets)
+        count = self.sink.send_packets(packets, transport_cc_extension, probe)
         now_ns = time.monotonic_ns()
-        if self.begun and self.counts:
+        if self.pushed_ns and self.counts:
             self.delays_ms.append((now_ns - self.pushed_ns) / 1e6)
-        if self.answered and self.counts:
+        if answered and self.counts:
             self.answers_ms.append((now_ns - self.asked_ns) / 1e6)
-        self.pushed_ns = 0 if self.begun else self.pushed_ns
-        self.asked_ns = 0 if self.answered else self.asked_ns
-        self.begun = self.answered = False
+        self.pushed_ns = 0
+        self.asked_ns = 0 if answered else self.asked_ns
+        return count
 
     @classmethod
     def into(cls, stream: SendStream) -> Tap:
         """Stands in the stream's way from now on, and hears its requests for keyframes."""
-        pacer = stream._pacer
-        tap = cls(stream._sink, pacer._together)
-        stream._sink, pacer._together = tap, tap.together
+        tap = stream._sink = cls(stream._sink)
         request = stream.gate.request
 
         def requested() -> None:

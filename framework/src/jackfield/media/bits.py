@@ -10,7 +10,7 @@ class Bits:
     """Reads bits from the front; `ValueError` at the end."""
 
     def __init__(self, data: bytes) -> None:
-        self._text = "".join(f"{byte:08b}" for byte in data)
+        self._text = f"{int.from_bytes(data, 'big'):0{8 * len(data)}b}" if data else ""
         self._at = 0
 
     @classmethod

@@ -13,6 +13,10 @@ START_CODE = b"\x00\x00\x00\x01"
 LONGEST = 8 << 20
 _START = b"\x00\x00\x01"
 _STARTS = re.compile(_START)
+#: Begins a parameter set or a slice of an IDR picture, which most access units have none of.
+_JOINABLE = re.compile(
+    _START + b"[" + b"".join(re.escape(bytes([byte])) for byte in range(256) if byte & 0x1F in (IDR, SPS, PPS)) + b"]"
+)
 #: Types that begin another access unit once a slice was seen (7.4.1.2.3).
 _BEGIN = frozenset({SEI, SPS, PPS, DELIMITER, 14, 15, 16, 17, 18})
 #: Slices that say which macroblock they begin with; a picture's first begins with macroblock 0.
@@ -88,6 +92,8 @@ class ParameterSets:
 
     def whole(self, unit: bytes) -> bytes:
         """The access unit, self-contained where it is an IDR picture and its sets were seen."""
+        if _JOINABLE.search(unit) is None:
+            return unit
         types = nal_types(unit)
         if SPS in types or PPS in types:
             self._remember(unit)

@@ -12,8 +12,7 @@ import errno
 import ipaddress
 import socket
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from aioice import Candidate, Connection, stun
@@ -171,7 +170,7 @@ class _Connection(Connection):
         if pair is not None and pair.protocol.transport is not None:
             pair.protocol.transport.sendto(data, pair.remote_addr)
 
-    def send_together(self, datagrams: Sequence[bytes]) -> None:
+    def send_all(self, datagrams: Sequence[bytes]) -> None:
         """The same for many, in order: in few system calls where the kernel cuts messages."""
         pair = self._nominated.get(1)
         transport = pair.protocol.transport if pair is not None else None
@@ -253,7 +252,6 @@ class IceAgent:
         self._asking_consent: dict[asyncio.Task[None], None] = {}
         self._nominated = asyncio.Event()
         self._connection.on_nominated = self._nominated.set
-        self._gathered: list[bytes] | None = None
         self._life: asyncio.Task[None] | None = None
         self._ended = False
         #: Whether there are STUN or TURN servers to be asked.
@@ -373,20 +371,11 @@ class IceAgent:
 
     def send(self, data: bytes) -> None:
         """Sends over the nominated pair; dropped before there is one."""
-        if self._gathered is not None:
-            self._gathered.append(data)
-        else:
-            self._connection.send_now(data)
+        self._connection.send_now(data)
 
-    @contextmanager
-    def together(self) -> Iterator[None]:
+    def send_all(self, datagrams: Sequence[bytes]) -> None:
         """See `Link`."""
-        gathered = self._gathered = []
-        try:
-            yield
-        finally:
-            self._gathered = None
-            self._connection.send_together(gathered)
+        self._connection.send_all(datagrams)
 
     async def close(self) -> None:
         """Its sockets are closed. May be called twice."""

@@ -178,7 +178,7 @@ class DtlsSession:
     def _changed(self) -> None:
         if self._dtls.state == "connected":
             sending, receiving = self._dtls._tx_srtp, self._dtls._rx_srtp
-            self.protect, self.protect_rtcp = sending.protect, sending.protect_rtcp
+            self.protect, self.protect_rtcp = srtp_shim.protector(sending), sending.protect_rtcp
             self.unprotect, self.unprotect_rtcp = srtp_shim.opener(receiving), receiving.unprotect_rtcp
             self.seal = srtp_shim.sealer(sending)
         self.on_state(self._dtls.state)

@@ -47,8 +47,9 @@ class BandwidthEstimator(Protocol):
     def is_informed(self) -> bool:
         """Whether the estimate is more than a guess."""
 
-    def sent(self, number: int, size: int, now_ns: int, probe: int | None = None) -> None:
-        """A packet with this transport-wide number (16 bits) left now, as part of a probe where it has a number."""
+    def sent(self, first: int, sizes: Sequence[int], now_ns: int, probe: int | None = None) -> None:
+        """Packets with the transport-wide numbers from ``first`` on (16 bits) left now, as part of a probe where it has
+        a number."""
 
     def feedback(self, report: TransportFeedback, now_ns: int) -> None:
         """The other end says which packets came, and when."""

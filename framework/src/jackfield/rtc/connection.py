@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal
 
 from attrs import evolve
@@ -47,7 +46,7 @@ class Connection:
         self.state = "new"
         self.clock = clock or LoopClock()
         self.estimator = estimator or GoogleCongestionControl()
-        self.pacer = Pacer(self.clock, self.estimator, self._filler, self._together)
+        self.pacer = Pacer(self.clock, self.estimator, self._filler)
         self.router = Router()
         self.senders: list[RtpSender] = []
         self.reports = Reports(self.clock, self.estimator, self.senders, self.router, self._send_rtcp)
@@ -149,23 +148,22 @@ class Connection:
             self._path_changed("closed")
 
     # --- packets ----------------------------------------------------------------------------------------------------
-    def send_packet(self, packet: rtp.RtpPacket, transport_cc_extension: int | None, probe: int | None = None) -> bool:
-        """Sends, with the next transport-wide number where that was agreed on. Changes the packet's extensions."""
+    def send_packets(
+        self, packets: Sequence[rtp.RtpPacket], transport_cc_extension: int | None, probe: int | None = None
+    ) -> int:
+        """Sends, in order, with the next transport-wide numbers where that was agreed on; how many went."""
         if self._path is None:
-            return False
+            return 0
         transport = self._path.transport
         if transport_cc_extension is None:
-            return transport.send_rtp(rtp.serialise(packet))
-        number = self._number = (self._number + 1) & 0xFFFF
-        packet.extensions = packet.extensions | {transport_cc_extension: number.to_bytes(2, "big")}
-        data = rtp.serialise(packet)
-        if not transport.send_rtp(data):
-            return False
-        self.estimator.sent(number, len(data), self.clock.now_ns(), probe)
-        return True
-
-    def _together(self) -> AbstractContextManager[object]:
-        return self._path.transport.link.together() if self._path is not None else nullcontext()
+            return transport.send_all_rtp([rtp.serialise(packet) for packet in packets])
+        first = self._number
+        data = list(rtp.numbered(packets, transport_cc_extension, first))
+        count = transport.send_all_rtp(data)
+        if count:
+            self._number = (first + count) & 0xFFFF
+            self.estimator.sent(first, [len(each) for each in data[:count]], self.clock.now_ns(), probe)
+        return count
 
     def _filler(self, size: int) -> Leaving | None:
         """Something to fill a probe with: only where what was sent is told of."""

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import deque
+from collections.abc import Sequence
+from typing import NamedTuple
 
-from attrs import define, evolve
+from attrs import evolve
 
 from jackfield.rtc.rtp import RtpPacket
 
 _MS = 1_000_000
 
 
-@define
-class _Sent:
-    packet: RtpPacket
+class _Burst(NamedTuple):
     sent_ns: int
-    repaired_ns: int = 0
+    packets: Sequence[RtpPacket]
 
 
 class SentHistory:
-    """The last packets of one stream, bounded by number and by age. Repairs are bounded too: one per packet and
-    ``interval_ms``, and in all no more than ``share`` of what was sent in the meantime."""
+    """What one stream sent last, bounded by age and by number: the oldest burst goes when ``packets_max`` are left
+    without it. Repairs are bounded too: one per packet and ``interval_ms``, and in all no more than ``share`` of what
+    was sent in the meantime."""
 
     def __init__(
         self, *, packets_max: int = 1024, age_ms: float = 2000, interval_ms: float = 20, share: float = 0.5
@@ -30,36 +31,51 @@ class SentHistory:
         self._interval_ns = round(interval_ms * _MS)
         self._share = share
         self._credit = self._credit_max = 128_000.0
-        self._sent: OrderedDict[int, _Sent] = OrderedDict()
+        self._bursts: deque[_Burst] = deque()
+        self._sent: dict[int, RtpPacket] = {}
+        self._repaired_ns: dict[int, int] = {}
 
     def __len__(self) -> int:
         return len(self._sent)
 
-    def add(self, packet: RtpPacket, now_ns: int) -> None:
-        """This was sent; it is kept as it is and not copied."""
-        sent = self._sent
-        sent.pop(packet.sequence, None)
-        sent[packet.sequence] = _Sent(packet, now_ns)
-        self._credit = min(self._credit + len(packet.payload) * self._share, self._credit_max)
-        while len(sent) > self._packets_max or next(iter(sent.values())).sent_ns < now_ns - self._age_ns:
-            sent.popitem(last=False)
+    def add(self, packets: Sequence[RtpPacket], now_ns: int) -> None:
+        """These were sent together; they are kept as they are and not copied."""
+        self._bursts.append(_Burst(now_ns, packets))
+        self._sent.update({packet.sequence: packet for packet in packets})
+        octets = sum([len(packet.payload) for packet in packets])
+        self._credit = min(self._credit + octets * self._share, self._credit_max)
+        self._forget(now_ns)
+
+    def _forget(self, now_ns: int) -> None:
+        bursts = self._bursts
+        while bursts:
+            sent_ns, packets = bursts[0]
+            if sent_ns >= now_ns - self._age_ns and len(self._sent) - len(packets) < self._packets_max:
+                return
+            bursts.popleft()
+            for packet in packets:
+                del self._sent[packet.sequence]
+            if self._repaired_ns:
+                for packet in packets:
+                    self._repaired_ns.pop(packet.sequence, None)
 
     @property
     def newest(self) -> RtpPacket | None:
         """The packet that was added last."""
-        return next(reversed(self._sent.values())).packet if self._sent else None
+        return self._bursts[-1].packets[-1] if self._bursts else None
 
     def repair(self, sequence: int, now_ns: int) -> RtpPacket | None:
         """The packet, if it is to be sent again now."""
-        found = self._sent.get(sequence)
-        if found is None or now_ns - found.sent_ns > self._age_ns or now_ns - found.repaired_ns < self._interval_ns:
+        self._forget(now_ns)
+        packet = self._sent.get(sequence)
+        if packet is None or now_ns - self._repaired_ns.get(sequence, 0) < self._interval_ns:
             return None
-        size = len(found.packet.payload)
+        size = len(packet.payload)
         if size > self._credit:
             return None
         self._credit -= size
-        found.repaired_ns = now_ns
-        return found.packet
+        self._repaired_ns[sequence] = now_ns
+        return packet
 
 
 def wrap_rtx(packet: RtpPacket, *, payload_type: int, ssrc: int, sequence: int) -> RtpPacket:

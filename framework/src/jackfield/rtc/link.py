@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from attrs import field, frozen
@@ -31,8 +30,8 @@ class Link(Protocol):
     def send(self, data: bytes) -> None:
         """Sends without blocking; dropped while there is no path."""
 
-    def together(self) -> AbstractContextManager[object]:
-        """What is sent inside may leave at its end, in order and in fewer system calls."""
+    def send_all(self, datagrams: Sequence[bytes]) -> None:
+        """The same for many, in order, and in few system calls where that can be."""
 
     async def close(self) -> None:
         """Sockets that are its own are closed."""

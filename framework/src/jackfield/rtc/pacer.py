@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 from jackfield.media.clock import Clock, Timer
@@ -29,35 +28,33 @@ PACKETS_MAX = 4096
 _HEADERS = 40
 _STEP_S = 0.001
 
-#: Sends one packet, as part of a probe where that has a number.
-Leave = Callable[[RtpPacket, int | None], None]
+#: Sends packets, in order, as part of a probe where that has a number.
+Leave = Callable[[Sequence[RtpPacket], int | None], None]
 
 
 class Leaving(NamedTuple):
-    """A packet, and who sends it."""
+    """Packets, and who sends them."""
 
-    packet: RtpPacket
+    packets: Sequence[RtpPacket]
     leave: Leave
 
     @property
     def size(self) -> int:
-        """About how many bytes it takes on the path."""
-        return len(self.packet.payload) + self.packet.padding + _HEADERS
+        """About how many bytes they take on the path."""
+        return sum([len(packet.payload) + packet.padding + _HEADERS for packet in self.packets])
 
 
 class Pacer:
     """One timer while something waits, none otherwise. ``filler`` gives packets to fill a probe with, about as big as
-    it is told: copies of old ones or padding; None where there is nothing to send them on. What leaves in one step is
-    sent inside ``together``."""
+    it is told: copies of old ones or padding; None where there is nothing to send them on."""
 
     def __init__(
         self,
         clock: Clock,
         estimator: BandwidthEstimator,
         filler: Callable[[int], Leaving | None] = lambda size: None,
-        together: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
-        self._clock, self._estimator, self._filler, self._together = clock, estimator, filler, together
+        self._clock, self._estimator, self._filler = clock, estimator, filler
         self._repairs: deque[Leaving] = deque()
         self._pictures: deque[Leaving] = deque()
         self._waiting = 0
@@ -75,7 +72,7 @@ class Pacer:
 
     def send_now(self, packet: RtpPacket, leave: Leave) -> None:
         """Sound: it leaves at once, and pictures after it wait the longer."""
-        leave(packet, None)
+        leave((packet,), None)
         self._credit -= len(packet.payload) + _HEADERS
 
     def send(self, packets: Sequence[RtpPacket], leave: Leave) -> None:
@@ -103,11 +100,12 @@ class Pacer:
         return found
 
     def _put(self, queue: deque[Leaving], packets: Sequence[RtpPacket], leave: Leave) -> None:
-        for packet in packets:
-            item = Leaving(packet, leave)
-            queue.append(item)
-            self._waiting += item.size
-        if self._timer is None and packets:
+        if not packets:
+            return
+        item = Leaving(packets, leave)
+        queue.append(item)
+        self._waiting += item.size
+        if self._timer is None:
             self._step()
 
     def drop(self, leave: Leave) -> None:
@@ -135,11 +133,10 @@ class Pacer:
         if self._probe is None:
             due = self._estimator.probe_due(now_ns)
             self._probe = _Burst(due, now_ns) if due is not None else None
-        with self._together():
-            if self._probe is not None:
-                self._send_probe(self._probe, now_ns)
-            else:
-                self._send_pictures(now_ns)
+        if self._probe is not None:
+            self._send_probe(self._probe, now_ns)
+        else:
+            self._send_pictures(now_ns)
         if self._waiting or self._probe is not None:
             self._timer = self._clock.call_later(_STEP_S, self._step)
 
@@ -164,29 +161,42 @@ class Pacer:
 
     def _send_pictures(self, now_ns: int) -> None:
         self._refill(now_ns)
-        while self._waiting and (self._credit > 0 or len(self._pictures) > PACKETS_MAX):
-            self._credit -= self._pop(None)
+        while self._waiting and (self._credit > 0 or self._is_overfull):
+            self._credit -= self._send_next(None, self._credit)
 
-    def _pop(self, probe: int | None) -> int:
+    @property
+    def _is_overfull(self) -> bool:
+        return sum(len(item.packets) for item in self._pictures) > PACKETS_MAX
+
+    def _send_next(self, probe: int | None, least: float) -> int:
+        """What comes next leaves: one packet, and more of the same until ``least`` bytes have; how many that are."""
         queue = self._repairs or self._pictures
-        item = queue.popleft()
-        size = item.size
+        packets, leave = queue.popleft()
+        size = count = 0
+        for packet in packets:
+            size += len(packet.payload) + packet.padding + _HEADERS
+            count += 1
+            if size >= least:
+                break
+        if count < len(packets):
+            queue.appendleft(Leaving(packets[count:], leave))
+            packets = packets[:count]
         self._waiting = self._waiting - size if self._repairs or self._pictures else 0
-        item.leave(item.packet, probe)
+        leave(packets, probe)
         return size
 
     def _send_probe(self, burst: _Burst, now_ns: int) -> None:
         number = burst.probe.number
         while not burst.is_over and burst.allows(now_ns):
             if self._waiting and burst.packets:
-                burst.add(self._pop(number))
+                burst.add(self._send_next(number, 1))
                 continue
             # A small one goes first: its arrival is where the measuring begins.
             filler = self._filler(burst.size_wanted if burst.packets else 1)
             if filler is None:
                 burst.give_up()
                 break
-            filler.leave(filler.packet, number)
+            filler.leave(filler.packets, number)
             burst.add(filler.size)
         if burst.is_over:
             self._probe = None

@@ -6,6 +6,7 @@ the forwarding path. Neither raises anything but `ValueError`, whatever the byte
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from struct import Struct
 
 from attrs import define, field
@@ -15,6 +16,8 @@ _BLOCK = Struct("!HH")
 _PADDING = (b"", b"\0", b"\0\0", b"\0\0\0")
 _ONE_BYTE_PROFILE = 0xBEDE
 _TWO_BYTE_PROFILE = 0x1000
+#: Where the first extension's value stands in a block of each form.
+_ONE_BYTE_AT, _TWO_BYTE_AT = 5, 6
 
 Buffer = bytes | bytearray | memoryview
 
@@ -51,13 +54,30 @@ def parse(data: Buffer) -> RtpPacket:
 
 def serialise(packet: RtpPacket) -> bytes:
     """The bytes of ``packet``. Extensions go out in the one-byte form, or the two-byte form where one does not fit."""
-    first = 0x80 | (0x20 if packet.padding else 0) | (0x10 if packet.extensions else 0)
+    return _joined(packet, extension_block(packet.extensions) if packet.extensions else b"")
+
+
+def numbered(packets: Sequence[RtpPacket], key: int, first: int) -> Iterator[bytes]:
+    """The bytes of each, with a number of 16 bits as the extension ``key``: ``first``, and one more for each packet.
+    The block of extensions is made once for packets that share theirs."""
+    shared: dict[int, bytes] | None = None
+    before = after = b""
+    for number, packet in enumerate(packets, first):
+        if packet.extensions is not shared:
+            shared = packet.extensions
+            block = extension_block({key: b"\0\0", **shared})
+            at = _ONE_BYTE_AT if block[0] == _ONE_BYTE_PROFILE >> 8 else _TWO_BYTE_AT
+            before, after = block[:at], block[at + 2 :]
+        yield _joined(packet, before + (number & 0xFFFF).to_bytes(2, "big") + after)
+
+
+def _joined(packet: RtpPacket, block: bytes) -> bytes:
+    first = 0x80 | (0x20 if packet.padding else 0) | (0x10 if block else 0)
     second = packet.payload_type | (0x80 if packet.marker else 0)
     head = _HEADER.pack(first, second, packet.sequence, packet.timestamp, packet.ssrc)
-    tail = bytes(packet.padding - 1) + bytes([packet.padding]) if packet.padding else b""
-    if not packet.extensions:
-        return head + packet.payload + tail
-    return head + extension_block(packet.extensions) + packet.payload + tail
+    if not packet.padding:
+        return head + block + packet.payload
+    return head + block + packet.payload + bytes(packet.padding - 1) + bytes([packet.padding])
 
 
 def extension_block(extensions: dict[int, bytes]) -> bytes:

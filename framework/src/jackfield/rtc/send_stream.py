@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from attrs import evolve, frozen
@@ -46,8 +46,10 @@ class SendParameters:
 class PacketSink(Protocol):
     """Where packets go: numbered transport-wide where that was agreed on, encrypted, sent."""
 
-    def send_packet(self, packet: RtpPacket, transport_cc_extension: int | None, probe: int | None = None) -> bool:
-        """Sends, as part of a probe where it has a number; False when there is no path."""
+    def send_packets(
+        self, packets: Sequence[RtpPacket], transport_cc_extension: int | None, probe: int | None = None
+    ) -> int:
+        """Sends, in order, as part of a probe where it has a number; how many of them, 0 when there is no path."""
 
 
 class SendStream:
@@ -105,8 +107,7 @@ class SendStream:
         if not packets:
             return
         now_ns = self._clock.now_ns()
-        for packet in packets:
-            self._history.add(packet, now_ns)
+        self._history.add(packets, now_ns)
         self._frames += 1
         self._keyframes += frame.keyframe
         self._rate.add(now_ns)
@@ -121,13 +122,15 @@ class SendStream:
         extensions = self._extensions
         if level_dbov is not None and parameters.level_extension is not None:
             extensions = extensions | {parameters.level_extension: bytes([0x80 | min(max(level_dbov, 0), 127)])}
-        packets = []
-        for data in self._packetizer.packetize(frame) if frame.data else ():
-            body = data if red is None else self._redundancy.write(payload_type, data, stamp)
-            packets.append(
-                RtpPacket(red or payload_type, self._sequence, timestamp, self.ssrc, body, False, extensions)
-            )
-            self._sequence = (self._sequence + 1) & 0xFFFF
+        payloads = self._packetizer.packetize(frame) if frame.data else []
+        if red is not None:
+            payloads = [self._redundancy.write(payload_type, data, stamp) for data in payloads]
+        payload_type, ssrc = red or payload_type, self.ssrc
+        packets = [
+            RtpPacket(payload_type, sequence & 0xFFFF, timestamp, ssrc, data, False, extensions)
+            for sequence, data in enumerate(payloads, self._sequence)
+        ]
+        self._sequence = (self._sequence + len(packets)) & 0xFFFF
         if packets and self._kind == "video":
             packets[-1].marker = True
         if parameters.descriptor_extension is not None:
@@ -138,16 +141,19 @@ class SendStream:
         for packet, descriptor in zip(packets, self._descriptors.describe(frame, len(packets)), strict=True):
             packet.extensions = packet.extensions | {extension: descriptor}
 
-    def _leave(self, packet: RtpPacket, probe: int | None) -> None:
+    def _leave(self, packets: Sequence[RtpPacket], probe: int | None) -> None:
         parameters = self.parameters
-        if parameters is not None and self._sink.send_packet(packet, parameters.transport_cc_extension, probe):
-            self._packets += 1
-            self._octets += len(packet.payload)
-            self._bytes.add(self._clock.now_ns(), len(packet.payload))
+        if parameters is None:
+            return
+        count = self._sink.send_packets(packets, parameters.transport_cc_extension, probe)
+        octets = sum([len(packet.payload) for packet in packets[:count]])
+        self._packets += count
+        self._octets += octets
+        self._bytes.add(self._clock.now_ns(), octets)
 
-    def _leave_again(self, packet: RtpPacket, probe: int | None) -> None:
+    def _leave_again(self, packets: Sequence[RtpPacket], probe: int | None) -> None:
         if self.parameters is not None:
-            self._sink.send_packet(packet, self.parameters.transport_cc_extension, probe)
+            self._sink.send_packets(packets, self.parameters.transport_cc_extension, probe)
 
     def nacked(self, lost: tuple[int, ...]) -> None:
         """Packets are asked for again: they go over the retransmission source where there is one."""
@@ -194,7 +200,7 @@ class SendStream:
         else:
             packet = self._wrapped(evolve(newest, payload=b"", marker=False), parameters.rtx_payload_type)
             packet.payload, packet.padding = b"", max(size, 1)
-        return Leaving(packet, self._leave_again)
+        return Leaving((packet,), self._leave_again)
 
     def keyframe_requested(self, *, full: bool = False) -> None:
         """The other end asks for a keyframe; ``full``: by a Full Intra Request (RFC 5104)."""

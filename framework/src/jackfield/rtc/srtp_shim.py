@@ -56,6 +56,8 @@ class Memory:
 
 #: Seals the RTP packet of ``size`` bytes at ``offset``; its sealed size. `pylibsrtp.Error` when it cannot be.
 Seal = Callable[[Memory, int, int], int]
+#: The sealed packet; `pylibsrtp.Error` or `ValueError` when it cannot be.
+Protect = Callable[[bytes], bytes]
 #: The packet in a sealed one; `pylibsrtp.Error` or `ValueError` when it does not hold.
 Open = Callable[[bytes], bytes]
 
@@ -83,6 +85,35 @@ def sealer(session: pylibsrtp.Session) -> Seal:
         return sealed
 
     return seal
+
+
+def protector(session: pylibsrtp.Session) -> Protect:
+    """Seals copies of packets with this session, which stays alive as long as what is returned. For one thread."""
+    if not IN_PLACE:
+        return session.protect
+    length = _FFI.new("int *")
+    space = _FFI.new("char[]", _PACKET_MAX + TRAILER_MAX)
+    buffer = _FFI.buffer(space)
+
+    def protect(
+        packet: bytes,
+        *,
+        _protect: Any = _LIB.srtp_protect,
+        _srtp: Any = session._srtp[0],
+        _owner: pylibsrtp.Session = session,
+    ) -> bytes:
+        size = len(packet)
+        if size > _PACKET_MAX:
+            raise ValueError(f"an RTP packet of {size} bytes; {_PACKET_MAX} at most")
+        buffer[0:size] = packet
+        length[0] = size
+        status = _protect(_srtp, space, length)
+        if status:
+            raise pylibsrtp.Error(pylibsrtp.ERRORS[status])
+        sealed: bytes = buffer[0 : length[0]]
+        return sealed
+
+    return protect
 
 
 def _copying_sealer(session: pylibsrtp.Session) -> Seal:

@@ -94,6 +94,22 @@ class Transport:
         """Encrypts and sends an RTP packet; False when it could not go."""
         return self._send(packet, self._dtls.protect)
 
+    def send_all_rtp(self, packets: Sequence[bytes]) -> int:
+        """Encrypts and sends RTP packets, in order; how many, which is all or those before the first that could not
+        go."""
+        if self.state != "connected":
+            return 0
+        sealed: list[bytes] = []
+        try:
+            for packet in packets:
+                sealed.append(self._dtls.protect(packet))
+        except SRTP_ERRORS as exc:
+            logger.info("a packet of %d bytes was not sent: %r", len(packets[len(sealed)]), exc)
+        self.link.send_all(sealed)
+        self.packets_sent += len(sealed)
+        self.bytes_sent += sum([len(data) for data in sealed])
+        return len(sealed)
+
     def send_rtcp(self, packet: bytes) -> bool:
         """Encrypts and sends a compound RTCP datagram; False when it could not go."""
         return self._send(packet, self._dtls.protect_rtcp)

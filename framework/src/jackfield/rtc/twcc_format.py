@@ -6,11 +6,14 @@ draft-holmer-rmcat-transport-wide-cc-extensions-01 section 3.1: a base sequence 
 
 from __future__ import annotations
 
+from struct import Struct
+
 from attrs import frozen
 
 _LOST, _SMALL, _LARGE = 0, 1, 2
 _REFERENCE_US = 64_000
 _DELTA_US = 250
+_LARGE_DELTA = Struct("!h")
 _RUN_MAX = 0x1FFF
 #: A few bytes can tell of 65 535 packets; whoever sends fast is told of less than this many in a second.
 TOLD_MAX = 8192
@@ -96,7 +99,7 @@ def _write_chunks(symbols: list[int]) -> bytes:
 
 
 def read(body: bytes) -> TransportFeedback:
-    """The feedback in a packet's body; `ValueError` or `IndexError` when it does not hold."""
+    """The feedback in a packet's body; `ValueError`, `IndexError` or `struct.error` when it does not hold."""
     if len(body) < 16:
         raise ValueError("transport feedback cut short")
     base = int.from_bytes(body[8:10], "big")
@@ -108,15 +111,16 @@ def read(body: bytes) -> TransportFeedback:
     if not symbols:
         raise ValueError("transport feedback about nothing")
     arrivals: list[tuple[int, int | None]] = []
-    for index, symbol in enumerate(symbols):
-        number = (base + index) & 0xFFFF
-        size = symbol if symbol in (_SMALL, _LARGE) else 0
-        if position + size > len(body):
-            raise ValueError("transport feedback deltas cut short")
-        if size:
-            ticks += int.from_bytes(body[position : position + size], "big", signed=symbol == _LARGE)
-            position += size
-        arrivals.append((number, ticks * _DELTA_US if size else None))
+    for number, symbol in enumerate(symbols, base):
+        if symbol == _SMALL:
+            ticks += body[position]
+        elif symbol == _LARGE:
+            ticks += _LARGE_DELTA.unpack_from(body, position)[0]
+        else:
+            arrivals.append((number & 0xFFFF, None))
+            continue
+        position += symbol  # which is the size of its delta, too
+        arrivals.append((number & 0xFFFF, ticks * _DELTA_US))
     sender, media = int.from_bytes(body[0:4], "big"), int.from_bytes(body[4:8], "big")
     return TransportFeedback(sender, media, body[15], tuple(arrivals))
 

@@ -60,7 +60,7 @@ class Handover(Generic[Item]):
 
 
 class Outlet(Generic[Item]):
-    """Carries items from a worker thread to ``handler`` on the event loop, in order.
+    """Carries items from a worker thread to ``handler`` on the event loop, in order. Made on the loop's thread.
 
     At most ``limit`` are on their way. Then `put` drops the oldest (``newest_wins``), or waits for room: a worker that
     waits takes nothing new, so that what it would have taken is dropped where dropping does no harm.
@@ -75,6 +75,7 @@ class Outlet(Generic[Item]):
         self._room = threading.Condition()
         self._scheduled = False
         self._closed = False
+        self._loop_thread = threading.get_ident()
 
     @property
     def full(self) -> bool:
@@ -91,8 +92,9 @@ class Outlet(Generic[Item]):
             self._items.append(item)
             wake, self._scheduled = not self._scheduled, True
         if wake:
-            try:
-                self._loop.call_soon_threadsafe(self._flush)
+            is_here = threading.get_ident() == self._loop_thread
+            try:  # on the loop's own thread it need not be woken, which takes three system calls
+                (self._loop.call_soon if is_here else self._loop.call_soon_threadsafe)(self._flush)
             except RuntimeError:  # the loop is closed: the process is ending
                 self.close()
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Sequence
 
 from aioice import stun
 
@@ -105,9 +104,10 @@ class LoadPath:
         except OSError:
             pass
 
-    def together(self) -> AbstractContextManager[object]:
-        """Each leaves at once."""
-        return nullcontext()
+    def send_all(self, datagrams: Sequence[bytes]) -> None:
+        """One by one."""
+        for data in datagrams:
+            self.send(data)
 
     async def close(self) -> None:
         """The socket is gone."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from jackfield.rtc.bandwidth import Probe
 from jackfield.rtc.congestion.aimd import DelayRate
 from jackfield.rtc.congestion.groups import PacketGroups
@@ -76,14 +78,16 @@ class GoogleCongestionControl:
         return self._delivered.bps()
 
     # --- sending ---------------------------------------------------------------------------------------------------
-    def sent(self, number: int, size: int, now_ns: int, probe: int | None = None) -> None:
-        """A packet with this transport-wide number (16 bits) left now, as part of a probe where it has a number."""
-        self._sent.add(number, size, now_ns, probe)
+    def sent(self, first: int, sizes: Sequence[int], now_ns: int, probe: int | None = None) -> None:
+        """Packets with the transport-wide numbers from ``first`` on (16 bits) left now, as part of a probe where it has
+        a number."""
+        self._sent.add(first, sizes, now_ns, probe)
         if self._unheard_ns is None:
             self._unheard_ns = now_ns
-        self._sending.add(now_ns // 1000, size)
+        self._sending.add(now_ns // 1000, sum(sizes))
         if probe is not None:
-            self._probing.sent(probe, size, now_ns)
+            for size in sizes:
+                self._probing.sent(probe, size, now_ns)
 
     def probe_due(self, now_ns: int) -> Probe | None:
         """A burst to send now; whoever gets one sends it, and says `probe_ended`."""

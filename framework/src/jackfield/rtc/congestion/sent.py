@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from jackfield.rtc.twcc_format import TransportFeedback
@@ -28,12 +29,13 @@ class SentPackets:
         self._sent: dict[int, tuple[int, int, int | None]] = {}
         self._doubted: dict[int, int] = {}
 
-    def add(self, number: int, size: int, now_ns: int, probe: int | None) -> None:
-        """A packet with this number (16 bits) left now."""
-        self._sent.pop(number, None)
-        self._sent[number] = (now_ns, size, probe)
-        if len(self._sent) > _KEPT_MAX:
-            del self._sent[next(iter(self._sent))]
+    def add(self, first: int, sizes: Sequence[int], now_ns: int, probe: int | None) -> None:
+        """Packets with the numbers from ``first`` on (16 bits) left now."""
+        sent = self._sent
+        for number, size in enumerate(sizes, first):
+            sent[number & 0xFFFF] = (now_ns, size, probe)
+        while len(sent) > _KEPT_MAX:
+            del sent[next(iter(sent))]
 
     def settle(self, report: TransportFeedback, now_ns: int) -> tuple[list[Arrived], int]:
         """Those that came, in the order they were sent, and how many are lost for good since the last call."""

@@ -82,8 +82,13 @@ class DelayTrend:
 
 def _slope(points: deque[tuple[float, float]]) -> float:
     """Of the least-squares line: ms of delay per ms."""
-    count = len(points)
-    mean_x = sum(x for x, _ in points) / count
-    mean_y = sum(y for _, y in points) / count
-    below = sum((x - mean_x) ** 2 for x, _ in points)
-    return sum((x - mean_x) * (y - mean_y) for x, y in points) / below if below else 0.0
+    count, (x_0, y_0) = len(points), points[0]
+    x_sum = y_sum = xx_sum = xy_sum = 0.0
+    for x, y in points:
+        x, y = x - x_0, y - y_0  # the sums stay small, however long it has run
+        x_sum += x
+        y_sum += y
+        xx_sum += x * x
+        xy_sum += x * y
+    below = count * xx_sum - x_sum * x_sum
+    return (count * xy_sum - x_sum * y_sum) / below if below else 0.0

@@ -56,15 +56,14 @@ class Packetizer:
         return payloads
 
     def _fragments(self, unit: bytes) -> list[bytes]:
-        indicator, kind, body = unit[0] & 0xE0 | _FU_A, unit[0] & 0x1F, unit[1:]
-        count = -(-len(body) // (self._max - 2))
-        size = -(-len(body) // count)
-        pieces = [body[at : at + size] for at in range(0, len(body), size)]
-        last = len(pieces) - 1
-        return [
-            bytes([indicator, kind | (0x80 if index == 0 else 0) | (0x40 if index == last else 0)]) + piece
-            for index, piece in enumerate(pieces)
-        ]
+        """Two at least: none may be both the first and the last (RFC 6184 section 5.8)."""
+        indicator, kind, octets = unit[0] & 0xE0 | _FU_A, unit[0] & 0x1F, len(unit) - 1
+        count = max(2, -(-octets // (self._max - 2)))
+        size = -(-octets // count)
+        first, middle, last = (bytes([indicator, kind | mark]) for mark in (0x80, 0, 0x40))
+        starts = range(1, len(unit), size)
+        inner = [middle + unit[at : at + size] for at in starts[1:-1]]
+        return [first + unit[1 : 1 + size], *inner, last + unit[starts[-1] :]]
 
 
 def _together(units: list[bytes]) -> bytes:

@@ -52,10 +52,11 @@ class Packetizer:
         return payloads
 
     def _fragments(self, unit: bytes) -> list[bytes]:
-        """Each has the unit's header, its type replaced, and a byte that says where it belongs (section 4.4.3)."""
+        """Each has the unit's header, its type replaced, and a byte that says where it belongs (section 4.4.3). Two at
+        least: none may be both the first and the last."""
         header = bytes([unit[0] & 0x81 | _FRAGMENT << 1, unit[1]])
         kind, body = nal_type(unit[0]), unit[2:]
-        count = -(-len(body) // (self._max - 3))
+        count = max(2, -(-len(body) // (self._max - 3)))
         size = -(-len(body) // count)
         pieces = [body[at : at + size] for at in range(0, len(body), size)]
         last = len(pieces) - 1

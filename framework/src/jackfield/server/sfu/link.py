@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from jackfield.rtc.link import ignore
@@ -85,9 +84,10 @@ class IceLiteLink:
         except OSError:
             self.datagrams_unsent += 1
 
-    def together(self) -> AbstractContextManager[object]:
-        """Each leaves at once: what a peer is sent in numbers goes by the outbox."""
-        return nullcontext()
+    def send_all(self, datagrams: Sequence[bytes]) -> None:
+        """One by one: what a peer is sent in numbers goes by the outbox."""
+        for data in datagrams:
+            self.send(data)
 
     async def close(self) -> None:
         """The sockets forget this peer; they are shared and stay open."""
