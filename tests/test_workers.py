@@ -21,6 +21,7 @@ from jackfield import Calls, CallSession, Place, tokens
 from jackfield.plugins import Plugins
 from jackfield.server.app import Server
 from jackfield.server.workers import WorkersMedia
+from jackfield.session.connection import Connection
 from tests.lab import web
 from tests.lab.meeting import KEY, QUIET, SECRET, heard, names
 from tests.test_reconnect_calls import SMALL, Watch
@@ -101,6 +102,33 @@ async def test_calls_on_two_workers_and_the_end_of_one(phones: Phones, spread: S
     assert first["reason"] == "server"
     for look in (*looks["one"], *looks["two"]):
         look.end()
+
+
+async def test_a_join_outlives_the_worker_that_dies_under_it(
+    phones: Phones, spread: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It dies as the first track is announced: she is in the call all the same, and what she publishes is seen."""
+    media, announced = spread._media, asyncio.Event()
+    assert isinstance(media, WorkersMedia)
+    bob = await phones.join("bob", "one", QUIET)
+    add_track = Connection.add_track
+
+    async def dying(self: Connection, *arguments: Any) -> Any:
+        if not announced.is_set():
+            announced.set()
+            victim = media._places.of("one")
+            assert victim is not None
+            os.kill(victim.running.pid, signal.SIGKILL)  # type: ignore[union-attr]
+            self.signal.send = lambda **said: None  # type: ignore[method-assign]
+        return await add_track(self, *arguments)
+
+    monkeypatch.setattr(Connection, "add_track", dying)
+    ada = await phones.join("ada", "one")
+    look = Watch(bob, "ada")
+    await look.more(10)
+    assert ada.is_active
+    assert [bool(each.sid) for each in ada.publications] == [True]
+    look.end()
 
 
 async def logged(server: Server) -> list[dict[str, Any]]:

@@ -976,9 +976,15 @@ async def test_v1_refuses_as_v0_does(path: str, url: str, session: aiohttp.Clien
     async with session.get(f"{url}{path}?access_token=bad") as response:
         assert response.status == 401
         assert response.headers["Access-Control-Allow-Origin"] == "*"
-    async with session.get(f"{url}/rtc/v1?access_token={token()}&join_request=!!!") as response:
+    async with session.get(f"{url}{path}?access_token={token()}&join_request=!!!") as response:
         assert response.status == 400
         assert "join_request" in await response.text()
+
+
+async def test_v1_validates_what_is_no_request_as_well(url: str, session: aiohttp.ClientSession) -> None:
+    """Who only asks whether the token holds sends no request along."""
+    async with session.get(f"{url}/rtc/v1/validate?access_token={token()}") as response:
+        assert (response.status, await response.text()) == (200, "success")
 
 
 async def test_v1_waits_only_so_long_for_an_offer(url: str, session: aiohttp.ClientSession, sfu: Sfu) -> None:

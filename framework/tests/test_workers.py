@@ -10,6 +10,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from jackfield.server.sfu.tally import Histogram
 from jackfield.server.workers import WorkersMedia, loads, wire, worker
 from jackfield.server.workers.signalling import WAIT_S
 from jackfield.testing.service import API_KEY, API_SECRET, settings
-from jackfield.values.errors import SettingsError
+from jackfield.values.errors import NetworkError, SettingsError
 
 LIMIT_S = 20.0
 pytestmark = pytest.mark.timeout(90)
@@ -430,6 +431,26 @@ async def test_a_worker_that_hangs_is_ended(spread: Site, monkeypatch: pytest.Mo
     pid = first.running.pid  # type: ignore[union-attr]
     os.kill(pid, signal.SIGSTOP)
     await until(lambda: first.running and first.running.pid != pid, "another in its place")
+
+
+async def test_who_asks_for_something_while_a_worker_hangs_hears_that(
+    spread: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not that they may not, as who is not in the session does."""
+    await spread.joined("ada")
+    media = spread.media
+    assert isinstance(media, WorkersMedia)
+    assert await media.mark("room", "ada", {"a": "b"})
+    assert not await media.mark("room", "eve", {"a": "b"})
+    assert not await media.mark("elsewhere", "ada", {"a": "b"})
+    victim = next(each for each in spread.workers if media._places.of("room") is each)
+    monkeypatch.setattr(victim, "ask", partial(victim.ask, limit_s=0.2))
+    os.kill(victim.running.pid, signal.SIGSTOP)  # type: ignore[union-attr]
+    try:
+        with pytest.raises(NetworkError, match="does not answer; try again"):
+            await media.mark("room", "ada", {"a": ""})
+    finally:
+        os.kill(victim.running.pid, signal.SIGCONT)  # type: ignore[union-attr]
 
 
 async def test_signals_for_every_process_end_no_worker(spread: Site) -> None:

@@ -47,6 +47,10 @@ INBOX_MAX = 1000
 RELIABLE, LOSSY = "_reliable", "_lossy"
 
 
+class JoinedAnew(NetworkError):
+    """Who we were is gone, with all that was published and asked for."""
+
+
 class Connection:
     """One joined connection. Everything runs on the event loop; set the callbacks, then `start`.
 
@@ -140,7 +144,7 @@ class Connection:
         """Everything is as after a join: nothing is published, nobody has been heard of; `begin_anew` reads on."""
         for _, answer in self._publishing.values():
             if not answer.done():
-                answer.set_exception(NetworkError("the call was joined anew while a track was being published"))
+                answer.set_exception(JoinedAnew("the call was joined anew while a track was being published"))
         self._publishing.clear()
         former = self.publisher, self.subscriber
         self._replace(signal)
@@ -199,14 +203,14 @@ class Connection:
     async def add_track(
         self, request: AddTrackRequest, kind: signalling.Kind, codec: str, layers: Sequence[Layer] = (Layer(),)
     ) -> tuple[TrackInfo, RtpSender]:
-        """Publishes: the server knows the track and has been offered it. `NotAllowed` when it does not take it."""
+        """Publishes: the server knows the track and has been offered it. `NotAllowed` when it does not take it,
+        `JoinedAnew` where all that is published has to be published again."""
         answer: asyncio.Future[TrackInfo] = asyncio.get_running_loop().create_future()
         self._publishing[request.cid] = request, answer
         self.signal.send(add_track=request)
         sender = self._sender(request, kind, codec, layers) if self._fast else None
         try:
-            async with asyncio.timeout(ANSWER_TIMEOUT_S):
-                info = await answer
+            info = await self._taken(answer)
         except BaseException as exc:
             if sender is not None:
                 self.remove_track(sender)
@@ -214,8 +218,19 @@ class Connection:
                 raise NetworkError(f"the server did not take the track {request.name!r} in time") from exc
             raise
         finally:
-            self._publishing.pop(request.cid, None)
+            if self._publishing.get(request.cid, (None, None))[1] is answer:  # it may be announced anew already
+                del self._publishing[request.cid]
         return info, sender or self._sender(request, kind, codec, layers)
+
+    async def _taken(self, answer: asyncio.Future[TrackInfo]) -> TrackInfo:
+        """`TimeoutError` where the server has had its time for it; while it cannot be heard it has not."""
+        while True:
+            try:
+                async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                    return await asyncio.shield(answer)
+            except TimeoutError:
+                if self.signal.is_open or self.over:
+                    raise
 
     def _sender(
         self, request: AddTrackRequest, kind: signalling.Kind, codec: str, layers: Sequence[Layer]

@@ -15,7 +15,7 @@ from jackfield.media.far_end import FarEnd
 from jackfield.plugins import Plugins
 from jackfield.roles import BACKGROUND, Backdrop, Control, HasControls
 from jackfield.rtc import codecs, signalling
-from jackfield.session.connection import Connection
+from jackfield.session.connection import Connection, JoinedAnew
 from jackfield.session.encryption import CallEncryption
 from jackfield.session.explaining import Wish, none_opened, passed_through, unless_refused
 from jackfield.session.feed import Feed
@@ -170,7 +170,10 @@ class OwnMedia:
         if self._enabled is not None and publication.codec not in self._enabled:
             await publication.supply.choose_again(self._codecs(publication))
         publication.seal = self.encryption.sealer() if self.encryption is not None else None
-        await publication.announce(self._connection)
+        try:
+            await publication.announce(self._connection)
+        except JoinedAnew:
+            return  # as `joined_anew` announces all there is
         self.shown.begin(publication)
         self._explain(publication)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Final, Protocol
 
 import attrs
@@ -31,7 +32,8 @@ class Sessions(Protocol):
     """What recording needs of whoever holds the sessions."""
 
     async def mark(self, session_id: str, uid: str, attributes: Mapping[str, str]) -> bool:
-        """Everybody sees these attributes on them; "" takes one away. False: they are not in the session."""
+        """Everybody sees these attributes on them; "" takes one away. False: they are not in the session.
+        `NetworkError` where that cannot be told."""
 
     async def remove(self, session_id: str, uid: str) -> None:
         """They are in the session no more, if they were."""
@@ -160,7 +162,8 @@ class Recordings:
         running.recording = await self._note(recording, reason)
         self._tell(running.recording)
         await self._sessions.remove(recording.session_id, recording.id)  # who was killed took no leave
-        await self._sessions.mark(recording.session_id, recording.started_by, {MARK: ""})
+        with suppress(NetworkError):
+            await self._sessions.mark(recording.session_id, recording.started_by, {MARK: ""})
 
     def _tell(self, recording: Recording) -> None:
         times = recording.started_at, recording.ended_at, recording.reason

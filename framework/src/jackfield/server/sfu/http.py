@@ -110,6 +110,7 @@ class Signalling:
     async def _validate(self, request: web.Request) -> web.Response:
         try:
             self._admit(request)
+            self._wishes(request)
         except Refused as refusal:
             return refused(request, refusal)
         return web.Response(text="success", headers=CORS)

@@ -26,6 +26,7 @@ from jackfield.server.workers.running import ANSWER_S, NotStarted
 from jackfield.server.workers.service import HandedService
 from jackfield.server.workers.signalling import HandedSignalling
 from jackfield.server.workers.worker import Worker
+from jackfield.values.errors import NetworkError
 
 #: The address of a Unix socket may have about a hundred characters.
 _PATH_MAX: Final = 100
@@ -79,10 +80,15 @@ class WorkersMedia:
         self._told.listen(listener)
 
     async def mark(self, room: str, identity: str, attributes: Mapping[str, str]) -> bool:
-        """Everybody sees these attributes on that participant. False: they are not there."""
+        """Everybody sees these attributes on that participant. False: they are not there. `NetworkError` where nobody
+        says so."""
         worker = self._places.of(room)
-        words = {"room": room, "identity": identity, "attributes": dict(attributes)}
-        return worker is not None and bool(await worker.ask("mark", words))
+        if worker is None:
+            return False
+        said = await worker.ask("mark", {"room": room, "identity": identity, "attributes": dict(attributes)})
+        if said is None:
+            raise NetworkError("the part of this server that has the session does not answer; try again in a moment")
+        return bool(said)
 
     async def remove(self, room: str, identity: str) -> None:
         """They are out of the room, if they were in it."""
