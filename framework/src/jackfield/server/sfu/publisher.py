@@ -179,10 +179,13 @@ class PublisherConnection(Connection):
             self._allow(most_bps if self._estimate is None else min(most_bps, self._estimate.bitrate_bps))
 
     # --- feedback ---
-    def feed_back(self) -> None:
-        """Arrivals and missing packets; called every 50 ms."""
+    def tell_arrivals(self) -> None:
+        """Which packets came, and when; called every 100 ms: each time costs the publisher as much as a picture."""
         for report in self._arrivals.feedback(self._feedback_ssrc, self._media_ssrc):
             self.transport.send_rtcp(rtcp.serialise(report))
+
+    def ask_again(self) -> None:
+        """For missing packets; called every 50 ms."""
         now_ns = self._clock.now_ns()
         for track in self.tracks.values():
             if track.is_video:

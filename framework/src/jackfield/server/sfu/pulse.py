@@ -15,9 +15,9 @@ from jackfield.server.sfu.rooms import Rooms
 
 logger = limited_logger(__name__)
 
-#: The period of feedback; the others are multiples of it.
+#: The period of asking for what is missing; the others are multiples of it.
 BEAT_S = 0.05
-_HEAR, _TEND, _REPORT, _RATE = 8, 10, 20, 60
+_TELL, _HEAR, _TEND, _REPORT, _RATE = 2, 8, 10, 20, 60
 
 
 class Pulse:
@@ -54,7 +54,9 @@ class Pulse:
         """One beat: fifty milliseconds have passed."""
         self._count += 1
         for participant in self._rooms.participants():
-            self._guard(participant, participant.publisher.feed_back)
+            self._guard(participant, participant.publisher.ask_again)
+            if self._count % _TELL == 0:
+                self._guard(participant, participant.publisher.tell_arrivals)
             if self._count % _TEND == 0:
                 self._guard(participant, participant.publisher.measure)
                 self._guard(participant, participant.subscriber.tend)
