@@ -21,9 +21,10 @@ from jackfield.media.encryption.frames import FrameSealer, Sealed, canonical, es
 from jackfield.media.encryption.keys import Key, KeyRing
 from jackfield.media.encryption.nonces import Nonces
 from jackfield.rtc import payload
-from jackfield.session import encryption, second_keyframe
+from jackfield.session import encryption
 from jackfield.session.encryption import CallEncryption
 from jackfield.session.second_keyframe import SecondKeyframe
+from jackfield.testing.timers import ManualTimers
 from jackfield.values.errors import EncryptionError
 from jackfield.values.media import EncodedFrame
 
@@ -378,25 +379,27 @@ async def test_the_servers_own_frames_are_left_out() -> None:
     assert frames.CODECS == ("VP8", "H264", "VP9", "opus")
 
 
-async def test_who_asks_for_a_keyframe_gets_another_one_and_not_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_asks_for_a_keyframe_gets_another_one_and_not_too_many() -> None:
     """The layer that was asked for at once, every layer a while later, however often it was asked for meanwhile."""
-    monkeypatch.setattr(second_keyframe, "SETTLED_S", 0.02)
-    monkeypatch.setattr(second_keyframe, "REST_S", 3600.0)
     forced: list[str] = []
-    second = SecondKeyframe(forced.append)
+    clock = ManualTimers()
+    second = SecondKeyframe(forced.append, clock)
     second.asked("h")
+    clock.advance(2.0)
     second.asked("q")
     assert forced == ["h", "q"]
-    async with asyncio.timeout(LIMIT_S):
-        while len(forced) < 3:
-            await asyncio.sleep(0.01)
+    clock.advance(0.5)
     assert forced == ["h", "q", ""]
     second.asked("f")
-    await asyncio.sleep(0.1)
+    clock.advance(9.9)
     assert forced == ["h", "q", "", "f"], "not again so soon"
+    clock.advance(0.1)
+    assert forced == ["h", "q", "", "f", ""]
+    second.asked("h")
     second.end()
+    clock.advance(60)
     second.asked("q")
-    assert forced[-1] == "q"
+    assert forced == ["h", "q", "", "f", "", "h", "q"]
     assert second._timer is None, "a track that is over needs no other one"
 
 

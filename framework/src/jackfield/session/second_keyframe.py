@@ -8,8 +8,9 @@ and every picture from there on builds on that. Through LiveKit this was so in 2
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
+
+from jackfield.media.clock import Clock, LoopClock, Timer
 
 #: By then who asked can decrypt; and so long there is no other one.
 SETTLED_S, REST_S = 2.5, 10.0
@@ -18,23 +19,22 @@ SETTLED_S, REST_S = 2.5, 10.0
 class SecondKeyframe:
     """Before ``force``, which gets a layer's rid ("": every layer's). Used on the event loop."""
 
-    def __init__(self, force: Callable[[str], None]) -> None:
-        self._force = force
-        self._timer: asyncio.TimerHandle | None = None
-        self._not_before = 0.0
+    def __init__(self, force: Callable[[str], None], clock: Clock | None = None) -> None:
+        self._force, self._clock = force, clock or LoopClock()
+        self._timer: Timer | None = None
+        self._not_before_ns = 0
         self._has_ended = False
 
     def asked(self, rid: str) -> None:
         """Somebody needs a keyframe: now, and once more."""
         self._force(rid)
-        loop = asyncio.get_running_loop()
         if self._timer is None and not self._has_ended:
-            due = max(loop.time() + SETTLED_S, self._not_before)
-            self._timer = loop.call_at(due, self._again)
+            wait_s = max(SETTLED_S, (self._not_before_ns - self._clock.now_ns()) / 1e9)
+            self._timer = self._clock.call_later(wait_s, self._again)
 
     def _again(self) -> None:
         self._timer = None
-        self._not_before = asyncio.get_running_loop().time() + REST_S
+        self._not_before_ns = self._clock.now_ns() + round(REST_S * 1e9)
         self._force("")
 
     def end(self) -> None:
