@@ -287,6 +287,16 @@ def test_one_that_always_fails_is_given_up() -> None:
     assert "given up: it ended with status 1; it said: no light; mend it" in error.message
 
 
+def test_time_in_which_it_gives_something_is_no_failing() -> None:
+    """It ends every three fifths of a second, with pictures till then: of a second without any, little has passed."""
+    sink = FakeSink()
+    patience = Patience(first_s=3.0, back_off_s=0.01, most_s=0.01, steady_s=60.0, give_up_s=3.0)
+    with running(greys("if number >= 30: break"), patience) as capture:
+        capture.start(sink)
+        media = sink.wait(240, 30.0)
+    assert (len(media) >= 240, sink.errors) == (True, [])
+
+
 def test_one_that_is_given_up_before_it_is_started_is_told_of_then() -> None:
     """It was `ready`, and failed for good before `start`: the sink that comes hears of it, once; a stopped one not."""
     heard: list[CallError] = []

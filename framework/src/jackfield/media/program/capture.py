@@ -47,7 +47,7 @@ class Patience:
     most_s: float = 8.0
     #: A run that gave media for so long makes up for all the failures before it.
     steady_s: float = 10.0
-    #: It is given up once it has failed for so long with nothing in between.
+    #: It is given up once it has given nothing for so long since it first failed.
     give_up_s: float = 3.0
 
 
@@ -162,24 +162,29 @@ class ProgramCapture:
 
     def _run_again_and_again(self) -> None:
         patience, pause_s = self._patience, self._patience.back_off_s
-        failing_since: float | None = None
+        nothing_s: float | None = None
         while not self._stopping.is_set():
+            began = time.monotonic()
             ending = self._one_run()
             if self._stopping.is_set():
                 return
             if self._again.is_set():
                 self._again.clear()
                 continue
-            if failing_since is None or self._media_at_ns - self._media_from_ns >= patience.steady_s * 1e9:
-                pause_s, failing_since = patience.back_off_s, time.monotonic()
+            media_s = (self._media_at_ns - self._media_from_ns) / 1e9
+            if nothing_s is None or media_s >= patience.steady_s:
+                pause_s, nothing_s = patience.back_off_s, 0.0
+            else:
+                nothing_s += time.monotonic() - began - media_s
             if ending.error is not None or not self._begun:
                 self._fail(ending.error or DeviceGone(f"{self.what} gives nothing: {ending.found}; {self._fix}"))
                 return
-            if time.monotonic() + pause_s - failing_since > patience.give_up_s:
+            if nothing_s + pause_s > patience.give_up_s:
                 self._fail(DeviceGone(f"{self.what} is given up: {ending.found}; {self._fix}"))
                 return
             logger.warning("%s: %s; it is started again in %g s", self.what, ending.found, pause_s)
             self._pause(pause_s)
+            nothing_s += pause_s
             pause_s = min(2 * pause_s, patience.most_s)
 
     def _fail(self, error: CallError) -> None:
