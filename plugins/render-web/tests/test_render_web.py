@@ -396,6 +396,29 @@ async def test_a_wish_that_cannot_be_carried_out_is_logged_and_costs_no_other_pa
     await other.close()
 
 
+@pytest.mark.parametrize("fails", ["looking", "writing"])
+async def test_a_fault_in_what_a_page_is_told_ends_its_connection(
+    fails: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It can be looked again at once, in place of a page that never changes any more."""
+    call = FakeCall()
+    async with shown(call) as (renderer, page):
+        await page.enter()
+        await until(lambda: page.state)
+        with monkeypatch.context() as patch:
+            if fails == "looking":
+                patch.setattr("jackfield_render_web.viewer.state_of", lambda _: {"an odd thing"})
+            else:
+                patch.setattr(Viewer, "_write_next", broken)
+                call.join("ada")
+            await until(lambda: page.socket.closed)
+        assert "a page is let go of after a fault of ours" in caplog.text
+        again = Page(renderer.view)
+        await again.enter()
+        await until(lambda: again.state)
+        await again.close()
+
+
 async def test_a_connection_that_breaks_off_is_not_told(caplog: pytest.LogCaptureFixture) -> None:
     """Browsers break off all day: no traceback, and no line."""
     async with shown(FakeCall()) as (_, page):
