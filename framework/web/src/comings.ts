@@ -23,7 +23,7 @@ export class Comings {
   }
 
   went(id: string, name: string): void {
-    this.here.delete(id);
+    if (!this.here.delete(id)) return; // they came and went unseen
     if (!this.isInterrupted) this.tell('departed', name);
     else if (!this.fresh.delete(id)) this.missed.set(id, name);
   }

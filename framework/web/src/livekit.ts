@@ -184,8 +184,11 @@ class LiveKitCall implements Call {
   /** From now on others come and go before the person's eyes; those who were here first were not seen joining. */
   begin(): void {
     this.startedAt = Date.now();
-    this.room.on(RoomEvent.ParticipantConnected, (participant) => this.comings.came(participant.identity, nameOf(participant)));
-    this.room.on(RoomEvent.ParticipantDisconnected, (participant) => this.comings.went(participant.identity, nameOf(participant)));
+    const { remoteParticipants } = this.room;
+    for (const identity of remoteParticipants.keys()) this.comings.isHere(identity);
+    // What was kept back is told late: whoever has gone meanwhile has not come, and whoever is back has not gone.
+    this.room.on(RoomEvent.ParticipantConnected, (participant) => remoteParticipants.has(participant.identity) && this.comings.came(participant.identity, nameOf(participant)));
+    this.room.on(RoomEvent.ParticipantDisconnected, (participant) => !remoteParticipants.has(participant.identity) && this.comings.went(participant.identity, nameOf(participant)));
     // Before livekit-client itself hears of it, and forgets who was here.
     this.room.engine.prependListener('restarting', () => this.become('reconnecting'));
     this.room.engine.on('remoteMute', (sid, isMuted) => isMuted && this.turnedOff(sid));
