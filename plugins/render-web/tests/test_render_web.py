@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import socket
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import aiohttp
+import av
 import pytest
 from jackfield_render_web.options import Options
 from jackfield_render_web.plugin import plugin
@@ -236,6 +239,36 @@ async def test_what_changes_is_told_and_what_is_asked_is_done() -> None:
         await until(lambda: page.state["layout"] == "SPOTLIGHT")
         assert (await page.asks("press", "bell"))["error"]["code"] == "VALIDATION_ERROR"
         assert (await page.asks("chat"))["error"]["code"] == "VALIDATION_ERROR"
+
+
+async def test_what_is_behind_us_is_chosen_on_the_page(tmp_path: Path) -> None:
+    """A blur, a picture that it sends, or nothing; not where no plugin can; what is no picture changes nothing."""
+    call = FakeCall()
+    with av.open(str(tmp_path / "blue.png"), "w", format="image2", options={"update": "1"}) as file:
+        stream = file.add_stream("png", width=320, height=180, pix_fmt="rgb24")
+        file.mux([*stream.encode(samples.picture(0).reformatted("rgb24").picture), *stream.encode(None)])
+    octets = base64.b64encode((tmp_path / "blue.png").read_bytes()).decode()
+    async with shown(call) as (_, page):
+        await page.enter()
+        await until(lambda: page.state.get("background") == {"kind": "none"})
+        for level in (0.7, 1):
+            assert "error" not in await page.asks("blur", level)
+            await until(lambda level=level: page.state["background"] == {"kind": "blur", "level": level})
+        for wrong in ("", "no base64", base64.b64encode(b"no picture").decode()):
+            assert (await page.asks("picture", wrong))["error"] == {
+                "code": "VALIDATION_ERROR",
+                "message": "that is no picture that can be read: choose a JPEG, PNG or WebP",
+            }
+        assert page.state["background"]["kind"] == "blur"
+        assert "error" not in await page.asks("picture", octets)
+        await until(lambda: page.state["background"] == {"kind": "image"})
+        assert call.background
+        assert call.background.picture
+        assert call.background.picture.width == 320
+        await page.asks("as it is")
+        await until(lambda: page.state["background"] == {"kind": "none"})
+        call.can_set_background = False
+        await until(lambda: page.state["background"] is None)
 
 
 async def test_the_page_hears_why_it_is_over_and_what_is_left_out() -> None:
