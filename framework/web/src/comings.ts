@@ -1,7 +1,7 @@
 /** Who came and who went, told as it was seen: whoever is still there after an interruption has done neither. */
 
 /** Whoever was here before an interruption is waited for so long after it: they may be on their way back, too. */
-const GRACE_MS = 5_000;
+export const GRACE_MS = 5_000;
 
 export class Comings {
   private isInterrupted = false;

@@ -43,6 +43,8 @@ export interface Happening {
   readonly ring?: Ring;
   readonly uid?: string;
   readonly busy?: boolean;
+  /** Of `audio_muted` and `video_paused`: whether a moderator did it. */
+  readonly byModerator?: boolean;
   preventDefault(): void;
 }
 
@@ -156,7 +158,7 @@ async function drawn(here: Service, token: string, settings: CallSettings, conta
   };
   const view = new CallView(place, call, { title: settings.title || sessionId, settings, chosen, ...inviteLink });
   active = { sessionId, call, view };
-  const differences = new Differences(call);
+  const differences = new Differences(call, tell);
   call.listen((event) => heard(event, differences, place));
   tell({ name: 'session_joined' });
   if (call.state === 'over') return heard({ kind: 'over', reason: 'network' }, differences, place); // it ended as it began
@@ -166,9 +168,10 @@ async function drawn(here: Service, token: string, settings: CallSettings, conta
 }
 
 function heard(event: CallEvent, differences: Differences, place: HTMLElement): void {
-  for (const happened of differences.next()) tell(happened);
+  differences.look(event.kind === 'turnedOff' ? event.what : undefined);
   if (event.kind === 'chat') tell({ name: 'chat_message', message: event.message });
   if (event.kind !== 'over' || !active) return;
+  differences.close();
   active.view.close();
   active = null;
   place.remove();
