@@ -117,6 +117,8 @@ class CallSession(Moderating, Served, Sharing, Background, Transcribing, Meeting
         self._left: asyncio.Future[LeaveReason] = asyncio.get_running_loop().create_future()
         self._ending: asyncio.Task[None] | None = None
         self.left_because: LeaveReason | None = None
+        #: What is known beside, in words; may be empty.
+        self.left_with = ""
         self._joined, self.joined_at = False, time.time()
 
     # --- beginning
@@ -141,7 +143,7 @@ class CallSession(Moderating, Served, Sharing, Background, Transcribing, Meeting
         self._idle.set_alone(not self.participants)
         early.pass_on()
         if self.left_because is not None:
-            raise sent_away(self.left_because, "")
+            raise sent_away(self.left_because, self.left_with)
         async with asyncio.TaskGroup() as jobs:
             jobs.create_task(self._own.connect(connection))
             jobs.create_task(self._outputs.open(container))
@@ -397,7 +399,7 @@ class CallSession(Moderating, Served, Sharing, Background, Transcribing, Meeting
 
     def _end(self, reason: LeaveReason, message: str) -> asyncio.Task[None]:
         if self._ending is None:
-            self.left_because = reason
+            self.left_because, self.left_with = reason, message
             self._ending = asyncio.create_task(self._finish(reason, message), name=f"leave {self.session_id}")
         return self._ending
 
