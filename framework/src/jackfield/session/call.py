@@ -68,6 +68,9 @@ class CallSession(Moderating, Served, Sharing, Background, Transcribing, Meeting
     ``joined_at`` is when, in Unix time.
     """
 
+    #: What is known beside why it is over, in words; may be empty.
+    left_with = ""
+
     def __init__(
         self,
         connection: Connection,
@@ -117,8 +120,6 @@ class CallSession(Moderating, Served, Sharing, Background, Transcribing, Meeting
         self._left: asyncio.Future[LeaveReason] = asyncio.get_running_loop().create_future()
         self._ending: asyncio.Task[None] | None = None
         self.left_because: LeaveReason | None = None
-        #: What is known beside, in words; may be empty.
-        self.left_with = ""
         self._joined, self.joined_at = False, time.time()
 
     # --- beginning
