@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from aiohttp import web
 from playwright.async_api import Page, expect
 
 from jackfield import Calls, CallSession, Place
 from jackfield.plugins import Config, load
+from jackfield.values.media import VideoFrame
 from tests.lab.browser import Chromium
 from tests.lab.meeting import until
 from tests.lab.web import KEY, SECRET, button, flaws, serious, serving, tile, watch_picture
+from tests.test_page_background import Pixels, blue, is_blue
 
 pytestmark = pytest.mark.needs("chromium")
 SMALL = {"video": {"width": 320, "height": 180, "fps": 15}, "speaker": "none"}
@@ -23,9 +27,9 @@ SMALL = {"video": {"width": 320, "height": 180, "fps": 15}, "speaker": "none"}
 
 @asynccontextmanager
 async def together(
-    *uids: str, config: Config | None = None, **settings: Any
+    *uids: str, config: Config | None = None, screen: Mapping[str, Any] | None = None, **settings: Any
 ) -> AsyncIterator[tuple[Sequence[CallSession], str]]:
-    """These in one session, the first with a screen; and the server's address."""
+    """These in one session, the first with a screen and settings of its own; and the server's address."""
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(serving(drain_s=0.1))
         sessions = []
@@ -34,7 +38,7 @@ async def together(
             calls = Calls(place, config=config, plugins=load(config or Config()), remember=False)
             await stack.enter_async_context(calls)
             await calls.login(uid)
-            quiet = SMALL | {"camera": "none", "microphone": "none"} | (settings if index else {})
+            quiet = SMALL | {"camera": "none", "microphone": "none"} | (settings if index else dict(screen or {}))
             shown = {"renderers": ["render-web"], "hide_chat_button": False} if index == 0 else {}
             sessions.append(await calls.join_session(session_id="s", settings=quiet | shown))
         await until(lambda: all(len(each.participants) == len(uids) - 1 for each in sessions), "everybody")
@@ -133,6 +137,44 @@ async def test_the_page_and_the_program_look_at_the_same(chromium: Chromium) -> 
         ada.disable_picture_in_picture_layout()
         await expect(page.locator(".jf-controls")).to_be_visible()
         assert serious(chromium.errors) == []
+
+
+async def test_what_is_behind_the_camera_is_chosen_in_the_settings(chromium: Chromium, tmp_path: Path) -> None:
+    """Blurred, a picture of the person's own, as it is: in the camera that others get; the page shows what a program
+    chose."""
+    settings: Any = {"camera": "synthetic:card-front", "video": SMALL["video"]}
+    async with together("ada", "bob", screen=settings) as ((ada, bob), _):
+        page = await looking(chromium, ada)
+        await button(page, "More").click()
+        await page.get_by_role("menuitem", name="Settings").click()
+        behind = page.get_by_role("dialog").get_by_label("Background")
+        await expect(behind).to_have_value("none")
+        await behind.select_option("Blurred")
+        await until(lambda: ada.background is not None and ada.background.blur == 0.7, "the blur")
+        async with page.expect_file_chooser() as asked:
+            await behind.select_option("A picture…")
+        await (await asked.value).set_files(blue(tmp_path / "blue.png"))
+        await sees(bob, "ada", is_blue)
+        await expect(behind).to_have_value("image")
+        await expect(page.get_by_role("dialog").get_by_role("status")).to_be_hidden()
+        assert await flaws(page) == []
+        await behind.select_option("As it is")
+        await sees(bob, "ada", lambda pixels: not is_blue(pixels))
+        await ada.set_background_blur(0.3)
+        await expect(behind).to_have_value("0.2")  # the nearest of those that are offered
+        await page.get_by_role("button", name="Close settings").click()
+        await button(page, "Choose camera").click()
+        await expect(page.get_by_role("menuitemradio", name="A little blurred", checked=True)).to_be_visible()
+        assert serious(chromium.errors) == []
+
+
+async def sees(session: CallSession, uid: str, holds: Callable[[Pixels], bool]) -> None:
+    """Until a picture of theirs is so."""
+    async with asyncio.timeout(30):
+        async for frame in session.participants[uid].video.frames():
+            assert isinstance(frame, VideoFrame)
+            if holds(frame.reformatted("rgb24", 320, 180).picture.to_ndarray().astype(np.int16)):
+                return
 
 
 async def test_a_page_of_another_site_holds_it_in_a_frame(chromium: Chromium) -> None:

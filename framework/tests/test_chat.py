@@ -103,6 +103,24 @@ def test_of_two_who_write_down_the_same_person_the_first_is_shown() -> None:
     assert not told("buy", cleo)
 
 
+def test_who_writes_nothing_holds_nobody_off_and_shows_nothing() -> None:
+    """Empty lines and the same line again are no words; an empty one takes back what its sender wrote before."""
+    words, now = Words(), [0.0]
+    words.captions._makers = Makers(lambda: now[0])
+    cleo, eve = words.call.join("cleo"), words.call.join("eve")
+    words.captions.tell(Transcription("1", words.ada, " ", False), eve)
+    assert (words.captions.lines, words.told) == ((), [])
+    words.captions.tell(Transcription("1", words.ada, "hello", True), cleo)
+    assert [line.text for line in words.captions.lines] == ["hello"], "nobody had begun before"
+    for now[0] in (9.0, 18.0):
+        words.captions.tell(Transcription("1", words.ada, "hello", True), cleo)
+    words.captions.tell(Transcription("1", words.ada, "goodbye", True), eve)
+    assert words.captions.lines[-1].text == "goodbye", "saying the same again is resting"
+    words.captions.tell(Transcription("1", words.ada, "", True), eve)
+    assert [line.text for line in words.captions.lines] == ["hello"]
+    assert words.told[-1].text == ""
+
+
 async def test_a_program_that_handles_the_chat_itself_gets_it() -> None:
     """Ours is left out meanwhile, and back afterwards."""
     words, taken = Words(), []

@@ -7,9 +7,11 @@ button before it acts and can keep it from acting; what has no button (pinning, 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
+    from jackfield.roles import Backdrop
     from jackfield.values.devices import Device, DeviceKind
     from jackfield.values.events import ChatMessage, LeaveReason, NetworkQuality, Transcription
     from jackfield.values.media import AudioBlock, EncodedFrame, VideoFrame
@@ -231,6 +233,23 @@ class RenderedCall(Protocol):
 
     async def set_audio_mode(self, mode: AudioMode | str) -> Device | None:
         """The best loudspeaker of this kind."""
+
+    @property
+    def can_set_background(self) -> bool:
+        """Whether what is behind us can be changed here."""
+
+    @property
+    def background(self) -> Backdrop | None:
+        """What is to be seen behind us; None for what is there."""
+
+    async def set_background_blur(self, level: float) -> None:
+        """A blur of this level from 0 to 1. A `CallError` says why it cannot be, and nothing is changed then."""
+
+    async def set_background_image(self, path: str | Path) -> None:
+        """The picture in this file. A `CallError` says why it cannot be, and nothing is changed then."""
+
+    async def clear_background(self) -> None:
+        """What is there."""
 
     async def mute_participant(self, participant: Any) -> None:
         """A moderator's: their microphone is off."""

@@ -18,6 +18,11 @@ export const BLURS = [
   { label: 'Blurred', level: 0.7 },
 ] as const;
 
+/** The level that is offered and is nearest to this one, which a program may have chosen. */
+export function nearest(level: number): number {
+  return BLURS.map((blur) => blur.level).reduce((best, each) => (Math.abs(each - level) < Math.abs(best - level) ? each : best));
+}
+
 /** The widest the blurred background is drawn: it is to be seen badly. */
 const BLURRED_WIDTH = 256;
 /** Ten megabytes may take that long. */

@@ -211,6 +211,7 @@ export class CallView {
     const { people, state, recording, captions } = this.call;
     this.stage.show(people);
     this.controls.show(this.unread);
+    this.devices.showBehind();
     if (this.side.shown === 'people') this.people.show();
     if (this.side.shown === 'chat') this.chat?.show();
     this.captions.show(captions?.lines ?? [], this.showsCaptions && captions !== undefined);

@@ -1,7 +1,7 @@
 /** Who came and who went, told as it was seen: whoever is still there after an interruption has done neither. */
 
 /** Whoever was here before an interruption is waited for so long after it: they may be on their way back, too. */
-const GRACE_MS = 5_000;
+export const GRACE_MS = 5_000;
 
 export class Comings {
   private isInterrupted = false;
@@ -23,7 +23,7 @@ export class Comings {
   }
 
   went(id: string, name: string): void {
-    this.here.delete(id);
+    if (!this.here.delete(id)) return; // they came and went unseen
     if (!this.isInterrupted) this.tell('departed', name);
     else if (!this.fresh.delete(id)) this.missed.set(id, name);
   }

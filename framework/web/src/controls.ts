@@ -1,6 +1,6 @@
 /** The buttons under a call. Each is told to the call before it acts, and may be kept from it. */
 
-import { BLURS } from './background';
+import { BLURS, nearest } from './background';
 import { confirm } from './confirm';
 import { el, setAttribute, setText } from './dom';
 import { icon, type IconName } from './icons';
@@ -241,7 +241,7 @@ export class Controls {
         title: 'Background',
         choices: [
           { label: 'As it is', isChosen: current.kind === 'none', choose: act(() => background.clear()) },
-          ...BLURS.map(({ label, level }) => ({ label, isChosen: current.kind === 'blur' && current.level === level, choose: act(() => background.blur(level)) })),
+          ...BLURS.map(({ label, level }) => ({ label, isChosen: current.kind === 'blur' && nearest(current.level) === level, choose: act(() => background.blur(level)) })),
           { label: 'A picture…', isChosen: current.kind === 'image', choose: picture },
         ],
       },

@@ -1,10 +1,13 @@
 /** What happened in a call, by the names that the Python framework has for it: told from how the call was and how it is. */
 
+import { GRACE_MS } from './comings';
 import type { Call, Person } from './values';
 
 export interface Happened {
   readonly name: string;
   readonly participant?: Person;
+  /** Of our own microphone and camera: whether somebody else turned it off. */
+  readonly byModerator?: boolean;
 }
 
 interface Seen {
@@ -20,19 +23,61 @@ interface Seen {
 /** Differences between one moment of a call and the next. */
 export class Differences {
   private before: Seen;
+  /** What a moderator turned off, where the call does not have it so yet. */
+  private readonly turnedOff = new Set<'microphone' | 'camera' | 'screen'>();
+  private settling: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(private readonly call: Call) {
+  constructor(
+    private readonly call: Call,
+    private readonly tell: (happened: Happened) => void,
+  ) {
     this.before = seen(call);
   }
 
-  /** What has changed since this was asked last. */
-  next(): readonly Happened[] {
-    const [before, now] = [this.before, seen(this.call)];
-    // What is gone meanwhile comes again, or is told of when it does not.
-    this.before = now.state === 'reconnecting' ? { ...before, state: now.state } : now;
-    if (now.state === 'reconnecting') return ofState(before, now);
-    return [...ofState(before, now), ...ofPeople(before, now), ...ofOwn(before, now), ...ofSpeaker(before, now)];
+  /** Tells what has changed since this was asked last; `turnedOff`: this is on its way out by a moderator's doing. */
+  look(turnedOff?: 'microphone' | 'camera' | 'screen'): void {
+    if (turnedOff) this.turnedOff.add(turnedOff);
+    const before = this.before;
+    const found = seen(this.call);
+    if (found.state === 'reconnecting') {
+      this.close();
+      this.before = { ...before, state: found.state };
+      return ofState(before, found).forEach(this.tell);
+    }
+    if (before.state === 'reconnecting') this.settling = setTimeout(() => this.settle(), GRACE_MS);
+    const now = this.settling === undefined ? found : withMissed(before, found);
+    this.before = now;
+    for (const each of [...ofState(before, now), ...ofPeople(before, now), ...this.ofOwn(before, now), ...ofSpeaker(before, now)]) this.tell(each);
   }
+
+  close(): void {
+    clearTimeout(this.settling);
+    this.settling = undefined;
+  }
+
+  /** What was gone with the connection has come again, or does not. */
+  private settle(): void {
+    this.settling = undefined;
+    this.look();
+  }
+
+  private ofOwn(before: Seen, now: Seen): Happened[] {
+    return ofOwn(before, now).map((each) => {
+      const what = each.name === 'audio_muted' ? 'microphone' : each.name === 'video_paused' ? 'camera' : null;
+      return what ? { ...each, byModerator: this.turnedOff.delete(what) } : each;
+    });
+  }
+}
+
+/** People, sound and pictures come again one by one after an interruption: what is missing is there until it has had its time. */
+function withMissed(before: Seen, now: Seen): Seen {
+  const people = new Map(now.people);
+  for (const [id, was] of before.people) {
+    const is = people.get(id);
+    const missed = is ? was.pictures.filter(({ source }) => !has(source)(is)) : [];
+    people.set(id, is ? { ...is, isMuted: is.isMuted && was.isMuted, pictures: [...is.pictures, ...missed] } : was);
+  }
+  return { ...now, people };
 }
 
 function seen(call: Call): Seen {

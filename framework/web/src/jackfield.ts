@@ -9,7 +9,9 @@ import callStyle from './style/call.css?inline';
 import partsStyle from './style/parts.css?inline';
 import prejoinStyle from './style/prejoin.css?inline';
 import tokensStyle from './style/tokens.css?inline';
+import { asCallError, CallError, type Failure } from './call-error';
 import { CallView } from './callview';
+import { roleIn, roomIn } from './claims';
 import { Differences } from './happened';
 import { joinLiveKit } from './livekit';
 import { listDevices, openDevice, whyNoMedia } from './media';
@@ -19,20 +21,7 @@ import { Service, type LogIn } from './service';
 import { readSettings, type CallSettings } from './settings';
 import { Problem, type Button, type Call, type CallEvent, type LayoutName, type LocalMedia, type Person } from './values';
 
-export interface Failure {
-  readonly errorCode: string;
-  readonly errorDescription: string;
-}
-
-export class CallError extends Error implements Failure {
-  constructor(
-    readonly errorCode: string,
-    readonly errorDescription: string,
-  ) {
-    super(errorDescription);
-    this.name = 'CallError';
-  }
-}
+export { CallError, type Failure };
 
 /** What a listener gets. `preventDefault` keeps a button from what it does. */
 export interface Happening {
@@ -43,6 +32,8 @@ export interface Happening {
   readonly ring?: Ring;
   readonly uid?: string;
   readonly busy?: boolean;
+  /** Of `audio_muted` and `video_paused`: whether a moderator did it. */
+  readonly byModerator?: boolean;
   preventDefault(): void;
 }
 
@@ -156,7 +147,7 @@ async function drawn(here: Service, token: string, settings: CallSettings, conta
   };
   const view = new CallView(place, call, { title: settings.title || sessionId, settings, chosen, ...inviteLink });
   active = { sessionId, call, view };
-  const differences = new Differences(call);
+  const differences = new Differences(call, tell);
   call.listen((event) => heard(event, differences, place));
   tell({ name: 'session_joined' });
   if (call.state === 'over') return heard({ kind: 'over', reason: 'network' }, differences, place); // it ended as it began
@@ -166,9 +157,10 @@ async function drawn(here: Service, token: string, settings: CallSettings, conta
 }
 
 function heard(event: CallEvent, differences: Differences, place: HTMLElement): void {
-  for (const happened of differences.next()) tell(happened);
+  differences.look(event.kind === 'turnedOff' ? event.what : undefined);
   if (event.kind === 'chat') tell({ name: 'chat_message', message: event.message });
   if (event.kind !== 'over' || !active) return;
+  differences.close();
   active.view.close();
   active = null;
   place.remove();
@@ -377,30 +369,4 @@ async function told<T>(action: () => Promise<T>): Promise<T> {
 function refused(error: unknown): Awaited<ReturnType<typeof joinSession>> {
   const { errorCode, errorDescription } = asCallError(error);
   return { data: undefined, error: { errorCode, errorDescription } };
-}
-
-function asCallError(error: unknown): CallError {
-  if (error instanceof CallError) return error;
-  if (error instanceof Problem) return new CallError(error.code, error.message);
-  return new CallError('ERROR_INTERNAL', error instanceof Error ? error.message : String(error));
-}
-
-/** A claim of a token, which the server alone verifies. */
-function claims(token: string): Record<string, unknown> {
-  try {
-    const part = (token.split('.')[1] ?? '').replace(/-/g, '+').replace(/_/g, '/');
-    return JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(part), (letter) => letter.codePointAt(0) ?? 0))) as Record<string, unknown>;
-  } catch {
-    throw new CallError('ERROR_CALL_TOKEN', 'This is no call token: generateToken makes one.');
-  }
-}
-
-function roleIn(token: string): string {
-  const grants = claims(token)['video'] as Record<string, unknown> | undefined;
-  return grants?.['roomAdmin'] === true ? 'moderator' : 'participant';
-}
-
-function roomIn(token: string): string {
-  const grants = claims(token)['video'] as Record<string, unknown> | undefined;
-  return typeof grants?.['room'] === 'string' ? grants['room'] : '';
 }

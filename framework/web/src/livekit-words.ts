@@ -73,12 +73,12 @@ export class LiveKitCaptions implements Captions {
     const speaker = this.speaker(attributes['lk.transcribed_track_id']) ?? this.room.remoteParticipants.get(identity);
     const name = nameOf(speaker, identity);
     const whose = speaker?.identity ?? identity;
-    if (!this.makers.takes(whose, identity)) return;
     let text = '';
     try {
       for await (const piece of reader) {
-        if (!this.makers.takes(whose, identity)) break;
         text = (text + piece).slice(-LINE);
+        if (!text.trim()) continue; // who writes nothing holds nobody off
+        if (!this.makers.takes(whose, identity)) return;
         this.tell({ id, name, text, isFinal: false });
       }
     } catch {
@@ -93,8 +93,11 @@ export class LiveKitCaptions implements Captions {
   }
 
   private tell(line: Caption): void {
+    const others = this.lines.filter(({ id }) => id !== line.id);
+    const isEmpty = !line.text.trim(); // it takes back what was
+    if (isEmpty && others.length === this.lines.length) return;
     this.isOn = true;
-    this.lines = [...this.lines.filter((each) => each.id !== line.id), line].slice(-LINES);
+    this.lines = isEmpty ? others : [...others, line].slice(-LINES);
     this.changed();
   }
 }

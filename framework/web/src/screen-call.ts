@@ -1,9 +1,10 @@
 /** A `Call` that a Python session holds: told of over a local WebSocket, acted on through it. */
 
+import { octetsOf } from './picture-octets';
 import { ScreenPicture } from './screen-pictures';
 import type { Wish } from './callview';
 import type { Part } from './settings';
-import { Problem, type Button, type Call, type CallEvent, type CallState, type Caption, type ChatMessage, type Device, type DeviceKind, type LayoutName, type LeaveReason, type Moderator, type Person, type Picture } from './values';
+import { Problem, type Background, type Behind, type Button, type Call, type CallEvent, type CallState, type Caption, type ChatMessage, type Device, type DeviceKind, type LayoutName, type LeaveReason, type Moderator, type Person, type Picture } from './values';
 
 interface ToldPicture {
   readonly id: string;
@@ -34,6 +35,8 @@ export interface Told {
   readonly hidden: readonly Part[];
   readonly current: Readonly<Record<DeviceKind, string>>;
   readonly captions: readonly Caption[];
+  /** Null where it cannot be changed. */
+  readonly background: { readonly kind: 'none' | 'image' } | { readonly kind: 'blur'; readonly level: number } | null;
 }
 
 interface Said {
@@ -149,6 +152,17 @@ export class ScreenCall implements Call {
 
   get captions(): NonNullable<Call['captions']> {
     return { isOn: this.told.captions.length > 0, lines: this.told.captions };
+  }
+
+  get background(): Background | undefined {
+    const { background } = this.told;
+    if (!background) return undefined;
+    return {
+      current: background.kind === 'image' ? { kind: 'image', image: null } : (background as Behind),
+      blur: (level) => this.ask('blur', level),
+      image: async (address) => this.ask('picture', await octetsOf(address)),
+      clear: () => this.ask('as it is'),
+    };
   }
 
   get moderator(): Moderator | undefined {

@@ -1,6 +1,6 @@
 /** Devices, tried out before they are used: pickers, a look at oneself, how loud the microphone is, a tone to hear. */
 
-import { BLURS, Treated } from './background';
+import { BLURS, nearest, Treated } from './background';
 import { el, freshId, setText } from './dom';
 import { icon } from './icons';
 import { openDevice } from './media';
@@ -26,6 +26,7 @@ export class SettingsDialog {
   private readonly behind = el('select', { id: freshId('background'), class: 'jf-select', onchange: () => this.chooseBehind() });
   private tracks: MediaStreamTrack[] = [];
   private treated: Treated | null = null;
+  private isChanging = false;
 
   constructor(
     private readonly call: Call,
@@ -82,10 +83,11 @@ export class SettingsDialog {
     return el('div', { class: 'jf-field' }, el('label', { for: this.behind.id }, 'Background'), this.behind);
   }
 
-  /** What holds, whatever was chosen and then not taken. */
-  private showBehind(): void {
+  /** What holds, whatever was chosen and then not taken, and whoever chose it. */
+  showBehind(): void {
+    if (this.isChanging) return;
     const current = this.call.background?.current;
-    if (current) this.behind.value = current.kind === 'blur' ? String(current.level) : current.kind;
+    if (current) this.behind.value = current.kind === 'blur' ? String(nearest(current.level)) : current.kind;
   }
 
   private chooseBehind(): void {
@@ -100,11 +102,13 @@ export class SettingsDialog {
 
   private async become(act: () => Promise<void>): Promise<void> {
     this.tell('');
+    this.isChanging = true;
     try {
       await act();
     } catch (error) {
       this.tell(sentence(error));
     }
+    this.isChanging = false;
     this.showBehind();
     if (this.hasDevices && this.element.open) await this.tryOut('camera');
   }
@@ -141,7 +145,7 @@ export class SettingsDialog {
     this.treated?.close();
     this.treated = null;
     const wish = this.call.background?.current;
-    if (wish === undefined || wish.kind === 'none') return void (this.video.srcObject = new MediaStream([track]));
+    if (wish === undefined || wish.kind === 'none' || (wish.kind === 'image' && !wish.image)) return void (this.video.srcObject = new MediaStream([track]));
     const treated = await Treated.of(track, wish, (error) => this.tell(sentence(error)));
     if (!this.element.open || track.readyState === 'ended') return treated.close();
     this.treated = treated;

@@ -118,9 +118,12 @@ export interface Captions {
   stop?(): Promise<void>;
 }
 
+/** The picture is not to be had where another machine shows it. */
+export type Behind = BackgroundWish | { readonly kind: 'image'; readonly image: null } | { readonly kind: 'none' };
+
 /** What is behind the person in their own picture. */
 export interface Background {
-  readonly current: BackgroundWish | { readonly kind: 'none' };
+  readonly current: Behind;
   /** From 0, a little, to 1. */
   blur(level: number): Promise<void>;
   image(address: string): Promise<void>;

@@ -20,6 +20,7 @@ test('who comes and goes is told at once', () => {
 });
 
 test('who is there without a word has neither left nor come, whatever is told later', () => {
+  comings.isHere('a');
   comings.interrupted();
   comings.went('a', 'Ada');
   comings.back();
@@ -33,6 +34,8 @@ test('who is there without a word has neither left nor come, whatever is told la
 });
 
 test('who is lost sight of while the call reconnects, and is there afterwards, has neither left nor come', () => {
+  comings.isHere('a');
+  comings.isHere('b');
   comings.interrupted();
   comings.went('a', 'Ada');
   comings.went('b', 'Bob');
@@ -44,6 +47,7 @@ test('who is lost sight of while the call reconnects, and is there afterwards, h
 });
 
 test('who really came or went meanwhile is told once the call is back', () => {
+  comings.isHere('a');
   comings.interrupted();
   comings.went('a', 'Ada');
   comings.came('c', 'Cleo');
@@ -54,4 +58,9 @@ test('who really came or went meanwhile is told once the call is back', () => {
   expect(told).toEqual(['Cleo joined']);
   vi.runAllTimers();
   expect(told).toEqual(['Cleo joined', 'Ada departed']);
+});
+
+test('who came and went unseen is not told of as gone', () => {
+  comings.went('x', 'Xenia');
+  expect(told).toEqual([]);
 });

@@ -66,11 +66,46 @@ test('sound that is told of twice is played once', () => {
   expect(sound.attach).toHaveBeenCalledTimes(1);
 });
 
+test('what livekit-client kept back and tells late makes nobody come or go', () => {
+  const told: string[] = [];
+  call.listen((event) => (event.kind === 'joined' || event.kind === 'departed') && told.push(`${event.name} ${event.kind}`));
+  const dan = { identity: 'dan', name: 'Dan' };
+  room.emit(RoomEvent.ParticipantConnected, dan);
+  room.emit(RoomEvent.ParticipantDisconnected, dan);
+  expect(told).toEqual([]); // he had come and gone before that was told
+  room.remoteParticipants.set('dan', dan);
+  room.emit(RoomEvent.ParticipantConnected, dan);
+  room.emit(RoomEvent.ParticipantDisconnected, dan);
+  expect(told).toEqual(['Dan joined']); // he was back before it was told that he had gone
+  room.remoteParticipants.delete('dan');
+  room.emit(RoomEvent.ParticipantDisconnected, dan);
+  expect(told).toEqual(['Dan joined', 'Dan departed']);
+});
+
+const reader = (id: string, pieces: AsyncIterable<string>): object => ({ info: { id, attributes: { 'lk.transcribed_track_id': 'TR_ada' } }, [Symbol.asyncIterator]: () => pieces[Symbol.asyncIterator]() });
+async function* saying(...pieces: string[]): AsyncGenerator<string> {
+  yield* pieces;
+}
+
+test('a caption without words holds nobody off, and leaves no empty line', async () => {
+  room.remoteParticipants.set('ada', { identity: 'ada', name: 'Ada', trackPublications: new Map([['TR_ada', {}]]) });
+  const reads = room.streams.get('lk.transcription');
+  reads?.(reader('1', saying()), { identity: 'eve' });
+  reads?.(reader('2', saying(' ')), { identity: 'eve' });
+  await new Promise((done) => setTimeout(done, 5));
+  expect(call.captions?.isOn).toBe(false);
+  reads?.(reader('3', saying('hello')), { identity: 'bot' });
+  await vi.waitFor(() => expect(call.captions?.lines.map(({ text }) => text)).toEqual(['hello']));
+  reads?.(reader('4', saying('', 'hallo')), { identity: 'eve' });
+  await new Promise((done) => setTimeout(done, 5));
+  expect(call.captions?.lines.map(({ text }) => text)).toEqual(['hello']);
+  reads?.(reader('3', saying()), { identity: 'bot' });
+  await vi.waitFor(() => expect(call.captions?.lines).toEqual([]));
+});
+
 test('a caption that another one takes the place of goes no further', async () => {
   const spoken = new Map([['TR_ada', {}]]);
   room.remoteParticipants.set('ada', { identity: 'ada', name: 'Ada', trackPublications: spoken });
-  const attributes = { 'lk.transcribed_track_id': 'TR_ada' };
-  const reader = (id: string, pieces: AsyncIterable<string>): object => ({ info: { id, attributes }, [Symbol.asyncIterator]: () => pieces[Symbol.asyncIterator]() });
   const waits: (() => void)[] = [];
   const theirs = async function* (): AsyncGenerator<string> {
     yield 'hello ';

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import socket
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import aiohttp
+import av
 import pytest
 from jackfield_render_web.options import Options
 from jackfield_render_web.plugin import plugin
@@ -238,6 +241,36 @@ async def test_what_changes_is_told_and_what_is_asked_is_done() -> None:
         assert (await page.asks("chat"))["error"]["code"] == "VALIDATION_ERROR"
 
 
+async def test_what_is_behind_us_is_chosen_on_the_page(tmp_path: Path) -> None:
+    """A blur, a picture that it sends, or nothing; not where no plugin can; what is no picture changes nothing."""
+    call = FakeCall()
+    with av.open(str(tmp_path / "blue.png"), "w", format="image2", options={"update": "1"}) as file:
+        stream = file.add_stream("png", width=320, height=180, pix_fmt="rgb24")
+        file.mux([*stream.encode(samples.picture(0).reformatted("rgb24").picture), *stream.encode(None)])
+    octets = base64.b64encode((tmp_path / "blue.png").read_bytes()).decode()
+    async with shown(call) as (_, page):
+        await page.enter()
+        await until(lambda: page.state.get("background") == {"kind": "none"})
+        for level in (0.7, 1):
+            assert "error" not in await page.asks("blur", level)
+            await until(lambda level=level: page.state["background"] == {"kind": "blur", "level": level})
+        for wrong in ("", "no base64", base64.b64encode(b"no picture").decode()):
+            assert (await page.asks("picture", wrong))["error"] == {
+                "code": "VALIDATION_ERROR",
+                "message": "that is no picture that can be read: choose a JPEG, PNG or WebP",
+            }
+        assert page.state["background"]["kind"] == "blur"
+        assert "error" not in await page.asks("picture", octets)
+        await until(lambda: page.state["background"] == {"kind": "image"})
+        assert call.background
+        assert call.background.picture
+        assert call.background.picture.width == 320
+        await page.asks("as it is")
+        await until(lambda: page.state["background"] == {"kind": "none"})
+        call.can_set_background = False
+        await until(lambda: page.state["background"] is None)
+
+
 async def test_the_page_hears_why_it_is_over_and_what_is_left_out() -> None:
     """Who was removed did not leave; what the settings hide is told by the page's own names."""
     call = FakeCall(settings=SessionSettings(hide_chat_button=False, hide_raise_hand_button=True))
@@ -394,6 +427,29 @@ async def test_a_wish_that_cannot_be_carried_out_is_logged_and_costs_no_other_pa
         assert "LookupError: an odd wish" in caplog.text
         assert (await other.asks("press", "toggle_audio"))["done"]
     await other.close()
+
+
+@pytest.mark.parametrize("fails", ["looking", "writing"])
+async def test_a_fault_in_what_a_page_is_told_ends_its_connection(
+    fails: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It can be looked again at once, in place of a page that never changes any more."""
+    call = FakeCall()
+    async with shown(call) as (renderer, page):
+        await page.enter()
+        await until(lambda: page.state)
+        with monkeypatch.context() as patch:
+            if fails == "looking":
+                patch.setattr("jackfield_render_web.viewer.state_of", lambda _: {"an odd thing"})
+            else:
+                patch.setattr(Viewer, "_write_next", broken)
+                call.join("ada")
+            await until(lambda: page.socket.closed)
+        assert "a page is let go of after a fault of ours" in caplog.text
+        again = Page(renderer.view)
+        await again.enter()
+        await until(lambda: again.state)
+        await again.close()
 
 
 async def test_a_connection_that_breaks_off_is_not_told(caplog: pytest.LogCaptureFixture) -> None:

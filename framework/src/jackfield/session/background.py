@@ -39,6 +39,11 @@ class Background:
         offers = self._plugins.offers("register_processors")
         return any(offer.thing.kind == "video" and BACKGROUND in offer.thing.does for offer in offers)
 
+    @property
+    def background(self) -> Backdrop | None:
+        """What was asked for last to be seen behind us: a blur or a picture; None for what is there."""
+        return self._own.backdrop
+
     async def set_background_blur(self, level: float) -> None:
         """What is behind us is blurred, by ``level`` from 0 to 1; 0 shows it as it is.
 

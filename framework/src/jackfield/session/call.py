@@ -68,6 +68,9 @@ class CallSession(Moderating, Served, Sharing, Background, Transcribing, Meeting
     ``joined_at`` is when, in Unix time.
     """
 
+    #: What is known beside why it is over, in words; may be empty.
+    left_with = ""
+
     def __init__(
         self,
         connection: Connection,
@@ -141,7 +144,7 @@ class CallSession(Moderating, Served, Sharing, Background, Transcribing, Meeting
         self._idle.set_alone(not self.participants)
         early.pass_on()
         if self.left_because is not None:
-            raise sent_away(self.left_because, "")
+            raise sent_away(self.left_because, self.left_with)
         async with asyncio.TaskGroup() as jobs:
             jobs.create_task(self._own.connect(connection))
             jobs.create_task(self._outputs.open(container))
@@ -397,7 +400,7 @@ class CallSession(Moderating, Served, Sharing, Background, Transcribing, Meeting
 
     def _end(self, reason: LeaveReason, message: str) -> asyncio.Task[None]:
         if self._ending is None:
-            self.left_because = reason
+            self.left_because, self.left_with = reason, message
             self._ending = asyncio.create_task(self._finish(reason, message), name=f"leave {self.session_id}")
         return self._ending
 

@@ -135,12 +135,16 @@ class Captions:
         return next((person for person in everyone if track and track in person.track_infos), sender)
 
     def tell(self, line: Transcription, sender: Participant | None = None) -> None:
-        """It was said, as far as it goes."""
+        """It was said, as far as it goes; nothing to read takes back what was, and holds nobody off."""
         maker = sender.uid if sender is not None else ""
         key = maker, line.id
-        if not self._makers.takes(line.participant.uid if line.participant else maker, maker):
-            return
         if self._lines.get(key) == line:
+            return
+        if not line.text.strip():
+            if self._lines.pop(key, None) is not None:
+                self._emit(line)
+            return
+        if not self._makers.takes(line.participant.uid if line.participant else maker, maker):
             return
         self._lines[key] = line
         self._lines.move_to_end(key)

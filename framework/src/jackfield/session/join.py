@@ -67,10 +67,10 @@ class Join:
         try:
             await session.begin(early, container)
         except BaseException as exc:
-            ended = session.left_because
+            ended, words = session.left_because, session.left_with
             await session.leave()
             if ended is not None and isinstance(exc, Exception):
-                raise sent_away(ended, "") from exc
+                raise sent_away(ended, words) from exc
             raise exc.exceptions[0] if isinstance(exc, BaseExceptionGroup) else exc from None
         return session
 

@@ -288,6 +288,11 @@ class OwnMedia:
         return self.settings.passthrough and not seen_anew and device.id not in self._unfit_devices
 
     # --- the background
+    @property
+    def backdrop(self) -> Backdrop | None:
+        """What is to be seen behind us; None for what is there."""
+        return self._backdrop
+
     async def set_backdrop(self, backdrop: Backdrop | None) -> None:
         """This is seen behind us, whatever is our camera from now on; None for what is there. A `CallError` says why it
         cannot be, and all stays as it was."""

@@ -37,11 +37,12 @@ class SentAway(NetworkError):
         self.reason = reason
 
 
-_ENDS = {
+_ENDS: dict[LeaveReason, str] = {
     "left": "this program left the session itself before it was in it",
     "ended": "the session was ended for everyone while you were joining it",
     "replaced": "the same person joined this session again while you were joining it, there or on another machine",
-    "server": "the server was shut down while you were joining; try again in a moment",
+    "server": "the server ended the call while you were joining; try again in a moment",
+    "idle": "nobody else came, and the idle timeouts were over while you were still joining: set longer ones",
 }
 
 
@@ -49,6 +50,6 @@ def sent_away(reason: LeaveReason, message: str) -> CallError:
     """The error of a join that the server ends with this before we are in the call."""
     if reason == "removed":
         return NotAllowed("a moderator removed you from the session while you were joining it")
-    return NetworkError(
-        _ENDS.get(reason) or f"the call ended while it was being joined: {message or reason}; join again"
-    )
+    how = f": {message}" if message else ""
+    lost = f"the connection was lost while you were joining{how}; look at the network, then join again"
+    return NetworkError(_ENDS.get(reason, lost))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from jackfield.media import still
+from jackfield.roles import Backdrop
 from jackfield.session.audio_mode import mode_of, speaker_for
 from jackfield.testing.fakes import FakeTrack
 from jackfield.values import events
@@ -30,6 +33,8 @@ class FakeOwnMedia:
     there: tuple[Device, ...] = DEVICES
     is_audio_muted = is_video_paused = False
     is_screen_sharing = False
+    can_set_background = True
+    background: Backdrop | None = None
     _used: dict[str, Device] | None = None
     _own: tuple[FakeTrack, ...] = ()
 
@@ -100,6 +105,18 @@ class FakeOwnMedia:
     def device(self, kind: DeviceKind) -> Device | None:
         """The one in use: the first, unless another one was taken."""
         return (self._used or {}).get(kind) or next(iter(self.devices(kind)), None)
+
+    async def set_background_blur(self, level: float) -> None:
+        """A blur is to be seen behind us."""
+        self.background = Backdrop(blur=level) if level else None
+
+    async def set_background_image(self, path: str | Path) -> None:
+        """The picture in this file is."""
+        self.background = Backdrop(picture=still.read(path, "background image"))
+
+    async def clear_background(self) -> None:
+        """What is there is."""
+        self.background = None
 
     async def set_camera(self, wish: Any) -> Device | None:
         """This camera."""

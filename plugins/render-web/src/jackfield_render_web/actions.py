@@ -8,10 +8,11 @@ from typing import Any
 from attrs import frozen
 
 from jackfield.roles import RenderedCall
+from jackfield_render_web.picture import set_picture
 
 #: The longest message of the chat that is taken from a page, in characters.
 CHAT_MAX = 100_000
-_WORDS: dict[type, str] = {str: "a text", bool: "true or false"}
+_WORDS: dict[type, str] = {str: "a text", bool: "true or false", float: "a number"}
 _KINDS = ("camera", "microphone", "speaker")
 
 
@@ -29,7 +30,7 @@ class Action:
         if len(values) != len(self.takes):
             raise ValueError(f"{self._taken()}; {len(values)} {'was' if len(values) == 1 else 'were'} given")
         for value, kind in zip(values, self.takes, strict=True):
-            if type(value) is not kind:
+            if type(value) is not kind and (kind, type(value)) != (float, int):
                 raise ValueError(f"{self._taken()}; {_named(value)} was given")
             if isinstance(value, str) and not _is_whole(value):
                 raise ValueError(f"{self._taken()}; what was given has half a character in it")
@@ -65,6 +66,9 @@ def actions(call: RenderedCall) -> dict[str, Action]:
         else:
             target.unpin_participant()
 
+    async def picture(octets: str) -> None:
+        await set_picture(call, octets)
+
     listed = (
         Action("press", target.press, (str,)),
         Action("devices", devices, (str,)),
@@ -75,6 +79,9 @@ def actions(call: RenderedCall) -> dict[str, Action]:
         Action("people", people, (bool,)),
         Action("pin", pin, (str,)),
         Action("read", _at_once(lambda: target.set_chat_button_unread_count(0))),
+        Action("blur", target.set_background_blur, (float,)),
+        Action("picture", picture, (str,)),
+        Action("as it is", target.clear_background),
         Action("mute", target.mute_participant, (str,)),
         Action("pause", target.pause_participant_video, (str,)),
         Action("remove", target.remove_participant, (str,)),
@@ -105,7 +112,7 @@ def _named(value: Any) -> str:
     """What a page gave, as its own language calls it."""
     if value is None:
         return "null"
-    kinds: dict[type, str] = {**_WORDS, int: "a number", float: "a number", list: "a list", dict: "an object"}
+    kinds: dict[type, str] = {**_WORDS, int: "a number", list: "a list", dict: "an object"}
     return kinds.get(type(value), "something else")
 
 

@@ -44,8 +44,19 @@ def state_of(call: RenderedCall) -> dict[str, Any]:
         "isSmall": call.is_picture_in_picture,
         "hidden": hidden_by(call.settings),
         "current": {kind: device.id if (device := call.device(kind)) else "" for kind in _KINDS},  # type: ignore[arg-type]
+        "background": _background(call),
         "captions": [_caption(line) for line in call.captions[-5:]],
     }
+
+
+def _background(call: RenderedCall) -> dict[str, Any] | None:
+    """What is to be seen behind us; None where that cannot be changed."""
+    if not call.can_set_background:
+        return None
+    chosen = call.background
+    if chosen is None:
+        return {"kind": "none"}
+    return {"kind": "image"} if chosen.picture else {"kind": "blur", "level": chosen.blur}
 
 
 def hidden_by(settings: SessionSettings) -> list[str]:

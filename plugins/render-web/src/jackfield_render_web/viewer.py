@@ -69,7 +69,7 @@ class Viewer:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def run(self) -> None:
-        """Until the page has gone, or the call has."""
+        """Until the page has gone, or the call has; a fault of ours ends it too: a page that stands still is worse."""
         tracks = ("track_subscribed", "track_unsubscribed", "own_track_started", "own_track_ended")
         unwatches = [self._call.on(name, lambda _: self._match()) for name in tracks]
         unwatches.append(self._call.on("chat_message", self._wrote))
@@ -79,7 +79,7 @@ class Viewer:
         self._say(chat=[message_of(each) for each in self._call.chat])
         reading = self._reading = asyncio.create_task(self._read())
         try:
-            await asyncio.wait([reading])
+            await asyncio.wait([reading, *jobs], return_when=asyncio.FIRST_COMPLETED)
         finally:
             for unwatch in unwatches:
                 unwatch()

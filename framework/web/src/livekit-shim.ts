@@ -1,4 +1,19 @@
+/**
+ * All that relies on how livekit-client is made inside, and not on what it documents: its engine, and what it keeps back. Read
+ * against 2.23; `test/livekit-shim.test.ts` says so when it moves.
+ */
+
 import { Track, type Room } from 'livekit-client';
+
+/** Calls back when a connection is about to be made anew, before the room itself hears of it and forgets who was here. */
+export function beforeRestarting(room: Room, act: () => void): void {
+  room.engine.prependListener('restarting', act);
+}
+
+/** Calls back with what the server turns off or on of ours, before the track is. */
+export function onRemoteMute(room: Room, act: (sid: string, isMuted: boolean) => void): void {
+  room.engine.on('remoteMute', act);
+}
 
 /** When it is looked for what livekit-client kept back, in milliseconds after it had come back. */
 const LOOKS_MS = [300, 1500, 4500];
