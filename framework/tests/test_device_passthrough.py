@@ -61,6 +61,26 @@ async def test_an_encoding_camera_that_is_pulled_is_covered_too() -> None:
         assert now.sender.what() == [b"camera", b"placeholder", b"camera"]
 
 
+async def test_a_picture_of_the_camera_before_turns_none_raw() -> None:
+    """It is on its way to the loop while another takes its place, which encodes by itself: that one is sent as it is.
+    One that gives raw pictures of its own is encoded."""
+    bench = Bench(REAR, SMART)
+    async with call(bench, camera=REAR.id) as now:
+        now.capture.give()
+        await now.sent(b"picture")
+        late = now.own.publications[0].supply._turned_raw
+        await now.own.set_device("camera", SMART.id)
+        await now.opened(2)
+        now.capture.give()
+        await now.sent(b"picture", b"camera")
+        late()
+        await asyncio.sleep(0.1)
+        assert now.own.publications[0].encoder == ""
+        now.capture.format = RAW
+        now.capture.give()
+        await now.until(lambda: now.own.publications[0].encoder)
+
+
 async def test_a_call_that_ends_while_an_encoder_is_given_back_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """The placeholder's, which is slow to close: when the call is over no thread of it is left."""
     closed: list[bool] = []

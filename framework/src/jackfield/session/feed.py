@@ -64,6 +64,11 @@ class Feed:
         """The codec that comes, where the source is already encoded."""
         return self.format.codec if isinstance(self.format, VideoFormat) else None
 
+    @property
+    def gives_raw(self) -> bool:
+        """Whether what came of it last was not encoded."""
+        return self._tap is not None and self._tap.gives_raw
+
     def turned_raw(self) -> None:
         """Its source gives raw pictures from now on, where it gave encoded ones."""
         if isinstance(self.format, VideoFormat):

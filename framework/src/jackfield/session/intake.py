@@ -111,10 +111,13 @@ class Tap:
     def __init__(self, intake: Intake, failed: Callable[[CallError], None]) -> None:
         self._intake: Intake | None = intake
         self._failed = failed
+        #: Whether what came last was not encoded.
+        self.gives_raw = False
 
     def deliver(self, media: Media) -> None:
         """One frame or block, on the capture's thread."""
         if self._intake is not None:
+            self.gives_raw = isinstance(media, VideoFrame | AudioBlock)
             self._intake.deliver(media)
 
     def fail(self, error: CallError) -> None:

@@ -298,8 +298,9 @@ class Supply:
             await self.route.leave_encoder()
 
     def _turned_raw(self) -> None:
-        """A source that encoded by itself gives raw pictures: one whose stream has changed to what nobody decodes."""
-        if self._feed.codec is not None and not self.ended:
+        """A source that encoded by itself gives raw pictures: one whose stream has changed to what nobody decodes. Not
+        one whose place it has taken, and of which a picture was still on its way."""
+        if self._feed.codec is not None and self._feed.gives_raw and not self.ended:
             logger.warning("%s gives raw pictures from now on: they are encoded here", self._what)
             self._feed.turned_raw()
             self._adapt_soon()
