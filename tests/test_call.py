@@ -431,3 +431,15 @@ async def test_what_cannot_be_sent_in_several_sizes_is_said(
     assert [record.getMessage() for record in caplog.records if "simulcast" in record.message] == [
         f"simulcast: camera is sent in one size: {said}"
     ]
+
+
+@pytest.mark.parametrize("place", ["embedded"], indirect=True)
+async def test_what_cannot_be_published_is_named(people: People) -> None:
+    """And what never was cannot be taken back."""
+    ada = await people.join("ada")
+    for what in (None, 5, b"camera"):
+        with pytest.raises(ValueError, match=f"can be published; this is {type(what).__name__}"):
+            await ada.publish(what)  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="what `publish` answered can be unpublished"):
+            await ada.unpublish(what)  # type: ignore[arg-type]
+    assert ada.publications == ()

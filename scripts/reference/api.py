@@ -17,7 +17,7 @@ from jackfield.session.messaging import Messaging
 from jackfield.session.moderating import Moderating
 from jackfield.session.sharing import Sharing
 from jackfield.session.streams import AudioMedia, VideoMedia
-from scripts.reference.markdown import code, page, prose, table
+from scripts.reference.markdown import code, comment_above, page, prose, table
 
 ABOUT = """
 Everything here is `jackfield.NAME`, save `VideoMedia` and `AudioMedia`, which a `Participant` has. The functions work
@@ -131,8 +131,8 @@ def _members(kind: type, left_out: set[str]) -> Iterator[str]:
 
 
 def _field(node: ast.AnnAssign, lines: list[str]) -> str:
-    above = lines[node.lineno - 2].strip()
-    note = f": {above.removeprefix('#:').strip()}" if above.startswith("#:") else ""
+    above = comment_above(lines, node.lineno)
+    note = f": {above}" if above else ""
     value = f" = {ast.unparse(node.value)}" if isinstance(node.value, ast.Constant | ast.Tuple) else ""
     return f"- `{ast.unparse(node.target)}: {ast.unparse(node.annotation)}{value}`{note}"
 

@@ -10,7 +10,7 @@ from types import ModuleType
 
 import jackfield.testing
 from jackfield import hookspecs, roles
-from scripts.reference.markdown import code, page, prose, table
+from scripts.reference.markdown import code, comment_above, page, prose, table
 
 
 def made() -> str:
@@ -60,8 +60,8 @@ def _roles() -> Iterator[str]:
 def _members(node: ast.ClassDef, lines: Sequence[str]) -> Iterator[str]:
     for each in node.body:
         if isinstance(each, ast.AnnAssign):
-            above = lines[each.lineno - 2].strip()
-            note = f": {above.removeprefix('#:').strip()}" if above.startswith("#:") else ""
+            above = comment_above(lines, each.lineno)
+            note = f": {above}" if above else ""
             yield f"- `{ast.unparse(each)}`{note}"
         elif isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef):
             mark = "async " if isinstance(each, ast.AsyncFunctionDef) else ""

@@ -27,6 +27,14 @@ def prose(docstring: str | None) -> str:
     return " ".join(inspect.cleandoc(docstring or "").split()).replace("``", "`")
 
 
+def comment_above(lines: Sequence[str], number: int) -> str:
+    """The ``#:`` comment that ends above this line, counted from 1; "" where there is none."""
+    first = number - 1
+    while first and lines[first - 1].strip().startswith("#:"):
+        first -= 1
+    return prose(" ".join(line.strip().removeprefix("#:") for line in lines[first : number - 1]))
+
+
 def code(text: object) -> str:
     """Text in code type; empty where there is none."""
     return f"`{text}`" if str(text) else ""

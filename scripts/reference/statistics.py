@@ -7,7 +7,7 @@ import re
 import textwrap
 
 from jackfield.values import statistics
-from scripts.reference.markdown import code, page, prose, table
+from scripts.reference.markdown import code, comment_above, page, prose, table
 
 ABOUT = """
 `call.stats()` answers with a `CallStats`, `publication.stats()` and `track.stats()` with one publication's and one
@@ -31,14 +31,12 @@ def made() -> str:
 
 
 def _keys(kind: type) -> str:
-    rows, note = [], ""
-    for line in textwrap.dedent(inspect.getsource(kind)).splitlines():
-        if line.strip().startswith("#:"):
-            note = line.strip().removeprefix("#:").strip()
-        elif found := re.match(r"    (\w+): (.+)$", line):
+    rows, lines = [], textwrap.dedent(inspect.getsource(kind)).splitlines()
+    for number, line in enumerate(lines, 1):
+        if found := re.match(r"    (\w+): (.+)$", line):
+            note = comment_above(lines, number)
             assert note, f"{kind.__name__}.{found[1]} has no #: comment that says what it is"
-            rows.append((code(found[1]), code(found[2]), prose(note)))
-            note = ""
+            rows.append((code(found[1]), code(found[2]), note))
     return table(("Key", "Type", "What it is"), rows)
 
 

@@ -332,7 +332,9 @@ class CallSession(Moderating, Served, Sharing, Background, Transcribing, Meeting
         return await self._own.publish(what, name=name, source=source, muted=muted)
 
     async def unpublish(self, publication: Publication) -> None:
-        """It is over; the others go on."""
+        """It is over; the others go on. ``ValueError`` for what is no `Publication`."""
+        if not isinstance(publication, Publication):
+            raise ValueError(f"what `publish` answered can be unpublished; this is {type(publication).__name__}")
         await self._own.unpublish(publication)
 
     # --- end-to-end encryption

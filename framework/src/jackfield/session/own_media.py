@@ -255,6 +255,10 @@ class OwnMedia:
                 logger.exception("who listens to our sound failed, and hears no more")
 
     async def _feed_of(self, what: Publishable) -> tuple[Feed, signalling.Source]:
+        given: object = what
+        if not isinstance(given, VideoSource | AudioSource | Device | str):
+            found = f"{type(given).__name__} {given!r:.80}"
+            raise ValueError(f"a VideoSource, an AudioSource, a device or its name can be published; this is {found}")
         if isinstance(what, VideoSource):
             return Feed(what.format, source=what), "camera"
         if isinstance(what, AudioSource):
