@@ -203,7 +203,8 @@ def heeded(waits_ms: float, beats: int = 40) -> int | None:
     estimate.took(20.0, 0)
     for beat in range(1, beats + 1):
         estimate.took(20.0 + (waits_ms if beat > 10 else 0.0), beat * BEAT_NS)
-        found = estimate.update(beat * BEAT_NS, BEAT_NS, 280_000, 900_000, came_bps=280_000, is_held_back=True)
+        held = found is not None
+        found = estimate.update(beat * BEAT_NS, BEAT_NS, 280_000, 900_000, came_bps=280_000, is_held_back=held)
     return found
 
 
@@ -214,6 +215,21 @@ def test_a_publisher_that_heeds_the_budget_is_held_back_for_a_short_queue() -> N
     assert 300_000 < (heeded(30.0) or 0) < 600_000
     assert heeded(60.0) == 276_435, "it grew once before there was a queue"
     assert heeded(150.0, 14) == round(0.95 * 0.85 * 280_000)
+
+
+def test_a_path_that_loses_a_part_of_anything_costs_a_publisher_one_step() -> None:
+    """Fifteen per cent are lost however little is sent, and nothing waits: the budget falls once, not to the floor."""
+    estimate, sent_bps, budgets = PathEstimate(), 800_000.0, list[int | None]()
+    estimate.took(20.0, 0)
+    for beat in range(1, 121):
+        estimate.took(20.0, beat * BEAT_NS)
+        estimate.lost(0.15)
+        budget = estimate.update(
+            beat * BEAT_NS, BEAT_NS, sent_bps, 800_000, came_bps=0.85 * sent_bps, is_held_back=budgets[-1:] != []
+        )
+        budgets.append(budget)
+        sent_bps = min(800_000.0, 0.85 * (budget or 800_000))
+    assert min(budget or 0 for budget in budgets) == budgets[-1] == round(0.95 * 0.85 * 800_000)
 
 
 def test_a_fall_is_given_time_to_show() -> None:

@@ -8,7 +8,8 @@ of a tenth of its path over loopback, with round trips of 1 to 7 ms and no loss;
 Of who never tells a REMB, round trips alone tell: a queue that grows says how much faster it is filled than emptied.
 From then on there is a budget, which grows while nothing is lost, as far as the next step takes it: each attempt that
 fails doubles the wait for the next, but where pictures stand still for it nobody waits for long. Where a publisher
-heeds the budget (`sfu.ceiling`) it is never far above what is sent, and much shorter queues count.
+heeds the budget (`sfu.ceiling`) it is never far above what is sent, and much shorter queues count; but loss without a
+queue is the path's own, for less was sent already: one that loses a sixth of anything would be left with nothing.
 GCC: draft-ietf-rmcat-gcc-02 sections 5 and 6; REMB: draft-alvestrand-rmcat-remb-03.
 """
 
@@ -136,7 +137,7 @@ class PathEstimate:
         if now_ns - self._fell_ns <= self._settles_ns(now_ns):
             return None
         told: list[float] = []
-        if loss > _MUCH_LOSS:
+        if loss > _MUCH_LOSS and (not self._is_heeded or self._queue.stands(now_ns)):
             told.append(came_bps or sent_bps * (1 - loss))
         if self._says_less(now_ns, sent_bps):
             told.append(self._remb_bps)
